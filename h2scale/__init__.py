@@ -1,0 +1,1 @@
+"""h2scale: does scale teach a neural potential physics?"""

@@ -1,0 +1,1 @@
+"""Labelled structures: storage, readers, validation, rungs and splits."""

@@ -1,0 +1,1 @@
+"""Trained replicas against data and physics."""

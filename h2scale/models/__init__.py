@@ -1,0 +1,1 @@
+"""Potentials as pure functions: NequIP-style and SchNet behind one interface."""

@@ -1,0 +1,1 @@
+"""What is known without learning; imports nothing learned."""

@@ -1,0 +1,1 @@
+"""Scaling laws: functional forms, estimation, intervals."""

@@ -1,0 +1,1 @@
+"""Populations of replicas trained by one compiled program."""

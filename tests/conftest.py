@@ -1,0 +1,6 @@
+"""Float64 and strict broadcasting for the whole run; a compile cache makes the second run quick."""
+
+import jax
+
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
