@@ -1,0 +1,202 @@
+"""The tables that stages hand to each other: column names, a small typed CSV reader and an atomic writer.
+
+Every number of fits, figures and report comes from `replicas.csv`, `curves.csv` and `history.csv`, so the names and
+types of their columns stand here once. An empty field means "there is no number": a diverged replica, or a question
+that the model was not asked.
+"""
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+REPLICA_COLUMNS = (
+    "replica_id",
+    "model",
+    "l_max",
+    "num_layers",
+    "num_features",
+    "cutoff_angstrom",
+    "num_params",
+    "num_train",
+    "num_unique_molecules",
+    "rung",
+    "teacher",
+    "seed",
+    "learning_rate",
+    "steps",
+    "train_flops",
+    "train_seconds",
+    "finite",
+    "test_energy_mae_ev_per_atom",
+    "test_force_mae_ev_per_angstrom",
+    "test_energy_mae_ev",
+    "h2_mae_ev",
+    "h2_wall_mae_ev",
+    "h2_well_mae_ev",
+    "h2_middle_mae_ev",
+    "h2_tail_mae_ev",
+    "h2_teacher_mae_ev",
+    "h2_npe_ev",
+    "h2_bond_length_angstrom",
+    "h2_well_depth_ev",
+    "h2_asymptote_error_ev",
+    "h2_size_consistency_error_ev",
+    "h2_num_minima",
+    "h2_wall_is_repulsive",
+    "protons_mae_ev",
+    "protons_status",
+)
+CURVE_COLUMNS = (
+    "replica_id",
+    "system",
+    "charge",
+    "spin_multiplicity",
+    "distance_angstrom",
+    "energy_ev",
+    "exact_ev",
+    "fci_ev",
+    "teacher_ev",
+)
+HISTORY_COLUMNS = (
+    "replica_id",
+    "step",
+    "train_loss",
+    "validation_energy_mae_ev_per_atom",
+    "validation_force_mae_ev_per_angstrom",
+    "h2_mae_ev",
+    "h2_wall_mae_ev",
+    "h2_well_mae_ev",
+    "h2_middle_mae_ev",
+    "h2_tail_mae_ev",
+    "protons_mae_ev",
+    "finite",
+)
+
+TEXT_COLUMNS = frozenset({"replica_id", "model", "rung", "teacher", "protons_status", "system"})
+BOOLEAN_COLUMNS = frozenset({"finite"})
+_WORDS = {"true": 1.0, "false": 0.0, "": math.nan}
+
+Table = dict[str, np.ndarray]
+
+
+def append_rows(
+    path: str | os.PathLike,
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, object]],
+    *,
+    replace_by: str | None = None,
+) -> None:
+    """Adds rows to a CSV file, which is created with its header if missing; the file is never half written.
+
+    The new content goes to a temporary file beside the old one and is renamed over it.
+
+    Args:
+        path: the file.
+        columns: its columns, in order; an existing file must have exactly these.
+        rows: mappings with exactly these keys. Non-finite numbers and None become empty fields, booleans `true` or
+            `false`; NumPy and JAX scalars are accepted.
+        replace_by: a column such as `replica_id`; existing rows that share a value of it with a new row are
+            dropped first, so that writing the same replica twice leaves it once.
+
+    Raises:
+        ValueError: if a row's keys or an existing header differ from `columns`; nothing is written.
+    """
+    path = Path(path)
+    fields = [_row_fields(row, columns, path) for row in rows]
+    existing = _read_fields(path) if path.exists() else []
+    if existing and tuple(existing[0]) != tuple(columns):
+        raise ValueError(f"{path}: header is {','.join(existing[0])}; expected {','.join(columns)}.")
+    kept = existing[1:]
+    if replace_by is not None:
+        index = list(columns).index(replace_by)
+        new = {row[index] for row in fields}
+        kept = [row for row in kept if row[index] not in new]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([list(columns), *kept, *fields])
+    write_text(path, text.getvalue())
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a UTF-8 file through a temporary file in the same folder and a rename."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8", newline="")
+    temporary.replace(path)
+
+
+def read_table(path: str | os.PathLike) -> Table:
+    """Columns of a CSV file as NumPy arrays, in the order of its header.
+
+    Text columns are arrays of str; `finite` is bool; every other column is float64, with `true` and `false` as 1
+    and 0 and an empty field as NaN.
+
+    Raises:
+        ValueError: if the file is missing or empty, a row is too short or too long, or a field is not of its type.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"{path}: no such table.")
+    lines = _read_fields(path)
+    if not lines:
+        raise ValueError(f"{path}: the table is empty; expected a header line.")
+    header, rows = lines[0], lines[1:]
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ValueError(f"{path}, line {number}: {len(row)} fields; expected {len(header)}.")
+    by_column = zip(*rows, strict=True) if rows else ((),) * len(header)
+    return {name: _column(name, values, path) for name, values in zip(header, by_column, strict=True)}
+
+
+def select(table: Table, mask: np.ndarray) -> Table:
+    """The rows of a table where `mask` is True."""
+    return {name: values[mask] for name, values in table.items()}
+
+
+def _read_fields(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def _row_fields(row: Mapping[str, object], columns: Sequence[str], path: Path) -> list[str]:
+    if row.keys() != set(columns):
+        missing = sorted(set(columns) - row.keys())
+        unknown = sorted(row.keys() - set(columns))
+        raise ValueError(f"{path}: a row lacks the columns {missing} and has the unknown columns {unknown}.")
+    return [_field(row[name]) for name in columns]
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    scalar = np.asarray(value)[()]
+    if isinstance(scalar, np.bool_):
+        return "true" if scalar else "false"
+    return str(scalar) if np.isfinite(scalar) else ""
+
+
+def _column(name: str, values: Sequence[str], path: Path) -> np.ndarray:
+    if name in TEXT_COLUMNS:
+        return np.array(values, dtype=str)
+    if name in BOOLEAN_COLUMNS:
+        wrong = [value for value in values if value not in ("true", "false")]
+        if wrong:
+            raise ValueError(f"{path}: column {name} must hold true or false; got {wrong[0]!r}.")
+        return np.array([value == "true" for value in values], dtype=bool)
+    return np.array([_number(value, name, path) for value in values], dtype=np.float64)
+
+
+def _number(value: str, name: str, path: Path) -> float:
+    if value in _WORDS:
+        return _WORDS[value]
+    try:
+        return float(value)
+    except ValueError as error:
+        raise ValueError(f"{path}: column {name} must hold numbers; got {value!r}.") from error
