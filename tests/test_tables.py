@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from h2scale.report import tables
+from h2scale import tables
 
 COLUMNS = ("replica_id", "seed", "h2_mae_ev", "finite", "h2_wall_is_repulsive")
 
