@@ -1,0 +1,77 @@
+"""One interface for every model: parameters and a graph in, energies and forces out."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from h2scale.models import nequip
+from h2scale.models import settings as settings_lib
+from h2scale.types import Graph
+
+
+class Potential(NamedTuple):
+    """Pure functions of one potential. Energies are relative to isolated atoms; padding gives 0.
+
+    Dtypes follow the parameters and the positions: float32 parameters and positions compute in float32, and both
+    cast to float64 compute in float64.
+    """
+
+    init: Callable[[jax.Array], dict]
+    """(key) -> params, a nested dict of float32 arrays."""
+
+    atomic_energies: Callable[[dict, Graph], jax.Array]
+    """(params, graph) -> eV, shape (n_node,)."""
+
+    energy: Callable[[dict, Graph], jax.Array]
+    """(params, graph) -> eV, shape (n_graph,)."""
+
+    energy_and_forces: Callable[[dict, Graph], tuple[jax.Array, jax.Array]]
+    """(params, graph) -> eV (n_graph,), eV/angstrom (n_node, 3); forces are minus the gradient."""
+
+
+def make_potential(settings: settings_lib.ModelSettings) -> Potential:
+    """Functions of the potential that `settings` describe."""
+    network = nequip.NequIP(settings)
+
+    def init(key: jax.Array) -> dict:
+        graph = _smallest_graph()
+        return network.init(key, graph.positions[graph.receivers] - graph.positions[graph.senders], graph)["params"]
+
+    def atomic_energies(params: dict, graph: Graph) -> jax.Array:
+        edge_vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
+        learned = settings.energy_scale * network.apply({"params": params}, edge_vectors, graph)
+        return jnp.where(graph.node_mask, learned, 0.0)
+
+    def energy(params: dict, graph: Graph) -> jax.Array:
+        return jax.ops.segment_sum(
+            atomic_energies(params, graph), graph.node_graph, graph.graph_mask.shape[0], indices_are_sorted=True
+        )
+
+    def energy_and_forces(params: dict, graph: Graph) -> tuple[jax.Array, jax.Array]:
+        def total(positions: jax.Array) -> tuple[jax.Array, jax.Array]:
+            energies = energy(params, graph._replace(positions=positions))
+            return jnp.sum(energies), energies
+
+        gradient, energies = jax.grad(total, has_aux=True)(graph.positions)
+        return energies, -gradient
+
+    return Potential(init, atomic_energies, energy, energy_and_forces)
+
+
+def _smallest_graph() -> Graph:
+    """Two atoms and their edges: parameter shapes do not depend on the graph."""
+    return Graph(
+        positions=jnp.asarray(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), jnp.float32),
+        species=jnp.zeros(2, jnp.int32),
+        node_graph=jnp.zeros(2, jnp.int32),
+        senders=jnp.array([1, 0], jnp.int32),
+        receivers=jnp.array([0, 1], jnp.int32),
+        charge=jnp.zeros(1, jnp.float32),
+        spin_multiplicity=jnp.ones(1, jnp.float32),
+        node_mask=jnp.ones(2, bool),
+        edge_mask=jnp.ones(2, bool),
+        graph_mask=jnp.ones(1, bool),
+    )
