@@ -1,1 +1,3 @@
-"""Labelled structures: storage, readers, validation, rungs and splits."""
+"""Labelled structures: storage, validation, rungs, splits and the H2 leak guard."""
+
+from h2scale.data.storage import load_dataset as load_dataset

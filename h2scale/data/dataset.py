@@ -1,0 +1,130 @@
+"""Labelled structures as flat arrays: one row per atom, one row per structure, offsets between the two."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from h2scale.types import Structure
+
+ATOM_COLUMNS = {"atomic_numbers": np.int32, "positions": np.float64, "forces": np.float64}
+NUMBER_COLUMNS = {
+    "n_atoms": np.int32,
+    "energy": np.float64,
+    "charge": np.int32,
+    "spin_multiplicity": np.int32,
+    "spin_squared": np.float64,
+}
+TEXT_COLUMNS = ("rung", "regime", "molecule", "teacher")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """A sequence of `Structure` backed by flat numpy arrays; units as in `h2scale.types.Structure`.
+
+    Atoms of structure i are rows `atom_offset[i]` to `atom_offset[i] + n_atoms[i]` of the per-atom arrays.
+    """
+
+    atomic_numbers: np.ndarray  # (total_atoms,), int32
+    positions: np.ndarray  # (total_atoms, 3), float64
+    forces: np.ndarray  # (total_atoms, 3), float64
+    n_atoms: np.ndarray  # (n_structures,), int32
+    energy: np.ndarray  # (n_structures,), float64
+    charge: np.ndarray  # (n_structures,), int32
+    spin_multiplicity: np.ndarray  # (n_structures,), int32
+    spin_squared: np.ndarray  # (n_structures,), float64
+    rung: np.ndarray  # (n_structures,), str
+    regime: np.ndarray  # (n_structures,), str
+    molecule: np.ndarray  # (n_structures,), str
+    teacher: np.ndarray  # (n_structures,), str
+    manifest: Mapping[str, Any]
+
+    @property
+    def atom_offset(self) -> np.ndarray:
+        """First row of each structure in the per-atom arrays, shape (n_structures,), int64."""
+        return np.cumsum(self.n_atoms, dtype=np.int64) - self.n_atoms
+
+    def __len__(self) -> int:
+        return len(self.n_atoms)
+
+    def __getitem__(self, index: int) -> Structure:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"structure {index} of a dataset of {len(self)}")
+        index = index % len(self)
+        start = int(self.n_atoms[:index].sum())
+        atoms = slice(start, start + int(self.n_atoms[index]))
+        return Structure(
+            atomic_numbers=self.atomic_numbers[atoms],
+            positions=self.positions[atoms],
+            energy=float(self.energy[index]),
+            forces=self.forces[atoms],
+            charge=int(self.charge[index]),
+            spin_multiplicity=int(self.spin_multiplicity[index]),
+            rung=str(self.rung[index]),
+            regime=str(self.regime[index]),
+            molecule=str(self.molecule[index]),
+            teacher=str(self.teacher[index]),
+            spin_squared=float(self.spin_squared[index]),
+        )
+
+    def select(self, indices: np.ndarray) -> "Dataset":
+        """The structures at `indices`, in that order, with the same manifest.
+
+        Args:
+            indices: shape (n,), integers in [0, len(self)); repeats are allowed.
+        """
+        indices = np.asarray(indices, dtype=np.int64).reshape(-1)
+        if indices.size and (indices.min() < 0 or indices.max() >= len(self)):
+            raise ValueError(
+                f"indices must lie in [0, {len(self)}); got values from {indices.min()} to {indices.max()}."
+            )
+        rows = atom_rows(self.atom_offset[indices], self.n_atoms[indices])
+        return dataclasses.replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in ATOM_COLUMNS},
+            **{name: getattr(self, name)[indices] for name in (*NUMBER_COLUMNS, *TEXT_COLUMNS)},
+        )
+
+
+def atom_rows(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Concatenated ranges starts[i] .. starts[i] + counts[i], shape (counts.sum(),), int64."""
+    counts = np.asarray(counts, dtype=np.int64)
+    first = np.cumsum(counts) - counts
+    return np.repeat(starts - first, counts) + np.arange(counts.sum())
+
+
+def from_structures(structures: Sequence[Structure], manifest: Mapping[str, Any]) -> Dataset:
+    """Packs structures into a `Dataset`.
+
+    Raises:
+        ValueError: a structure lacks its charge, spin multiplicity, energy or forces, or its arrays disagree in
+            shape; the message names the structure.
+    """
+    for index, structure in enumerate(structures):
+        _check_complete(index, structure)
+    columns = {
+        name: np.concatenate([np.asarray(getattr(s, name), dtype) for s in structures])
+        for name, dtype in ATOM_COLUMNS.items()
+    }
+    columns["n_atoms"] = np.array([len(s.atomic_numbers) for s in structures], np.int32)
+    for name, dtype in NUMBER_COLUMNS.items():
+        if name != "n_atoms":
+            columns[name] = np.array([getattr(s, name) for s in structures], dtype)
+    for name in TEXT_COLUMNS:
+        columns[name] = np.array([getattr(s, name) for s in structures], dtype=str)
+    return Dataset(**columns, manifest=dict(manifest))
+
+
+def _check_complete(index: int, structure: Structure) -> None:
+    name = f"structure {index} ({structure.molecule}, {structure.regime})"
+    for field in ("charge", "spin_multiplicity", "energy", "forces", "spin_squared"):
+        if getattr(structure, field) is None:
+            raise ValueError(f"{name} has no {field}; every label needs one.")
+    n_atoms = len(structure.atomic_numbers)
+    if n_atoms == 0:
+        raise ValueError(f"{name} has no atoms.")
+    for field in ("positions", "forces"):
+        shape = np.shape(getattr(structure, field))
+        if shape != (n_atoms, 3):
+            raise ValueError(f"{name}: {field} must have shape {(n_atoms, 3)}; got {shape}.")

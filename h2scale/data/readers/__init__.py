@@ -1,0 +1,1 @@
+"""Readers of foreign formats into `h2scale.types.Structure`."""

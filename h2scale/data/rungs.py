@@ -1,0 +1,65 @@
+"""Rungs: nested data distributions, and the guard that keeps the H2 curve out of those below `h2`."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+from h2scale.data import dataset as dataset_lib
+
+RUNGS = ("equilibrium", "thermal", "stretched", "h2")
+"""In order: a rung holds its own structures and those of every rung before it."""
+
+ATOM = "atom"
+"""Isolated atoms: outside the ladder, admitted by `include_isolated_atoms`."""
+
+TEST_CURVE = "test_curve"
+"""The teacher's curve of H2 on the test distances: never trained on, at any rung."""
+
+RUNG_OF_REGIME: Mapping[str, str] = MappingProxyType(
+    {
+        "equilibrium": "equilibrium",
+        "thermal": "thermal",
+        "stretched": "stretched",
+        "compressed": "stretched",
+        "scaled": "stretched",
+        "h2_curve": "h2",
+        "atom": ATOM,
+        "h2_test_curve": TEST_CURVE,
+    }
+)
+
+H2_MOLECULE = "[H][H]"
+
+
+def check_rung(rung: str) -> None:
+    """Raises ValueError listing the rungs if `rung` is not one that can be trained on."""
+    if rung not in RUNGS:
+        raise ValueError(f"data.rung must be one of {', '.join(RUNGS)}; got {rung!r}.")
+
+
+def in_rung(dataset: dataset_lib.Dataset, rung: str) -> np.ndarray:
+    """Which structures a rung holds, the rungs below it included; shape (n_structures,), bool.
+
+    Neither isolated atoms nor the test curve belong to any rung.
+    """
+    check_rung(rung)
+    return np.isin(dataset.rung, RUNGS[: RUNGS.index(rung) + 1])
+
+
+def teacher_h2_curve(dataset: dataset_lib.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The teacher's own H2 curve on the test distances.
+
+    Returns:
+        Distances in angstrom, increasing, and energies in eV relative to two isolated atoms, each (n_points,).
+
+    Raises:
+        ValueError: the dataset holds no such curve.
+    """
+    indices = np.flatnonzero(dataset.rung == TEST_CURVE)
+    if not indices.size:
+        raise ValueError(f"the dataset has no structures of rung {TEST_CURVE!r}, so the teacher's H2 curve is unknown.")
+    starts = dataset.atom_offset[indices]
+    distances = np.linalg.norm(dataset.positions[starts + 1] - dataset.positions[starts], axis=1)
+    order = np.argsort(distances)
+    return distances[order], dataset.energy[indices][order]

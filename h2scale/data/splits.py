@@ -1,0 +1,132 @@
+"""Who is trained on what: sides by molecule, and training sets as nested prefixes of one permutation per seed.
+
+A molecule's side depends on nothing but its id and the split seed, through a hash, so adding molecules to a dataset
+never moves an old one from one side to another. H2 is always on the training side: what of it may be used is decided
+by the rung and by `include_h2_equilibrium`, and its exam is the curve against exact physics, not a held-out label.
+
+The switches `include_h2_equilibrium` and `include_isolated_atoms` put their structures at the front of the order, so
+that every training set, however small, holds what the switch promises and a comparison over sizes is not one over the
+luck of the draw. All other structures, H2's distances of rung `h2` among them, come in random order and therefore in
+the proportions of the rung.
+"""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from h2scale.data import dataset as dataset_lib
+from h2scale.data import leaks, rungs
+
+SIDES = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSettings:
+    """Static settings of a split; fractions are of molecules."""
+
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.1
+    split_seed: int = 0
+    include_h2_equilibrium: bool = True
+    include_isolated_atoms: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("validation_fraction", "test_fraction"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ValueError(f"data.{name} must lie in [0, 1); got {value!r}.")
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                "data.validation_fraction + data.test_fraction must leave molecules to train on, below 1; got "
+                f"{self.validation_fraction + self.test_fraction!r}."
+            )
+
+
+def side_of_molecule(molecule: str, settings: SplitSettings) -> str:
+    """`train`, `validation` or `test`; a function of the molecule id and the settings alone."""
+    if molecule == rungs.H2_MOLECULE:
+        return "train"
+    digest = hashlib.sha256(f"{settings.split_seed}:{molecule}".encode()).digest()
+    position = int.from_bytes(digest[:8], "big") / 2**64
+    if position < settings.test_fraction:
+        return "test"
+    return "validation" if position < settings.test_fraction + settings.validation_fraction else "train"
+
+
+def side_indices(dataset: dataset_lib.Dataset, rung: str, side: str, settings: SplitSettings) -> np.ndarray:
+    """Indices of the structures of a rung on one side, increasing; H2 and isolated atoms as the switches say.
+
+    Args:
+        dataset: any dataset.
+        rung: one of `rungs.RUNGS`; rungs below it are included.
+        side: one of `SIDES`.
+        settings: the split.
+
+    Returns:
+        Shape (n,), int64.
+
+    Raises:
+        ValueError: unknown rung or side.
+    """
+    if side not in SIDES:
+        raise ValueError(f"side must be one of {', '.join(SIDES)}; got {side!r}.")
+    molecules, inverse = np.unique(dataset.molecule, return_inverse=True)
+    on_side = np.array([side_of_molecule(m, settings) == side for m in molecules.tolist()], dtype=bool)[inverse]
+    chosen = rungs.in_rung(dataset, rung) & on_side
+    if not settings.include_h2_equilibrium:
+        chosen &= ~_is_h2_equilibrium(dataset)
+    atoms = (dataset.rung == rungs.ATOM) & (side == "train")
+    if settings.include_isolated_atoms:
+        chosen |= atoms
+    return np.flatnonzero(chosen)
+
+
+def training_order(dataset: dataset_lib.Dataset, rung: str, seed: int, settings: SplitSettings) -> np.ndarray:
+    """Training structures of a rung in one fixed order per seed; a training set of size n is its first n entries.
+
+    The order is one permutation of the whole dataset, restricted to the rung, so that two rungs of one seed meet the
+    structures that they share in the same order. Isolated atoms and the H2 minimum come first where switched on.
+
+    Returns:
+        Shape (n_available,), int64 structure indices.
+
+    Raises:
+        ValueError: unknown rung, or a structure that would leak the H2 curve (`leaks.assert_no_h2_leak`).
+    """
+    allowed = np.zeros(len(dataset), dtype=bool)
+    allowed[side_indices(dataset, rung, "train", settings)] = True
+    permutation = np.random.default_rng(seed).permutation(len(dataset))
+    order = permutation[allowed[permutation]]
+    front = (dataset.rung == rungs.ATOM) | _is_h2_equilibrium(dataset)
+    order = np.concatenate([order[front[order]], order[~front[order]]])
+    leaks.assert_no_h2_leak(dataset, order, rung)
+    return order
+
+
+def training_prefix(order: np.ndarray, num_train: int) -> np.ndarray:
+    """The first `num_train` structures of a `training_order`.
+
+    Raises:
+        ValueError: `num_train` is below 1 or above what is available.
+    """
+    check_num_train(order, num_train)
+    return order[:num_train]
+
+
+def check_num_train(order: np.ndarray, num_train: int) -> None:
+    """Raises ValueError unless 1 <= num_train <= len(order)."""
+    if not 1 <= num_train <= len(order):
+        raise ValueError(
+            f"data.num_train must lie between 1 and the {len(order)} training structures available at this rung; "
+            f"got {num_train}."
+        )
+
+
+def num_unique_molecules(dataset: dataset_lib.Dataset, indices: np.ndarray) -> int:
+    """How many different molecules the structures at `indices` come from; an isolated atom counts as one."""
+    return len(np.unique(dataset.molecule[indices]))
+
+
+def _is_h2_equilibrium(dataset: dataset_lib.Dataset) -> np.ndarray:
+    return (dataset.molecule == rungs.H2_MOLECULE) & (dataset.rung == "equilibrium")

@@ -1,0 +1,70 @@
+"""Neighbour lists on the host: which atoms of a structure lie within the cutoff of each other."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+_STRUCTURES_PER_BLOCK = 4096  # bounds memory: all pairs of a block are held at once
+
+
+class Edges(NamedTuple):
+    """Directed edges of many structures, flat; both directions present, sorted by receiver within a structure."""
+
+    senders: np.ndarray  # (total_edges,), int32, counted from 0 within the structure
+    receivers: np.ndarray  # (total_edges,), int32, counted from 0 within the structure
+    n_edges: np.ndarray  # (n_structures,), int32; 0 for a structure whose atoms are all apart
+
+    @property
+    def edge_offset(self) -> np.ndarray:
+        """First edge of each structure, shape (n_structures,), int64."""
+        return np.cumsum(self.n_edges, dtype=np.int64) - self.n_edges
+
+
+def find_edges(positions: np.ndarray, n_atoms: np.ndarray, cutoff: float) -> Edges:
+    """All ordered pairs of atoms of one structure closer than the cutoff, for every structure.
+
+    Args:
+        positions: shape (n_atoms.sum(), 3), angstrom; atoms of the structures one after the other.
+        n_atoms: atoms per structure, shape (n_structures,).
+        cutoff: angstrom; a pair at exactly the cutoff has no edge.
+
+    Raises:
+        ValueError: the cutoff is not positive and finite, or the counts do not add up to the positions.
+    """
+    if not 0 < cutoff < np.inf:
+        raise ValueError(f"model.cutoff must be positive, in angstrom; got {cutoff!r}.")
+    n_atoms = np.asarray(n_atoms, dtype=np.int64)
+    if positions.shape != (n_atoms.sum(), 3):
+        raise ValueError(
+            f"positions must have shape {(int(n_atoms.sum()), 3)} for these n_atoms; got {positions.shape}."
+        )
+    positions = np.asarray(positions, dtype=np.float64)
+    blocks = [_block_edges(block, counts, cutoff) for block, counts in _blocks(positions, n_atoms)]
+    if not blocks:
+        return Edges(*(np.zeros(0, np.int32) for _ in range(3)))
+    return Edges(*(np.concatenate(columns).astype(np.int32) for columns in zip(*blocks, strict=True)))
+
+
+def _blocks(positions: np.ndarray, n_atoms: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    start = 0
+    for first in range(0, len(n_atoms), _STRUCTURES_PER_BLOCK):
+        counts = n_atoms[first : first + _STRUCTURES_PER_BLOCK]
+        stop = start + int(counts.sum())
+        yield positions[start:stop], counts
+        start = stop
+
+
+def _block_edges(positions: np.ndarray, n_atoms: np.ndarray, cutoff: float) -> tuple[np.ndarray, ...]:
+    """Senders, receivers and edge counts of one block; receiver-major order of pairs makes the edges sorted."""
+    owner = np.repeat(np.arange(len(n_atoms)), n_atoms)
+    start = np.cumsum(n_atoms) - n_atoms
+    partners = n_atoms[owner]
+    receivers = np.repeat(np.arange(len(owner)), partners)
+    first_pair = np.cumsum(partners) - partners
+    senders = np.arange(len(receivers)) - np.repeat(first_pair - start[owner], partners)
+    squared = np.sum((positions[receivers] - positions[senders]) ** 2, axis=1)
+    kept = (squared < cutoff**2) & (senders != receivers)
+    senders, receivers = senders[kept], receivers[kept]
+    structure = owner[receivers]
+    return senders - start[structure], receivers - start[structure], np.bincount(structure, minlength=len(n_atoms))
