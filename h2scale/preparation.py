@@ -1,0 +1,162 @@
+"""Makes a bucket ready to train: arrays on the devices, programs compiled."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from h2scale import results, study
+from h2scale.data import dataset as dataset_lib
+from h2scale.data import rungs, splits
+from h2scale.evaluation import physics_checks
+from h2scale.graphs import batching
+from h2scale.models import potential as potential_lib
+from h2scale.models import sizes
+from h2scale.physics import curves
+from h2scale.training import losses, optimizers, population, step, trainer
+
+
+class Sources(NamedTuple):
+    """Data that every bucket draws from, on the host."""
+
+    dataset: dataset_lib.Dataset
+    split: splits.SplitSettings
+    orders: dict[tuple[str, int], np.ndarray]  # (rung, seed) -> training structures; a training set is a prefix
+    references: curves.References
+
+
+class TrainingSettings(NamedTuple):
+    """Static settings of training, the same in every bucket."""
+
+    optimizer: optimizers.OptimizerSettings
+    loss: losses.LossSettings
+    structures_per_batch: int
+    steps_per_call: int
+    steps_per_evaluation: int
+    replicas_at_once: int  # 0: one on a CPU, all on any other device
+
+
+class Prepared(NamedTuple):
+    """A bucket whose programs are compiled and whose arrays are on the devices."""
+
+    programs: population.Programs
+    inputs: step.ReplicaInputs
+    materials: trainer.Materials
+    described: results.Described
+
+
+def references(dataset: dataset_lib.Dataset) -> curves.References:
+    """The reference curves of the physics check, with the dataset's teacher on the test distances.
+
+    Raises:
+        ValueError: the dataset's H2 test curve is missing or lies on other distances.
+    """
+    distances, energies = rungs.teacher_h2_curve(dataset)
+    expected = curves.H2_TEST_DISTANCES_ANGSTROM
+    if distances.shape != expected.shape or not np.allclose(distances, expected, atol=1e-6):
+        raise ValueError(
+            f"data.dataset: its H2 test curve has {len(distances)} distances from {distances[0]:.4f} to "
+            f"{distances[-1]:.4f} angstrom; it must be on the {len(expected)} distances of the physics check."
+        )
+    return curves.load_h2_references(energies)
+
+
+def prepare(sources: Sources, bucket: study.Bucket, training: TrainingSettings, mesh: jax.sharding.Mesh) -> Prepared:
+    """Builds, places and compiles everything that one bucket needs."""
+    settings = bucket.settings
+    potential = potential_lib.make_potential(settings)
+    table = batching.make_table(sources.dataset, settings.cutoff, settings.species)
+    rung_names = tuple(dict.fromkeys(spec.rung for spec in bucket.replicas))
+    capacity = batching.choose_capacity(table, training.structures_per_batch, _everything(sources, rung_names))
+    at_once = training.replicas_at_once or (1 if mesh.devices.flat[0].platform == "cpu" else len(bucket.replicas))
+    population_settings = population.PopulationSettings(
+        optimizer=training.optimizer,
+        loss=training.loss,
+        capacity=capacity,
+        steps_per_call=training.steps_per_call,
+        steps_per_evaluation=training.steps_per_evaluation,
+        replicas_at_once=at_once,
+    )
+    dimer = physics_checks.DimerSettings(
+        species=settings.species,
+        cutoff=settings.cutoff,
+        conditioned=settings.conditioning != "none",
+    )
+    check = physics_checks.make_physics_check(potential, dimer)
+    programs = population.make_programs(potential, check, population_settings, mesh)
+
+    inputs = _replica_inputs(sources, bucket, rung_names, mesh.size)
+    inputs = jax.device_put(inputs, population.mapped_sharding(mesh))
+    materials = trainer.Materials(
+        table=table,
+        validation=_evaluation_plan(sources, table, rung_names, "validation", capacity),
+        test=_evaluation_plan(sources, table, rung_names, "test", capacity),
+        references=sources.references,
+    )
+    materials = jax.device_put(materials, population.shared_sharding(mesh))
+
+    state = jax.eval_shape(programs.init, inputs)
+    flops = population.flops_per_step(potential, population_settings, state, inputs, table)
+    described = results.Described(
+        bucket=bucket,
+        teacher=sources.dataset.manifest["level"],
+        steps=training.optimizer.steps,
+        num_params=sizes.count_params(state.params) // len(inputs.seed),
+        train_flops=flops * training.optimizer.steps,
+        num_unique_molecules=[
+            splits.num_unique_molecules(sources.dataset, sources.orders[spec.rung, spec.seed][: spec.num_train])
+            for spec in bucket.replicas
+        ],
+    )
+    return Prepared(trainer.compile_programs(programs, inputs, materials), inputs, materials, described)
+
+
+def _everything(sources: Sources, rung_names: tuple[str, ...]) -> np.ndarray:
+    """Every structure that some replica of the bucket trains on or is evaluated on."""
+    sides = [
+        splits.side_indices(sources.dataset, rung, side, sources.split) for rung in rung_names for side in splits.SIDES
+    ]
+    return np.unique(np.concatenate(sides))
+
+
+def _replica_inputs(
+    sources: Sources, bucket: study.Bucket, rung_names: tuple[str, ...], num_devices: int
+) -> step.ReplicaInputs:
+    """One entry per replica, and inactive copies of the last one that fill up the devices."""
+    longest = max(spec.num_train for spec in bucket.replicas)
+    padded = population.padded_size(len(bucket.replicas), num_devices)
+    specs = bucket.replicas + (bucket.replicas[-1],) * (padded - len(bucket.replicas))
+    order = np.zeros((padded, longest), np.int32)
+    for place, spec in enumerate(specs):
+        order[place, : spec.num_train] = sources.orders[spec.rung, spec.seed][: spec.num_train]
+    return step.ReplicaInputs(
+        seed=np.array([spec.seed for spec in specs], np.int32),
+        learning_rate=np.array([spec.learning_rate for spec in specs], np.float32),
+        order=order,
+        num_train=np.array([spec.num_train for spec in specs], np.int32),
+        rung=np.array([rung_names.index(spec.rung) for spec in specs], np.int32),
+        active=np.arange(padded) < len(bucket.replicas),
+    )
+
+
+def _evaluation_plan(
+    sources: Sources, table: batching.Table, rung_names: tuple[str, ...], side: str, capacity: batching.Capacity
+) -> population.EvaluationPlan:
+    """Batches of every rung's structures on one side, padded to the same number of batches."""
+    plans = [
+        batching.plan_batches(table, splits.side_indices(sources.dataset, rung, side, sources.split), capacity)
+        for rung in rung_names
+    ]
+    # Both sides get the same number of batches, so that one compiled program evaluates either.
+    longest = max(
+        len(batching.plan_batches(table, splits.side_indices(sources.dataset, rung, other, sources.split), capacity)[0])
+        for rung in rung_names
+        for other in ("validation", "test")
+    )
+    indices = np.zeros((len(rung_names), longest, capacity.n_graph), np.int32)
+    take = np.zeros((len(rung_names), longest, capacity.n_graph), bool)
+    for place, (rung_indices, rung_take) in enumerate(plans):
+        indices[place, : len(rung_indices)] = rung_indices
+        take[place, : len(rung_take)] = rung_take
+    return population.EvaluationPlan(jnp.asarray(indices), jnp.asarray(take))

@@ -1,0 +1,224 @@
+"""A population of replicas trained by one compiled program.
+
+Replicas of one bucket share every shape; what differs between them (seed, training set, rung, learning rate) is data.
+The population axis leads every mapped array. It is split over the devices; on each device the replicas are worked off
+`replicas_at_once` at a time, vectorised together. One at a time is best on a CPU core, whose cache holds one replica;
+all at once is best on a GPU. A replica's arithmetic does not depend on who is beside it.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from h2scale.graphs import batching
+from h2scale.models import potential as potential_lib
+from h2scale.training import losses, optimizers, step
+
+Params = dict[str, Any]
+
+REPLICA_AXIS = "replica"
+
+# Metrics of the physics check that are recorded during training, in the order of the history's columns.
+HISTORY_METRICS = (
+    "train_loss",
+    "validation_energy_mae_ev_per_atom",
+    "validation_force_mae_ev_per_angstrom",
+    "h2_mae_ev",
+    "h2_wall_mae_ev",
+    "h2_well_mae_ev",
+    "h2_middle_mae_ev",
+    "h2_tail_mae_ev",
+    "protons_mae_ev",
+)
+
+# (params, references) -> (metrics by name, energies in eV by system); jittable, passed in from the evaluation layer.
+PhysicsCheck = Callable[[Params, Any], tuple[dict[str, jax.Array], dict[str, jax.Array]]]
+
+
+class EvaluationPlan(NamedTuple):
+    """Batches that hold every structure of each rung's evaluation set exactly once."""
+
+    indices: jax.Array  # (num_rungs, num_batches, n_graph), int32, structures of the table
+    take: jax.Array  # (num_rungs, num_batches, n_graph), bool, False for padding
+
+
+class Evaluation(NamedTuple):
+    """Errors and physics of each replica, population axis first."""
+
+    errors: losses.SetErrors
+    physics: dict[str, jax.Array]
+    energies: dict[str, jax.Array]  # eV by system, (replicas, distances)
+
+
+class PopulationSettings(NamedTuple):
+    """Static settings of a bucket's programs."""
+
+    optimizer: optimizers.OptimizerSettings
+    loss: losses.LossSettings
+    capacity: batching.Capacity
+    steps_per_call: int
+    steps_per_evaluation: int
+    replicas_at_once: int
+
+
+class Programs(NamedTuple):
+    """The jitted programs of a bucket; every array of state and inputs leads with the population axis."""
+
+    init: Callable[[step.ReplicaInputs], step.ReplicaState]
+    advance: Callable[[step.ReplicaState, step.ReplicaInputs, batching.Table], step.ReplicaState]
+    evaluate: Callable[[Params, jax.Array, batching.Table, EvaluationPlan, Any], Evaluation]
+    record: Callable[[step.ReplicaState, Evaluation], step.ReplicaState]
+
+
+def make_mesh(devices: Sequence[jax.Device]) -> Mesh:
+    """A one-dimensional mesh over which the population axis is split."""
+    return Mesh(np.asarray(devices), (REPLICA_AXIS,))
+
+
+def mapped_sharding(mesh: Mesh) -> NamedSharding:
+    """Sharding of arrays that lead with the population axis."""
+    return NamedSharding(mesh, PartitionSpec(REPLICA_AXIS))
+
+
+def shared_sharding(mesh: Mesh) -> NamedSharding:
+    """Sharding of arrays that every replica reads."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def padded_size(num_replicas: int, num_devices: int) -> int:
+    """Replicas including the inactive ones that make the population divisible by the devices."""
+    return -(-num_replicas // num_devices) * num_devices
+
+
+def make_programs(
+    potential: potential_lib.Potential, physics_check: PhysicsCheck, settings: PopulationSettings, mesh: Mesh
+) -> Programs:
+    """The programs that initialise, train and evaluate a population of one potential."""
+    train_step = step.make_train_step(potential, settings.optimizer, settings.loss, settings.capacity)
+
+    def init_one(mapped: tuple[step.ReplicaInputs], shared: tuple[()]) -> step.ReplicaState:
+        del shared
+        history_shape = (settings.optimizer.steps // settings.steps_per_evaluation, len(HISTORY_METRICS))
+        return step.init_state(potential, settings.optimizer, history_shape, mapped[0])
+
+    def advance_one(
+        mapped: tuple[step.ReplicaState, step.ReplicaInputs], shared: tuple[batching.Table]
+    ) -> step.ReplicaState:
+        state, inputs = mapped
+        (table,) = shared
+
+        def run(state: step.ReplicaState) -> step.ReplicaState:
+            def body(state: step.ReplicaState, _: None) -> tuple[step.ReplicaState, None]:
+                return train_step(state, inputs, table), None
+
+            return jax.lax.scan(body, state, None, length=settings.steps_per_call)[0]
+
+        return jax.lax.cond(inputs.active & state.finite, run, lambda state: state, state)
+
+    def evaluate_one(
+        mapped: tuple[Params, jax.Array], shared: tuple[batching.Table, EvaluationPlan, Any]
+    ) -> Evaluation:
+        params, rung = mapped
+        table, plan, references = shared
+        errors = _evaluate_set(potential, params, table, plan, rung, settings)
+        physics, energies = physics_check(params, references)
+        return Evaluation(errors, physics, energies)
+
+    def over(one: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        return _over_population(one, mesh, settings.replicas_at_once)
+
+    return Programs(
+        init=jax.jit(lambda inputs: over(init_one)((inputs,), ())),
+        advance=jax.jit(lambda state, inputs, table: over(advance_one)((state, inputs), (table,)), donate_argnums=(0,)),
+        evaluate=jax.jit(
+            lambda params, rung, table, plan, references: over(evaluate_one)((params, rung), (table, plan, references))
+        ),
+        record=jax.jit(
+            jax.vmap(functools.partial(_record_one, steps_per_evaluation=settings.steps_per_evaluation)),
+            donate_argnums=(0,),
+            out_shardings=mapped_sharding(mesh),
+        ),
+    )
+
+
+def flops_per_step(
+    potential: potential_lib.Potential,
+    settings: PopulationSettings,
+    state: step.ReplicaState,
+    inputs: step.ReplicaInputs,
+    table: batching.Table,
+) -> float:
+    """Floating-point operations of one training step of one replica, as XLA counts them before optimisation.
+
+    Args:
+        state: shapes of a population's state, axis first; only shapes are read.
+        inputs: likewise.
+        table: the structures.
+    """
+    train_step = step.make_train_step(potential, settings.optimizer, settings.loss, settings.capacity)
+
+    def one(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype)
+
+    lowered = jax.jit(train_step).lower(jax.tree.map(one, state), jax.tree.map(one, inputs), table)
+    return float(lowered.cost_analysis()["flops"])
+
+
+def _over_population(one: Callable[[Any, Any], Any], mesh: Mesh, replicas_at_once: int) -> Callable[[Any, Any], Any]:
+    """`one(mapped, shared)` for every replica: split over the mesh, then worked off a few at a time."""
+
+    def local(mapped: Any, shared: Any) -> Any:
+        batch_size = None if replicas_at_once == 1 else replicas_at_once
+        return jax.lax.map(lambda replica: one(replica, shared), mapped, batch_size=batch_size)
+
+    return jax.shard_map(
+        local,
+        mesh=mesh,
+        in_specs=(PartitionSpec(REPLICA_AXIS), PartitionSpec()),
+        out_specs=PartitionSpec(REPLICA_AXIS),
+        check_vma=False,
+    )
+
+
+def _evaluate_set(
+    potential: potential_lib.Potential,
+    params: Params,
+    table: batching.Table,
+    plan: EvaluationPlan,
+    rung: jax.Array,
+    settings: PopulationSettings,
+) -> losses.SetErrors:
+    def body(total: losses.ErrorSums, batch: tuple[jax.Array, jax.Array]) -> tuple[losses.ErrorSums, None]:
+        graph, targets = batching.pack(table, *batch, settings.capacity)
+        sums = losses.error_sums(potential, params, graph, targets, settings.loss)
+        return jax.tree.map(jnp.add, total, sums), None
+
+    zero = losses.ErrorSums(*(jnp.zeros((), table.energy.dtype) for _ in losses.ErrorSums._fields))
+    total, _ = jax.lax.scan(body, zero, (plan.indices[rung], plan.take[rung]))
+    return losses.set_errors(total)
+
+
+def _record_one(state: step.ReplicaState, evaluation: Evaluation, steps_per_evaluation: int) -> step.ReplicaState:
+    """Writes the evaluation into the history and keeps the parameters if the validation loss is the best so far."""
+    errors = evaluation.errors
+    values = {
+        "train_loss": state.train_loss_sum / steps_per_evaluation,
+        "validation_energy_mae_ev_per_atom": errors.energy_mae_ev_per_atom,
+        "validation_force_mae_ev_per_angstrom": errors.force_mae_ev_per_angstrom,
+        **evaluation.physics,
+    }
+    row = jnp.stack([jnp.asarray(values[name], jnp.float32) for name in HISTORY_METRICS])
+    place = jnp.maximum(state.step // steps_per_evaluation - 1, 0)
+    better = state.finite & (errors.loss < state.best_validation_loss)
+    keep = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.averaged_params, state.best_params)
+    return state.replace(
+        best_params=keep,
+        best_validation_loss=jnp.where(better, errors.loss, state.best_validation_loss).astype(jnp.float32),
+        train_loss_sum=jnp.zeros_like(state.train_loss_sum),
+        history=jnp.where(state.finite, state.history.at[place].set(row), state.history),
+    )

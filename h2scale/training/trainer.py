@@ -1,0 +1,115 @@
+"""Trains one bucket of replicas from its first step, or its last checkpoint, to its end."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from h2scale.graphs import batching
+from h2scale.training import checkpoints, population, step
+
+
+class Materials(NamedTuple):
+    """What every replica reads, on the devices."""
+
+    table: batching.Table
+    validation: population.EvaluationPlan
+    test: population.EvaluationPlan
+    references: Any  # pytree of reference curves for the physics check
+
+
+class Outcome(NamedTuple):
+    """A trained bucket: host arrays, population axis first, in the order of the inputs."""
+
+    seconds: float  # of training on all replicas together, compilation excluded, interruptions summed up
+    finite: np.ndarray  # (replicas,), bool
+    history: np.ndarray  # (replicas, evaluations, metrics), float32
+    test: population.Evaluation  # errors on the test set, physics and curves of the best parameters
+
+
+# (replica-steps just taken, history so far as (replicas, evaluations, metrics) or None between evaluations)
+OnProgress = Callable[[int, np.ndarray | None], None]
+
+
+def compile_programs(
+    programs: population.Programs, inputs: step.ReplicaInputs, materials: Materials
+) -> population.Programs:
+    """The same programs compiled for these inputs; may run in a thread while another bucket trains."""
+    state = jax.eval_shape(programs.init, inputs)
+    sharding = inputs.seed.sharding
+    state = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), state)
+    evaluate = programs.evaluate.lower(
+        state.best_params, inputs.rung, materials.table, materials.validation, materials.references
+    )
+    return programs._replace(
+        init=programs.init.lower(inputs).compile(),
+        advance=programs.advance.lower(state, inputs, materials.table).compile(),
+        evaluate=evaluate.compile(),
+    )
+
+
+def train_bucket(
+    programs: population.Programs,
+    inputs: step.ReplicaInputs,
+    materials: Materials,
+    *,
+    steps: int,
+    steps_per_call: int,
+    steps_per_evaluation: int,
+    steps_per_checkpoint: int,
+    store: checkpoints.BucketCheckpoints,
+    metadata: dict[str, Any],
+    on_progress: OnProgress,
+) -> Outcome:
+    """Trains to the last step, resuming from the newest checkpoint, and evaluates the kept parameters on the test set.
+
+    Args:
+        programs: compiled for these inputs.
+        inputs: one entry per replica, population axis first.
+        materials: what all replicas read.
+        steps: length of the training; a multiple of `steps_per_evaluation`.
+        steps_per_call: steps in one call of `programs.advance`.
+        steps_per_evaluation: a multiple of `steps_per_call`.
+        steps_per_checkpoint: a multiple of `steps_per_evaluation`; the last step is always saved.
+        store: where checkpoints go.
+        metadata: JSON stored with each checkpoint.
+        on_progress: called after every compiled call.
+    """
+    num_active = int(np.sum(np.asarray(inputs.active)))
+
+    def history_so_far(state: step.ReplicaState, done: int) -> np.ndarray:
+        return np.asarray(state.history)[:num_active, : done // steps_per_evaluation]
+
+    state = programs.init(inputs)
+    done = store.latest_step() or 0
+    earlier_seconds = 0.0
+    if done:
+        state, saved = store.restore(done, state)
+        earlier_seconds = saved["train_seconds"]
+        on_progress(num_active * done, history_so_far(state, done))
+    start = time.monotonic()
+    while done < steps:
+        state = programs.advance(state, inputs, materials.table)
+        done += steps_per_call
+        history = None
+        if done % steps_per_evaluation == 0:
+            evaluation = programs.evaluate(
+                state.averaged_params, inputs.rung, materials.table, materials.validation, materials.references
+            )
+            state = programs.record(state, evaluation)
+            history = history_so_far(state, done)
+            if done % steps_per_checkpoint == 0 or done == steps:
+                seconds = earlier_seconds + time.monotonic() - start
+                store.save(done, state, {**metadata, "train_seconds": seconds})
+        jax.block_until_ready(state.step)
+        on_progress(num_active * steps_per_call, history)
+    seconds = earlier_seconds + time.monotonic() - start
+    test = programs.evaluate(state.best_params, inputs.rung, materials.table, materials.test, materials.references)
+    return Outcome(
+        seconds=seconds,
+        finite=np.asarray(state.finite)[:num_active],
+        history=history_so_far(state, done),
+        test=jax.tree.map(lambda leaf: np.asarray(leaf)[:num_active], test),
+    )
