@@ -1,6 +1,7 @@
 """Labelled structures as flat arrays: one row per atom, one row per structure, offsets between the two."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,7 @@ class Dataset:
     teacher: np.ndarray  # (n_structures,), str
     manifest: Mapping[str, Any]
 
-    @property
+    @functools.cached_property
     def atom_offset(self) -> np.ndarray:
         """First row of each structure in the per-atom arrays, shape (n_structures,), int64."""
         return np.cumsum(self.n_atoms, dtype=np.int64) - self.n_atoms
@@ -52,7 +53,7 @@ class Dataset:
         if not -len(self) <= index < len(self):
             raise IndexError(f"structure {index} of a dataset of {len(self)}")
         index = index % len(self)
-        start = int(self.n_atoms[:index].sum())
+        start = int(self.atom_offset[index])
         atoms = slice(start, start + int(self.n_atoms[index]))
         return Structure(
             atomic_numbers=self.atomic_numbers[atoms],
@@ -98,9 +99,11 @@ def from_structures(structures: Sequence[Structure], manifest: Mapping[str, Any]
     """Packs structures into a `Dataset`.
 
     Raises:
-        ValueError: a structure lacks its charge, spin multiplicity, energy or forces, or its arrays disagree in
-            shape; the message names the structure.
+        ValueError: there are no structures; or one lacks its charge, spin multiplicity, energy, forces or <S^2>, or its
+            arrays disagree in shape: the message names it.
     """
+    if not structures:
+        raise ValueError("a dataset needs at least one structure; got none.")
     for index, structure in enumerate(structures):
         _check_complete(index, structure)
     columns = {

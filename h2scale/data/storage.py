@@ -132,25 +132,32 @@ def _read(file: h5py.File, path: Path) -> tuple[dict[str, np.ndarray], dict[str,
     found = file.attrs.get("format")
     if found != FORMAT:
         raise ValueError(f"dataset {path} is HDF5 of another format: attribute 'format' is {found!r}, not {FORMAT!r}.")
-    if file.attrs.get("version") != VERSION:
-        raise ValueError(f"dataset {path} has version {file.attrs.get('version')!r}; this package reads {VERSION}.")
+    version = file.attrs.get("version")
+    if version != VERSION:
+        raise ValueError(f"dataset {path} has version {version}; this package reads {VERSION}.")
     columns = {}
     try:
         manifest = json.loads(file.attrs["manifest"])
         for name, dtype in dataset_lib.ATOM_COLUMNS.items():
-            columns[name] = _exact(file[f"atoms/{name}"][...], dtype, name, path)
+            columns[name] = _column(file, f"atoms/{name}", dtype, path)
         for name, dtype in dataset_lib.NUMBER_COLUMNS.items():
-            columns[name] = _exact(file[f"structures/{name}"][...], dtype, name, path)
+            columns[name] = _column(file, f"structures/{name}", dtype, path)
         for name in dataset_lib.TEXT_COLUMNS:
             values = np.char.decode(file[f"text/{name}_values"][...], "utf-8")
-            columns[name] = values[file[f"text/{name}"][...]]
+            columns[name] = values[_column(file, f"text/{name}", np.int32, path)]
     except KeyError as error:
-        raise ValueError(f"dataset {path} lacks an entry: {error.args[0]}") from error
+        raise ValueError(f"dataset {path} lacks an entry of this format: {error.args[0]}.") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"dataset {path}: its manifest is not JSON: {error}.") from error
+    except IndexError as error:
+        raise ValueError(f"dataset {path}: a text column has a code without a value: {error}.") from error
     return columns, manifest
 
 
-def _exact(array: np.ndarray, dtype: type, name: str, path: Path) -> np.ndarray:
-    converted = array.astype(dtype)
-    if converted.dtype != array.dtype and not np.array_equal(converted, array):
+def _column(file: h5py.File, name: str, dtype: type, path: Path) -> np.ndarray:
+    if name not in file:
+        raise KeyError(name)
+    array = file[name][...]
+    if not np.can_cast(array.dtype, dtype):
         raise ValueError(f"dataset {path}: {name} must hold {np.dtype(dtype)} values; got {array.dtype}.")
-    return converted
+    return array.astype(dtype)

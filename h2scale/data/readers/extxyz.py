@@ -3,6 +3,7 @@
 Reference: https://github.com/libAtoms/extxyz (the subset that ASE writes for molecules: no lattice, no arrays in keys).
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -63,7 +64,7 @@ def atomization_energies(structures: list[Structure], atom_energies: Mapping[int
                 f"structure {index} ({structure.molecule}): no isolated-atom energy at this level for "
                 f"{', '.join(SYMBOLS[z] for z in missing)}."
             )
-        reference = sum(atom_energies[z] for z in structure.atomic_numbers.tolist())
+        reference = math.fsum(atom_energies[z] for z in structure.atomic_numbers.tolist())
         relative.append(structure._replace(energy=structure.energy - reference))
     return relative
 
@@ -87,7 +88,9 @@ def _structure(
 ) -> Structure:
     columns = _columns(info, where)
     numbers = []
-    for row in rows:
+    for atom, row in enumerate(rows):
+        if len(row) <= max(columns.values()):
+            raise ValueError(f"{where}: atom {atom} has {len(row)} columns, fewer than Properties lists.")
         symbol = row[columns["species"]]
         if symbol not in ATOMIC_NUMBERS:
             raise ValueError(f"{where}: unknown element {symbol!r}.")

@@ -1,0 +1,78 @@
+"""Frames are read as written; whatever is missing is named with its frame."""
+
+import numpy as np
+import pytest
+
+from h2scale.data import rungs
+from h2scale.data.readers import extxyz
+
+HEADER = "Properties=species:S:1:pos:R:3:forces:R:3 "
+KEYS = 'charge=0 multiplicity=1 regime=thermal smiles="[H]F" s2=0.5 energy=-12.5 pbc="F F F"'
+ATOMS = "H 0.1 0.2 0.3 1.0 2.0 3.0\nF 1.0 0 0 -1 -2 -3.5e0\n"
+FRAME = f"2\n{HEADER}{KEYS}\n{ATOMS}"
+ATOM = f"1\n{HEADER}charge=0 multiplicity=2 regime=atom smiles=[H] s2=0.75 energy=-13.0\nH 0 0 0 0 0 0\n"
+
+
+def read(tmp_path, text):
+    path = tmp_path / "labels.extxyz"
+    path.write_text(text)
+    return extxyz.read_extxyz(path, "pbe0/def2-svp", rungs.RUNG_OF_REGIME)
+
+
+def test_a_frame_is_read_as_written(tmp_path):
+    first, second = read(tmp_path, ATOM + FRAME)
+    assert first.molecule == "[H]"
+    assert first.rung == "atom"
+    np.testing.assert_array_equal(second.atomic_numbers, [1, 9])
+    np.testing.assert_array_equal(second.positions, [[0.1, 0.2, 0.3], [1.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(second.forces, [[1.0, 2.0, 3.0], [-1.0, -2.0, -3.5]])
+    assert second[4:] == (0, 1, "thermal", "thermal", "[H]F", "pbe0/def2-svp", 0.5)
+    assert second.energy == -12.5
+
+
+def test_columns_are_found_by_name_not_by_place(tmp_path):
+    frame = f"1\nProperties=forces:R:3:species:S:1:tag:I:1:pos:R:3 {KEYS}\n1 2 3 F 7 4 5 6\n"
+    (structure,) = read(tmp_path, frame)
+    np.testing.assert_array_equal(structure.positions, [[4.0, 5.0, 6.0]])
+    np.testing.assert_array_equal(structure.forces, [[1.0, 2.0, 3.0]])
+
+
+@pytest.mark.parametrize("key", ["charge", "multiplicity", "regime", "smiles", "s2", "energy", "Properties"])
+def test_a_missing_key_is_named_with_its_frame(tmp_path, key):
+    broken = FRAME.replace(f"{key}=", f"other_{key}=")
+    with pytest.raises(ValueError, match=rf"labels\.extxyz, frame 1 \(line 4\): missing {key}"):
+        read(tmp_path, ATOM + broken)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("charge=0", "charge=half", r"frame 0 \(line 1\): charge must be int; got 'half'"),
+        ("regime=thermal", "regime=boiled", "unknown regime 'boiled'; known: equilibrium, thermal"),
+        ("\nF 1.0", "\nXx 1.0", "unknown element 'Xx'"),
+        ("-3.5e0", "three", "must be three numbers per atom"),
+        (" -3.5e0", "", "must be three numbers per atom"),
+        ("forces:R:3", "force:R:3", "missing column 'forces'; the frame has species, pos, force"),
+        ("2\n", "3\n", "line 1: the file ends before the 3 atoms of this frame"),
+        ("2\n", "two\n", "line 1: expected a number of atoms; got 'two'"),
+        ("\nF 1.0 0 0 -1 -2 -3.5e0", "\n", "atom 1 has 0 columns, fewer than Properties lists"),
+    ],
+)
+def test_each_malformed_frame_is_refused(tmp_path, old, new, message):
+    assert old in FRAME
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, FRAME.replace(old, new, 1))
+
+
+def test_energies_become_relative_to_isolated_atoms(tmp_path):
+    structures = read(tmp_path, ATOM + ATOM.replace("H", "F").replace("-13.0", "-20.0") + FRAME)
+    atoms = extxyz.isolated_atom_energies(structures)
+    assert atoms == {1: -13.0, 9: -20.0}
+    relative = extxyz.atomization_energies(structures, atoms)
+    assert [s.energy for s in relative] == [0.0, 0.0, -12.5 + 33.0]
+
+
+def test_an_element_without_its_atom_is_refused(tmp_path):
+    structures = read(tmp_path, ATOM + FRAME)
+    with pytest.raises(ValueError, match=r"structure 1 \(\[H\]F\): no isolated-atom energy at this level for F"):
+        extxyz.atomization_energies(structures, extxyz.isolated_atom_energies(structures))

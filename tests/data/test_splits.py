@@ -1,0 +1,132 @@
+"""Molecules stay on their side, training sets nest, and the switches do what they say."""
+
+import numpy as np
+import pytest
+
+from h2scale import data
+from h2scale.data import rungs, splits
+
+DEFAULT = splits.SplitSettings()
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return data.load_dataset("pbe0_def2svp")
+
+
+def molecules(dataset, indices):
+    return set(dataset.molecule[indices].tolist())
+
+
+@pytest.mark.parametrize("rung", rungs.RUNGS)
+def test_no_molecule_is_on_two_sides(shipped, rung):
+    sides = [splits.side_indices(shipped, rung, side, DEFAULT) for side in splits.SIDES]
+    found = [molecules(shipped, indices) for indices in sides]
+    assert all(found)
+    assert not found[0] & found[1] | found[0] & found[2] | found[1] & found[2]
+    together = np.sort(np.concatenate(sides))
+    np.testing.assert_array_equal(together, np.flatnonzero(rungs.in_rung(shipped, rung)))
+
+
+def test_a_molecule_keeps_its_side_across_rungs(shipped):
+    for side in splits.SIDES:
+        found = [molecules(shipped, splits.side_indices(shipped, rung, side, DEFAULT)) for rung in rungs.RUNGS]
+        assert found[0] == found[1] == found[2] == found[3]
+
+
+def test_a_side_does_not_depend_on_what_else_is_in_the_dataset(shipped):
+    half = shipped.select(np.flatnonzero(np.arange(len(shipped)) % 2 == 0))
+    for side in splits.SIDES:
+        of_half = molecules(half, splits.side_indices(half, "stretched", side, DEFAULT))
+        of_all = molecules(shipped, splits.side_indices(shipped, "stretched", side, DEFAULT))
+        assert of_half <= of_all
+
+
+def test_sides_are_pinned():
+    """A change here moves molecules between training and test, so that no published error can be compared any more."""
+    sides = {m: splits.side_of_molecule(m, DEFAULT) for m in ("C", "N", "O", "F", "C#C", "CF", "FF", "N#N", "O=O")}
+    assert {m: side for m, side in sides.items() if side != "train"} == {"C": "test", "CF": "test", "FF": "validation"}
+
+
+def test_fractions_are_kept_and_the_seed_matters():
+    names = [f"molecule {i}" for i in range(20000)]
+    settings = splits.SplitSettings(validation_fraction=0.1, test_fraction=0.2)
+    sides = np.array([splits.side_of_molecule(name, settings) for name in names])
+    # Four standard deviations of a binomial of 20000.
+    assert abs(np.mean(sides == "test") - 0.2) < 0.012
+    assert abs(np.mean(sides == "validation") - 0.1) < 0.009
+    other = splits.SplitSettings(validation_fraction=0.1, test_fraction=0.2, split_seed=1)
+    assert np.mean(sides == np.array([splits.side_of_molecule(name, other) for name in names])) < 0.6
+
+
+def test_h2_is_trained_on_or_absent_but_never_tested_on(shipped):
+    for seed in range(50):
+        settings = splits.SplitSettings(split_seed=seed, test_fraction=0.45, validation_fraction=0.45)
+        assert splits.side_of_molecule(rungs.H2_MOLECULE, settings) == "train"
+
+
+@pytest.mark.parametrize("rung", rungs.RUNGS)
+def test_the_order_is_the_training_side_once_each(shipped, rung):
+    order = splits.training_order(shipped, rung, 3, DEFAULT)
+    np.testing.assert_array_equal(np.sort(order), splits.side_indices(shipped, rung, "train", DEFAULT))
+
+
+def test_same_seed_same_order_other_seed_other_order(shipped):
+    first = splits.training_order(shipped, "stretched", 5, DEFAULT)
+    np.testing.assert_array_equal(first, splits.training_order(shipped, "stretched", 5, DEFAULT))
+    assert (first != splits.training_order(shipped, "stretched", 6, DEFAULT)).any()
+
+
+def test_training_sets_nest(shipped):
+    order = splits.training_order(shipped, "thermal", 0, DEFAULT)
+    small, large = splits.training_prefix(order, 16), splits.training_prefix(order, 200)
+    assert set(small) < set(large)
+    counts = [splits.num_unique_molecules(shipped, splits.training_prefix(order, n)) for n in (1, 16, 64, len(order))]
+    assert counts[0] == 1
+    assert counts == sorted(counts)
+    assert counts[-1] == len(molecules(shipped, order))
+
+
+def test_rungs_meet_their_common_structures_in_the_same_order(shipped):
+    below = splits.training_order(shipped, "equilibrium", 2, DEFAULT)
+    above = splits.training_order(shipped, "h2", 2, DEFAULT)
+    np.testing.assert_array_equal(above[np.isin(above, below)], below)
+
+
+def test_switches_hold_at_every_size(shipped):
+    with_all = splits.SplitSettings(include_h2_equilibrium=True, include_isolated_atoms=True)
+    with_none = splits.SplitSettings(include_h2_equilibrium=False, include_isolated_atoms=False)
+    for seed in range(3):
+        first = splits.training_order(shipped, "stretched", seed, with_all)[:6]
+        assert sorted(shipped.molecule[first]) == ["[C]", "[F]", "[H]", "[H][H]", "[N]", "[O]"]
+        without = splits.training_order(shipped, "stretched", seed, with_none)
+        assert not molecules(shipped, without) & {"[C]", "[F]", "[H]", "[H][H]", "[N]", "[O]"}
+        assert shipped.molecule[splits.training_order(shipped, "stretched", seed, DEFAULT)[0]] == "[H][H]"
+
+
+def test_switches_never_touch_validation_and_test(shipped):
+    with_all = splits.SplitSettings(include_isolated_atoms=True)
+    for side in ("validation", "test"):
+        np.testing.assert_array_equal(
+            splits.side_indices(shipped, "h2", side, with_all), splits.side_indices(shipped, "h2", side, DEFAULT)
+        )
+        assert (shipped.n_atoms[splits.side_indices(shipped, "h2", side, with_all)] > 1).all()
+
+
+@pytest.mark.parametrize("num_train", [0, -3, 10_000])
+def test_a_size_that_is_not_there_names_setting_and_available(shipped, num_train):
+    order = splits.training_order(shipped, "equilibrium", 0, DEFAULT)
+    message = rf"data\.num_train must lie between 1 and the {len(order)} training structures .* got {num_train}\."
+    with pytest.raises(ValueError, match=message):
+        splits.training_prefix(order, num_train)
+
+
+def test_bad_settings_are_refused(shipped):
+    with pytest.raises(ValueError, match=r"data\.test_fraction must lie in \[0, 1\); got 1\.5"):
+        splits.SplitSettings(test_fraction=1.5)
+    with pytest.raises(ValueError, match=r"must leave molecules to train on, below 1; got 1\.2"):
+        splits.SplitSettings(test_fraction=0.6, validation_fraction=0.6)
+    with pytest.raises(ValueError, match=r"data\.rung must be one of equilibrium, thermal, stretched, h2; got 'all'"):
+        splits.training_order(shipped, "all", 0, DEFAULT)
+    with pytest.raises(ValueError, match="side must be one of train, validation, test; got 'dev'"):
+        splits.side_indices(shipped, "h2", "dev", DEFAULT)
