@@ -136,6 +136,7 @@ def test_every_capacity_holds_each_structure_alone(dataset, table):
 
 def test_the_prefix_is_the_longest_that_fits(dataset, table):
     capacity = batching.choose_capacity(table, 8)
+    n_atoms, n_edges = np.asarray(table.n_atoms), np.asarray(table.n_edges)
     rng = np.random.default_rng(0)
     cut_short = 0
     for _ in range(200):
@@ -144,7 +145,7 @@ def test_the_prefix_is_the_longest_that_fits(dataset, table):
         expected = 0
         while expected < 8:
             first = indices[: expected + 1]
-            if np.sum(table.n_atoms[first]) > capacity.n_node or np.sum(table.n_edges[first]) > capacity.n_edge:
+            if n_atoms[first].sum() > capacity.n_node or n_edges[first].sum() > capacity.n_edge:
                 break
             expected += 1
         assert num_taken == expected >= 1
@@ -182,6 +183,33 @@ def test_headroom_keeps_padding_small(dataset, table):
         used.append(float(take.sum()))
     assert np.mean(used) > 0.9 * 32
     assert capacity.n_node < 1.2 * 32 * float(table.n_atoms.mean())
+
+
+def test_an_enclosing_capacity_serves_every_rung_alike():
+    shipped = data.load_dataset("pbe0_def2svp")
+    table = batching.make_table(shipped, CUTOFF, SPECIES, jnp.float32)
+    groups = [np.flatnonzero(rungs.in_rung(shipped, rung)) for rung in rungs.RUNGS]
+    single = [batching.choose_capacity(table, 16, group) for group in groups]
+    capacity = batching.enclosing_capacity(single)
+    assert capacity == tuple(max(sizes) for sizes in zip(*single, strict=True))
+    rng = np.random.default_rng(0)
+    for group in groups:
+        taken = [fit_prefix(table, jnp.asarray(rng.choice(group, 16)), capacity)[1] for _ in range(100)]
+        assert np.mean(taken) > 0.95 * 16
+    with pytest.raises(ValueError, match="needs at least one capacity; got none"):
+        batching.enclosing_capacity([])
+
+
+def test_without_x64_everything_stays_in_single_precision(dataset):
+    with jax.enable_x64(False):
+        table = batching.make_table(dataset, CUTOFF, SPECIES)
+        capacity = batching.choose_capacity(table, 4)
+        graph, targets = pack_what_fits(table, jnp.array([5, 40, 60, 77]), capacity)
+        alone = build.graph_from_structure([1, 1], [[0, 0, 0], [0, 0, 1.0]], 0, 1, CUTOFF, SPECIES)
+        dimers = build.dimer_graphs(jnp.array([0.5, 1.0]), (0, 0), 0.0, 1.0, CUTOFF)
+        widths = {leaf.dtype.itemsize for leaf in jax.tree.leaves((table, graph, targets, alone, dimers))}
+        assert widths == {1, 4}
+        assert graph.node_mask.sum() == np.sum(dataset.n_atoms[np.array([5, 40, 60, 77])[graph.graph_mask]])
 
 
 @pytest.mark.parametrize("mapping", ["vmap", "map"])
