@@ -60,19 +60,14 @@ class InteractionLayer(nn.Module):
         """Features of shape (n_node, (l_in + 1)^2, C) become (n_node, (l_out + 1)^2, C)."""
         settings = self.settings
         channels = settings.num_features
-        coupling = clebsch_gordan.coupling(self.l_in, settings.l_max, self.l_out)
         widths = [channels * (1 + self.l_out)] + [channels] * self.l_out
-        weights = RadialNetwork(settings.radial_hidden, len(coupling.paths) * channels, name="radial")(basis)
-        weights = weights.reshape(-1, len(coupling.paths), channels)
+        num_paths = [len(clebsch_gordan.paths(self.l_in, settings.l_max, degree)) for degree in range(self.l_out + 1)]
+        weights = RadialNetwork(settings.radial_hidden, num_paths, channels, name="radial")(basis)
         mixed = DegreeLinear([channels] * (self.l_in + 1), name="linear_up")(_split(features, self.l_in))
-        messages = convolution.convolve(
-            coupling, jnp.concatenate(mixed, axis=1), harmonics, weights, graph.senders, graph.receivers
+        received = convolution.convolve(
+            jnp.concatenate(mixed, axis=1), harmonics, weights, graph.senders, graph.receivers, settings.convolution
         )
-        rows, start = [], 0
-        for degree in range(self.l_out + 1):
-            stop = start + coupling.paths_to(degree) * (2 * degree + 1)
-            rows.append(messages[:, start:stop].reshape(-1, 2 * degree + 1, coupling.paths_to(degree) * channels))
-            start = stop
+        rows = [messages.reshape(*messages.shape[:2], -1) for messages in received]
         outputs = DegreeLinear(widths, name="linear_down")(rows)
         outputs = [output / settings.avg_num_neighbors**0.5 for output in outputs]
         if self.self_connection:
@@ -84,21 +79,27 @@ class InteractionLayer(nn.Module):
 
 
 class RadialNetwork(nn.Module):
-    """Perceptron without biases from the radial basis to the weights of all paths and channels."""
+    """Perceptron without biases from the radial basis to one weight per path and channel."""
 
     hidden: tuple[int, ...]
-    num_outputs: int
+    num_paths: list[int]
+    channels: int
 
     @nn.compact
-    def __call__(self, basis: jax.Array) -> jax.Array:
-        """Shape (n_edge, num_radial) becomes (n_edge, num_outputs); 0 where the basis is 0."""
+    def __call__(self, basis: jax.Array) -> list[jax.Array]:
+        """Shape (n_edge, num_radial) becomes (n_edge, n_path, C) for each output degree; 0 where the basis is 0."""
         values = basis
-        for index, width in enumerate((*self.hidden, self.num_outputs)):
-            weight = self.param(f"weight_{index}", _unit_normal, (values.shape[-1], width), jnp.float32)
-            values = values @ (weight / values.shape[-1] ** 0.5)
-            if index < len(self.hidden):
-                values = SILU_GAIN * nn.silu(values)
-        return values
+        for index, width in enumerate(self.hidden):
+            weight = self.param(f"hidden_{index}", _unit_normal, (values.shape[-1], width), jnp.float32)
+            values = SILU_GAIN * nn.silu(values @ (weight / values.shape[-1] ** 0.5))
+        outputs = []
+        for degree, paths in enumerate(self.num_paths):
+            weight = self.param(
+                f"degree_{degree}", _unit_normal, (values.shape[-1], paths * self.channels), jnp.float32
+            )
+            output = values @ (weight / values.shape[-1] ** 0.5)
+            outputs.append(output.reshape(-1, paths, self.channels))
+        return outputs
 
 
 class DegreeLinear(nn.Module):

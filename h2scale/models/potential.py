@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from h2scale.models import nequip
+from h2scale.models import nequip, prior, schnet
 from h2scale.models import settings as settings_lib
 from h2scale.types import Graph
 
@@ -33,8 +33,17 @@ class Potential(NamedTuple):
 
 
 def make_potential(settings: settings_lib.ModelSettings) -> Potential:
-    """Functions of the potential that `settings` describe."""
-    network = nequip.NequIP(settings)
+    """Functions of the potential that `settings` describe.
+
+    Priors, beside the network's learned atomic energies:
+        none: nothing.
+        zbl: screened repulsion is added along the edges (`prior.zbl_energies`).
+        coulomb: energy = (1 - b) * learned + b * bare, with b = clip(1 - n_electrons, 0, 1) per structure. Without
+            electrons the Hamiltonian is the nuclear repulsion and nothing is left to learn, so both terms are
+            replaced: two protons repel by exactly 1/R at any distance. From one electron on, electrons screen the
+            nuclei in a way that has no exact pair form, and the network answers alone.
+    """
+    network = {"nequip": nequip.NequIP, "schnet": schnet.SchNet}[settings.name](settings)
 
     def init(key: jax.Array) -> dict:
         graph = _smallest_graph()
@@ -43,6 +52,14 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
     def atomic_energies(params: dict, graph: Graph) -> jax.Array:
         edge_vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
         learned = settings.energy_scale * network.apply({"params": params}, edge_vectors, graph)
+        atomic_numbers = jnp.asarray(settings.species, learned.dtype)[graph.species]
+        if settings.prior == "zbl":
+            learned = learned + prior.zbl_energies(
+                edge_vectors, atomic_numbers, graph, settings.cutoff, settings.envelope_power
+            )
+        if settings.prior == "coulomb":
+            bare = prior.bare_fraction(atomic_numbers, graph)[graph.node_graph]
+            learned = (1 - bare) * learned + bare * prior.coulomb_energies(atomic_numbers, graph)
         return jnp.where(graph.node_mask, learned, 0.0)
 
     def energy(params: dict, graph: Graph) -> jax.Array:
