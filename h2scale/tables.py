@@ -124,9 +124,14 @@ def append_rows(
 
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes a UTF-8 file through a temporary file in the same folder and a rename."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Writes a file through a temporary file in the same folder and a rename."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="")
+    temporary.write_bytes(content)
     temporary.replace(path)
 
 

@@ -1,0 +1,273 @@
+"""The page that says what a run found: verdicts first, then figures, tables and settings; opens without a network."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from h2scale import tables
+from h2scale.report import curve_figures, page, scaling_figures, style, summary, verdicts, words
+
+_TABLE_METRICS = (
+    "test_energy_mae_ev_per_atom",
+    "test_force_mae_ev_per_angstrom",
+    "h2_mae_ev",
+    "h2_wall_mae_ev",
+    "h2_well_mae_ev",
+    "h2_middle_mae_ev",
+    "h2_tail_mae_ev",
+    "h2_teacher_mae_ev",
+    "h2_npe_ev",
+    "h2_bond_length_angstrom",
+    "h2_well_depth_ev",
+    "protons_mae_ev",
+)
+_FILES = {
+    "replicas.csv": "one row per trained replica",
+    "curves.csv": "every curve, with the references beside it",
+    "history.csv": "metrics during training",
+    "fits.json": "laws, slopes and their intervals",
+    "config.json": "every setting",
+    "environment.json": "versions and devices",
+}
+_MAX_BASELINE_ROWS = 12
+
+
+def write_report(workdir: str | os.PathLike, *, baselines: str | os.PathLike | None = None) -> Path:
+    """Draws `figures/` and writes `report.html` from the files of a finished workdir.
+
+    Args:
+        workdir: folder with replicas.csv, curves.csv, history.csv, fits.json, config.json and environment.json.
+        baselines: CSV file of curves made without learning; its rows are shown, lowest `h2_mae_ev` first.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ValueError: if a file is missing or malformed, or the tables hold no replica.
+    """
+    workdir = Path(workdir)
+    run = summary.load_run(workdir, baselines)
+    if not len(run.arms):
+        raise ValueError(f"{workdir / 'replicas.csv'}: no replicas; a report needs at least one.")
+    figures = workdir / "figures"
+    figures.mkdir(exist_ok=True)
+    main_arm = summary.arms_of(run)[0]
+    body = [
+        page.element("h1", "Does scale teach a neural potential physics?"),
+        page.element("p", _title(run), "soft"),
+        *[page.element("p", verdicts.summarise(run, arm), "lead") for arm in summary.arms_of(run)],
+        _verdict_section(verdicts.judge(run)),
+        page.element("h2", "In one picture"),
+        _headline(run, main_arm, figures),
+    ]
+    for arm in summary.arms_of(run):
+        body += _figure_section(run, arm, figures, only_arm=len(summary.arms_of(run)) == 1)
+    body += [_cell_section(run), _fit_section(run), _baseline_section(run), _settings_section(run)]
+    path = workdir / "report.html"
+    tables.write_text(path, page.document(f"h2scale: {_title(run)}", body))
+    return path
+
+
+def _title(run: summary.Run) -> str:
+    return f"h2scale, experiment {run.config.get('experiment', 'unnamed')}, size {run.config.get('size', 'unnamed')}"
+
+
+def _verdict_section(judged: list[verdicts.Verdict]) -> str:
+    rows = [
+        [
+            page.element("strong", one.claim) + page.folded("Rule", page.element("p", one.rule)),
+            page.element("span", words.arm(one.arm)),
+            page.element("span", one.finding),
+            page.bullets(one.numbers),
+            page.element("span", one.verdict, f"tag {one.verdict.replace(' ', '-')}"),
+        ]
+        for one in judged
+    ]
+    table = page.verdict_table(["Claim of arXiv:2509.26397", "Model", "This run found", "Numbers", "Verdict"], rows)
+    note = "Intervals are 95 %. A verdict speaks of these models, data and ranges only."
+    return page.element("h2", "Verdicts") + table + page.element("p", note, "soft")
+
+
+def _headline(run: summary.Run, arm: str, folder: Path) -> str:
+    title = verdicts.headline(run, arm)
+    svg = style.save(scaling_figures.headline(run, arm, title), folder, "headline")
+    caption = (
+        f"{words.arm(arm)}. Left: H₂ curves of the largest model trained on the most data, one line per seed. Middle "
+        "and right: mean absolute error of held-out molecules (dotted) and of the H₂ curve (solid), at the most data and "
+        "at the largest size; dots are seeds, lines their mean."
+    )
+    return page.picture(svg, f"{title}.", caption)
+
+
+def _figure_section(run: summary.Run, arm: str, folder: Path, *, only_arm: bool) -> list[str]:
+    title = words.arm(arm)
+    rows = tables.select(run.replicas, run.arms == arm)
+    most = words.count(rows["num_train"].max())
+    suffix = "" if only_arm else "_" + "".join(letter if letter.isalnum() else "_" for letter in arm)
+    drawings = [
+        (
+            "h2_curves",
+            curve_figures.h2_curves,
+            f"H₂ curves of every size and seed at {most} training structures, beside the exact curve, FCI in a finite "
+            f"basis and the teacher ({', '.join(dict.fromkeys(rows['teacher'].tolist()))}).",
+        ),
+        (
+            "h2_signed_error",
+            curve_figures.signed_error,
+            "Signed error along the curve. The axis is linear within 0.1 eV and logarithmic beyond. What lies between "
+            "the teacher's line and zero is the teacher's error, the rest is the model's own.",
+        ),
+        ("error_vs_scale", scaling_figures.error_against_scale, _scale_caption(run, arm)),
+        ("h2_heatmap", scaling_figures.heat_map, "Mean H₂ error over seeds, in eV, in every cell of size and data."),
+        (
+            "training",
+            scaling_figures.training,
+            f"What training does to the H₂ error while it lowers the validation error, at {most} structures; one line "
+            "per replica.",
+        ),
+    ]
+    if np.any((rows["protons_status"] == "scored") & rows["finite"]):
+        caption = f"Two bare protons, total charge 2, at {most} training structures; the exact energy is 1/R."
+        drawings.append(("protons", curve_figures.proton_curves, caption))
+    pieces = [page.element("h2", f"Figures: {title}")]
+    for name, draw, caption in drawings:
+        svg = style.save(draw(run, arm), folder, name + suffix)
+        pieces.append(page.picture(svg, f"{title}: {name.replace('_', ' ')}", caption))
+    return pieces
+
+
+def _scale_caption(run: summary.Run, arm: str) -> str:
+    sentences = []
+    for rung in summary.rungs_of(run, arm):
+        record = summary.fit_of(run, arm, rung, "h2_mae_ev")
+        slopes = record["slopes"]
+        if slopes["num_params"]["estimate"] is None:
+            sentences.append(f"Rung {rung}: no slope ({slopes['reason']}).")
+            continue
+        exponents = " and ".join(
+            f"{words.interval(slopes[name])} in {label}" for name, label in (("num_params", "N"), ("num_train", "D"))
+        )
+        sentences.append(f"Rung {rung}: H₂ error with exponent {exponents}.")
+    return (
+        "Top: against parameters, at the most data. Bottom: against data, at the largest size. Pale dots are the other "
+        "cells. Lines and bands are the joint law E + A N^-alpha + B D^-beta with its 95 % interval, where the grid is "
+        "large enough for one. " + " ".join(sentences)
+    )
+
+
+def _cell_section(run: summary.Run) -> str:
+    metrics = [name for name in _TABLE_METRICS if np.any(np.isfinite(run.replicas[name]))]
+    headers = ["Model", "Rung", "Parameters", "Structures", "Replicas"]
+    headers += [f"{words.METRICS[name][0]}, {words.METRICS[name][1]}" for name in metrics]
+    rows = []
+    for arm in summary.arms_of(run):
+        for rung in summary.rungs_of(run, arm):
+            for cell in summary.cells_of(run, arm, rung):
+                finite = f"{cell.num_finite} of {cell.num_replicas}"
+                rows.append(
+                    [
+                        words.arm(arm),
+                        rung,
+                        (words.count(cell.num_params), cell.num_params),
+                        (words.count(cell.num_train), cell.num_train),
+                        finite if cell.num_finite < cell.num_replicas else str(cell.num_replicas),
+                        *[_mean_and_spread(cell, name) for name in metrics],
+                    ]
+                )
+    note = "Mean ± standard deviation over the finite seeds of a cell. Click a heading to sort."
+    return page.element("h2", "Every cell") + page.element("p", note, "soft") + page.sortable(headers, rows)
+
+
+def _mean_and_spread(cell: summary.Cell, name: str) -> tuple[str, float]:
+    mean, spread = cell.mean[name], cell.spread[name]
+    text = words.number(mean, 3) + (f" ± {words.number(spread)}" if np.isfinite(spread) else "")
+    return text, mean
+
+
+def _fit_section(run: summary.Run) -> str:
+    headers = ["Model", "Rung", "Metric", "Used", "Left out", "slope in N", "slope in D"]
+    headers += ["E", "alpha", "beta", "alpha at most data", "beta at largest size", "foretells best", "without numbers"]
+    rows = [
+        [
+            words.arm(record["arm"]),
+            record["rung"],
+            words.metric(record["metric"]),
+            (str(record["num_points"]), record["num_points"]),
+            (str(record["num_excluded"]), record["num_excluded"]),
+            *[_sorted_interval(record["slopes"][name]) for name in ("num_params", "num_train")],
+            *[_sorted_interval(record["joint"][name]) for name in ("E", "alpha", "beta")],
+            _sorted_interval(record["along_num_params"]["alpha"]),
+            _sorted_interval(record["along_num_train"]["alpha"]),
+            record["best_form"] or "–",
+            record["slopes"]["reason"] or record["joint"]["reason"],
+        ]
+        for record in run.fits["fits"]
+    ]
+    method = run.fits["method"]
+    note = (
+        "Slopes are exponents of a pure power law, negative where the metric falls. E, alpha and beta belong to "
+        f"E + A N^-alpha + B D^-beta; the two columns after them to E + A x^-alpha in one variable. Exponents are "
+        f"sought between {method['exponent_range'][0]:g} and {method['exponent_range'][1]:g}; {method['num_bootstrap']:,} "
+        f"resamples; {method['groups']}. The form that foretells best is fitted without the quarter of cells with the "
+        "largest N D and judged there."
+    )
+    correlations = [
+        [
+            words.arm(record["arm"]),
+            record["rung"],
+            words.metric(record["metric"]),
+            _sorted_interval(record),
+            (str(record["num_points"]), record["num_points"]),
+        ]
+        for record in run.fits["rank_correlations"]
+    ]
+    return (
+        page.element("h2", "Scaling laws")
+        + page.element("p", note, "soft")
+        + page.sortable(headers, rows)
+        + page.element("h3", "Does a better in-distribution error go with a better H₂ curve?")
+        + page.element("p", "Spearman correlation with the in-distribution energy error over all replicas.", "soft")
+        + page.sortable(["Model", "Rung", "Metric", "Correlation", "Replicas"], correlations)
+    )
+
+
+def _sorted_interval(record: dict[str, Any]) -> tuple[str, float]:
+    estimate = record["estimate"]
+    return words.interval(record), np.nan if estimate is None else estimate
+
+
+def _baseline_section(run: summary.Run) -> str:
+    if not run.baselines:
+        return ""
+    headers = list(run.baselines[0])
+    rows = sorted(run.baselines, key=lambda row: float(row.get("h2_mae_ev") or "inf"))[:_MAX_BASELINE_ROWS]
+    note = "Curves that no network had a part in, judged by the same metrics."
+    cells = [[_baseline_cell(row[name]) for name in headers] for row in rows]
+    return (
+        page.element("h2", "Physics without learning") + page.element("p", note, "soft") + page.sortable(headers, cells)
+    )
+
+
+def _baseline_cell(text: str) -> str | tuple[str, float]:
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return words.number(value, 3), value
+
+
+def _settings_section(run: summary.Run) -> str:
+    experiment, size = run.config.get("experiment", "scaling"), run.config.get("size", "default")
+    command = f"python launch.py --config=experiments/{experiment}.py:{size}"
+    files = "".join(f"<li>{page.link(name, name)}: {page.element('span', what)}</li>" for name, what in _FILES.items())
+    return (
+        page.element("h2", "Reproduce")
+        + page.element("p", "The same command again resumes what is unfinished and changes nothing that is finished.")
+        + page.element("pre", command)
+        + f"<ul>{files}</ul>"
+        + page.folded("Settings", page.element("pre", json.dumps(run.config, indent=2, ensure_ascii=False)))
+        + page.folded("Environment", page.element("pre", json.dumps(run.environment, indent=2, ensure_ascii=False)))
+    )

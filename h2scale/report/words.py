@@ -1,0 +1,85 @@
+"""How numbers, metrics and rungs are written in figures and text."""
+
+import math
+
+MINUS = "\N{MINUS SIGN}"
+RUNGS = {
+    "equilibrium": "Equilibrium only",
+    "thermal": "+ thermal",
+    "stretched": "+ stretched bonds",
+    "h2": "+ H₂ itself",
+}
+METRICS = {
+    "test_energy_mae_ev_per_atom": ("In-distribution energy error", "eV/atom"),
+    "test_energy_mae_ev": ("In-distribution energy error", "eV"),
+    "test_force_mae_ev_per_angstrom": ("In-distribution force error", "eV/Å"),
+    "h2_mae_ev": ("H₂ curve error", "eV"),
+    "h2_wall_mae_ev": ("H₂ wall error (below 0.6 Å)", "eV"),
+    "h2_well_mae_ev": ("H₂ well error (0.6 to 1.2 Å)", "eV"),
+    "h2_middle_mae_ev": ("H₂ middle error (1.2 to 3 Å)", "eV"),
+    "h2_tail_mae_ev": ("H₂ tail error (beyond 3 Å)", "eV"),
+    "h2_teacher_mae_ev": ("H₂ distance to the teacher", "eV"),
+    "h2_npe_ev": ("H₂ non-parallelity", "eV"),
+    "h2_bond_length_angstrom": ("H₂ bond length", "Å"),
+    "h2_well_depth_ev": ("H₂ well depth", "eV"),
+    "protons_mae_ev": ("Two-proton error", "eV"),
+}
+_MODELS = {"nequip": "NequIP", "schnet": "SchNet"}
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number to so many significant digits, with a true minus sign; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, decimals)
+    plain = 1e-4 <= abs(rounded) < 1e6
+    text = f"{rounded:,.{max(0, decimals)}f}" if plain else f"{rounded:.{digits - 1}e}"
+    return text.replace("-", MINUS)
+
+
+def interval(record: dict[str, float | None] | None, digits: int = 2) -> str:
+    """An estimate with its interval as `0.4 [0.3, 0.5]`; the estimate alone where there is no interval."""
+    if record is None or record["estimate"] is None:
+        return "–"
+    estimate = number(record["estimate"], digits)
+    if record["low"] is None:
+        return f"{estimate} (no interval)"
+    return f"{estimate} [{number(record['low'], digits)}, {number(record['high'], digits)}]"
+
+
+def count(value: float) -> str:
+    """A whole number with thousands separated: 74,240."""
+    return f"{value:,.0f}"
+
+
+def short_count(value: float) -> str:
+    """A count for axes and legends: 740, 7.4k, 1.2M."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:.3g}{unit}"
+    return f"{value:.0f}"
+
+
+def plural(amount: int, noun: str) -> str:
+    """`1 replica`, `2 replicas`."""
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
+
+
+def rung(name: str) -> str:
+    """Title of a rung."""
+    return RUNGS.get(name, name)
+
+
+def arm(label: str) -> str:
+    """Title of an arm, whose label starts with a model's name."""
+    head, *rest = label.split(",")
+    return ",".join([_MODELS.get(head, head), *rest])
+
+
+def metric(name: str) -> str:
+    """Axis label of a metric, with its unit."""
+    title, unit = METRICS[name]
+    return f"{title} ({unit})"
