@@ -15,6 +15,7 @@ import numpy as np
 from scipy import interpolate
 
 from h2scale import units
+from h2scale.physics import splines
 
 HYDROGEN_ATOM_HARTREE = -0.5
 HELIUM_ATOM_HARTREE = -2.903724377034119
@@ -35,10 +36,9 @@ _H2_CATION_JOIN_BOHR = 30.0
 
 
 class Piecewise(NamedTuple):
-    """A piecewise polynomial of E - 1/R on the host, in hartree, and the series that continues it."""
+    """A curve of total energy: a spline from the united atom to the join, and the series that continues it."""
 
-    breaks: np.ndarray  # (n + 1,), bohr, increasing, from 0 to the join
-    coefficients: np.ndarray  # (n, degree + 1), highest power first, of distance from the left break
+    spline: splines.Spline  # E - 1/R, bohr to hartree
     limit: float  # hartree at infinite distance
     series: dict[int, float]  # C_n of the continuation
 
@@ -161,19 +161,16 @@ def _fit(
     that of R^3 minus twice the latter for a united nucleus of charge 2 (Bingel, J. Chem. Phys. 30, 1250, 1959).
     """
     far = [_series_derivative(join, limit, {**series, 1: 1.0}, order) for order in range(4)]
-    spline = interpolate.make_interp_spline(
+    spline = splines.fit(
         np.concatenate([[0.0], distances, [join]]),
         np.concatenate([[united[0]], electronic, [far[0]]]),
-        k=_DEGREE,
-        bc_type=(
+        _DEGREE,
+        (
             [(1, 0.0), (2, 2 * united[1]), (3, -12 * united[1])],
             [(order, far[order]) for order in (1, 2, 3)],
         ),
     )
-    pieces = interpolate.PPoly.from_spline(spline)
-    filled = np.diff(pieces.x) > 0  # the end knots repeat
-    breaks = np.append(pieces.x[:-1][filled], join)
-    return Piecewise(breaks, np.ascontiguousarray(pieces.c[:, filled].T), limit, series)
+    return Piecewise(spline, limit, series)
 
 
 def _series_derivative(distance: np.ndarray, limit: float, series: dict[int, float], order: int) -> np.ndarray:
@@ -186,23 +183,21 @@ def _series_derivative(distance: np.ndarray, limit: float, series: dict[int, flo
 
 
 def evaluate(piecewise: Piecewise, distance_bohr: jax.Array) -> jax.Array:
+    """Total energy in hartree on a fitted curve; arguments and errors as in `h2_ground_state`."""
     distance = jnp.asarray(distance_bohr)
     if not jnp.issubdtype(distance.dtype, jnp.floating):
         distance = distance.astype(jnp.result_type(float))
     if not isinstance(distance, jax.core.Tracer) and not bool(jnp.all(distance > 0)):
         worst = np.asarray(distance)[~(np.asarray(distance) > 0)].flat[0]
         raise ValueError(f"distance_bohr must be positive, in bohr; got {worst}.")
-    breaks = jnp.asarray(piecewise.breaks, distance.dtype)
-    coefficients = jnp.asarray(piecewise.coefficients, distance.dtype)
-    inside = (distance > 0) & (distance < breaks[-1])
+    join = float(piecewise.spline.breaks[-1])
+    inside = (distance > 0) & (distance < join)
     # Both branches get an argument of their own domain: no overflow, and no NaN in a masked gradient.
     near = jnp.where(inside, distance, 1.0)
-    far = jnp.where(inside, breaks[-1], distance)
-    index = jnp.clip(jnp.searchsorted(breaks, near, side="right") - 1, 0, len(coefficients) - 1)
-    offset = near - breaks[index]
-    spline = functools.reduce(lambda total, power: total * offset + coefficients[index, power], range(_DEGREE + 1), 0.0)
+    far = jnp.where(inside, join, distance)
     series = piecewise.limit - sum(c * far**-n for n, c in piecewise.series.items())
-    return jnp.where(inside, spline + 1 / near, jnp.where(distance > 0, series, jnp.nan))
+    beyond = jnp.where(distance > 0, series, jnp.nan)
+    return jnp.where(inside, splines.evaluate(piecewise.spline, near) + 1 / near, beyond)
 
 
 def shipped_table(name: str) -> np.ndarray:
