@@ -4,7 +4,7 @@ import re
 import sys
 from typing import Any
 
-from absl import flags
+from absl import flags, logging
 from ml_collections import ConfigDict
 
 from h2scale import config as config_lib
@@ -25,6 +25,7 @@ def parse_flags(argv: list[str]) -> list[str]:
 
 def run(argv: list[str], config: ConfigDict, workdir: str | None) -> int:
     """Runs the experiment of `config`; returns the process's exit code."""
+    logging.set_verbosity(logging.WARNING)
     if len(argv) > 1:
         _fail(f"unexpected arguments {' '.join(argv[1:])}; settings are given as --config.SECTION.KEY=VALUE.")
     try:

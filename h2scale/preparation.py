@@ -1,5 +1,6 @@
 """Makes a bucket ready to train: arrays on the devices, programs compiled."""
 
+import concurrent.futures
 from typing import NamedTuple
 
 import jax
@@ -12,7 +13,6 @@ from h2scale.data import rungs, splits
 from h2scale.evaluation import physics_checks
 from h2scale.graphs import batching
 from h2scale.models import potential as potential_lib
-from h2scale.models import sizes
 from h2scale.physics import curves
 from h2scale.training import losses, optimizers, population, step, trainer
 
@@ -62,8 +62,14 @@ def references(dataset: dataset_lib.Dataset) -> curves.References:
     return curves.load_h2_references(energies)
 
 
-def prepare(sources: Sources, bucket: study.Bucket, training: TrainingSettings, mesh: jax.sharding.Mesh) -> Prepared:
-    """Builds, places and compiles everything that one bucket needs."""
+def prepare(
+    sources: Sources,
+    bucket: study.Bucket,
+    training: TrainingSettings,
+    mesh: jax.sharding.Mesh,
+    pool: concurrent.futures.Executor,
+) -> Prepared:
+    """Builds and places everything that one bucket needs, and has its programs compiled in `pool`."""
     settings = bucket.settings
     potential = potential_lib.make_potential(settings)
     table = batching.make_table(sources.dataset, settings.cutoff, settings.species)
@@ -96,20 +102,19 @@ def prepare(sources: Sources, bucket: study.Bucket, training: TrainingSettings, 
     )
     materials = jax.device_put(materials, population.shared_sharding(mesh))
 
-    state = jax.eval_shape(programs.init, inputs)
-    flops = population.flops_per_step(potential, population_settings, state, inputs, table)
+    compiled = trainer.compile_programs(programs, inputs, materials, pool)
     described = results.Described(
         bucket=bucket,
         teacher=sources.dataset.manifest["level"],
         steps=training.optimizer.steps,
-        num_params=sizes.count_params(state.params) // len(inputs.seed),
-        train_flops=flops * training.optimizer.steps,
+        num_params=compiled.num_params,
+        train_flops=compiled.flops_per_step * training.optimizer.steps,
         num_unique_molecules=[
             splits.num_unique_molecules(sources.dataset, sources.orders[spec.rung, spec.seed][: spec.num_train])
             for spec in bucket.replicas
         ],
     )
-    return Prepared(trainer.compile_programs(programs, inputs, materials), inputs, materials, described)
+    return Prepared(compiled.programs, inputs, materials, described)
 
 
 def _everything(sources: Sources, rung_names: tuple[str, ...]) -> np.ndarray:

@@ -133,12 +133,15 @@ def _train(config: FrozenConfigDict, path: Path, plan: Plan, buckets: list[study
     work_per_step = [len(bucket.replicas) * _relative_work(bucket.settings) for bucket in buckets]
     num_replicas = sum(len(bucket.replicas) for bucket in buckets)
     with (
-        concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool,
+        concurrent.futures.ThreadPoolExecutor(max_workers=1) as tracing,
+        concurrent.futures.ThreadPoolExecutor(max_workers=2) as compiling,
         progress.Progress(sum(work_per_step) * training.optimizer.steps, num_replicas) as bar,
     ):
         devices = f"{mesh.size} {mesh.devices.flat[0].platform} device{'s' if mesh.size > 1 else ''}"
         bar.say(f"Training {num_replicas} replicas in {len(buckets)} compiled programs on {devices}.")
-        prepared = [pool.submit(preparation.prepare, plan.sources, bucket, training, mesh) for bucket in buckets]
+        prepared = [
+            tracing.submit(preparation.prepare, plan.sources, bucket, training, mesh, compiling) for bucket in buckets
+        ]
         try:
             for place, future in enumerate(prepared):
                 ready = future.result()
@@ -146,7 +149,8 @@ def _train(config: FrozenConfigDict, path: Path, plan: Plan, buckets: list[study
                     bar.start_clock()
                 _train_bucket(config, path, ready, bar)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for pool in (tracing, compiling):
+                pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 

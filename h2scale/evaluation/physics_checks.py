@@ -32,33 +32,39 @@ def make_physics_check(potential: potential_lib.Potential, settings: DimerSettin
     without a charge input is never asked about the protons: their metric is NaN and no energies are returned.
     """
 
-    def pair_energies(params: population.Params, distances: jax.Array, charge: int, spin: int) -> jax.Array:
-        pair = (settings.species.index(1),) * 2
-        graph = build.dimer_graphs(distances, pair, charge, spin, settings.cutoff)
-        return potential.energy(params, graph)
+    def questions(references: curves.References, dtype: jax.typing.DTypeLike) -> list[Graph]:
+        """H2's curve, H2 pulled apart, one atom, and two protons: different graphs for one call of the potential."""
 
-    def hydrogen_atom(dtype: jax.typing.DTypeLike) -> Graph:
-        return build.graph_from_structure(
+        def pairs(distances: jax.Array, charge: int) -> Graph:
+            return build.dimer_graphs(distances, (settings.species.index(1),) * 2, charge, 1, settings.cutoff)
+
+        atom = build.graph_from_structure(
             np.ones(1, np.int32), np.zeros((1, 3)), 0, 2, settings.cutoff, settings.species, dtype
         )
+        far = jnp.full((1,), FAR_DISTANCE_ANGSTROM, dtype)
+        graphs = [pairs(references.distances_angstrom.astype(dtype), 0), pairs(far, 0)]
+        if settings.conditioned:
+            graphs.append(pairs(references.protons_distances_angstrom.astype(dtype), 2))
+        return [*graphs, atom]
 
     def check(
         params: population.Params, references: curves.References
     ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         dtype = jax.dtypes.canonicalize_dtype(jnp.float64)
         params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
-        distances = references.distances_angstrom.astype(dtype)
-        h2 = pair_energies(params, distances, 0, 1)
-        metrics = curve_metrics.h2_metrics(distances, h2, references.exact_ev, references.teacher_ev)._asdict()
-        far = pair_energies(params, jnp.full((1,), FAR_DISTANCE_ANGSTROM, dtype), 0, 1)[0]
-        atom = potential.energy(params, hydrogen_atom(dtype))[0]
-        metrics["h2_size_consistency_error_ev"] = curve_metrics.size_consistency_error(far, atom)
-        energies = {"h2": h2}
+        graphs = questions(references, dtype)
+        answers = potential.energy(params, build.concatenate(graphs))
+        h2, far, *protons, atom = jnp.split(answers, np.cumsum([len(graph.charge) for graph in graphs])[:-1])
+
+        metrics = curve_metrics.h2_metrics(
+            references.distances_angstrom, h2, references.exact_ev, references.teacher_ev
+        )._asdict()
+        metrics["h2_size_consistency_error_ev"] = curve_metrics.size_consistency_error(far[0], atom[0])
         metrics["protons_mae_ev"] = jnp.full((), jnp.nan, dtype)
+        energies = {"h2": h2}
         if settings.conditioned:
-            protons = pair_energies(params, references.protons_distances_angstrom.astype(dtype), 2, 1)
-            metrics["protons_mae_ev"] = curve_metrics.protons_mae_ev(protons, references.protons_ev)
-            energies["protons"] = protons
+            metrics["protons_mae_ev"] = curve_metrics.protons_mae_ev(protons[0], references.protons_ev)
+            energies["protons"] = protons[0]
         return metrics, energies
 
     return check

@@ -1,5 +1,7 @@
 """Graphs of single structures and of diatomic curves, without a dataset."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -89,4 +91,36 @@ def dimer_graphs(
         node_mask=jnp.ones(2 * n_pairs, bool),
         edge_mask=jnp.repeat(distances < cutoff, 2, total_repeat_length=2 * n_pairs),
         graph_mask=jnp.ones(n_pairs, bool),
+    )
+
+
+def concatenate(graphs: Sequence[Graph]) -> Graph:
+    """Several unpadded graphs as one, in order, so that one call of a potential answers them all."""
+    nodes = np.cumsum([0, *(len(graph.species) for graph in graphs)])
+    structures = np.cumsum([0, *(len(graph.charge) for graph in graphs)])
+    shifted = [
+        graph._replace(
+            node_graph=graph.node_graph + int(first_structure),
+            senders=graph.senders + int(first_node),
+            receivers=graph.receivers + int(first_node),
+        )
+        for graph, first_node, first_structure in zip(graphs, nodes[:-1], structures[:-1], strict=True)
+    ]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *shifted)
+
+
+def pad_edges(graph: Graph, n_edge: int) -> Graph:
+    """The same graph with masked edges up to `n_edge` in all, so that graphs of nearby sizes share a compiled program.
+
+    Raises:
+        ValueError: the graph has more edges than that.
+    """
+    missing = n_edge - len(graph.senders)
+    if missing < 0:
+        raise ValueError(f"n_edge must be at least the graph's {len(graph.senders)} edges; got {n_edge}.")
+    last = len(graph.species) - 1
+    return graph._replace(
+        senders=jnp.pad(graph.senders, (0, missing), constant_values=last),
+        receivers=jnp.pad(graph.receivers, (0, missing), constant_values=last),
+        edge_mask=jnp.pad(graph.edge_mask, (0, missing)),
     )

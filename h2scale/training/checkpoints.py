@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from h2scale.training import step
@@ -20,11 +21,11 @@ class BucketCheckpoints:
     history) and metadata as JSON: what `load` needs to rebuild a replica without the program that made it.
     """
 
-    def __init__(self, folder: str, keep: int) -> None:
+    def __init__(self, folder: str, keep: int | None) -> None:
         self._manager = ocp.CheckpointManager(
             os.path.abspath(folder),
             options=ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True),
-            item_names=(_STATE, _METADATA),
+            item_handlers={_STATE: ocp.StandardCheckpointHandler(), _METADATA: ocp.JsonCheckpointHandler()},
         )
 
     def __enter__(self) -> "BucketCheckpoints":
@@ -56,17 +57,25 @@ class BucketCheckpoints:
         )
         return restored[_STATE], restored[_METADATA]
 
-    def load(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The newest checkpoint as (state as nested dictionaries of host arrays, metadata).
-
-        Raises:
-            FileNotFoundError: the folder holds no complete checkpoint.
-        """
-        training_step = self.latest_step()
-        if training_step is None:
-            raise FileNotFoundError(f"{self._manager.directory} holds no complete checkpoint.")
+    def load_metadata(self) -> dict[str, Any]:
+        """Metadata of the newest complete checkpoint; there must be one."""
         restored = self._manager.restore(
-            training_step,
-            args=ocp.args.Composite(**{_STATE: ocp.args.StandardRestore(), _METADATA: ocp.args.JsonRestore()}),
+            self.latest_step(), args=ocp.args.Composite(**{_METADATA: ocp.args.JsonRestore()})
         )
-        return restored[_STATE], restored[_METADATA]
+        return restored[_METADATA]
+
+    def load_state(self) -> dict[str, Any]:
+        """State of the newest complete checkpoint as nested dictionaries of host arrays; there must be one.
+
+        The devices that wrote it need not exist here.
+        """
+        newest = self.latest_step()
+        here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        abstract = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here),
+            self._manager.item_metadata(newest)[_STATE],
+        )
+        restored = self._manager.restore(
+            newest, args=ocp.args.Composite(**{_STATE: ocp.args.StandardRestore(abstract)})
+        )
+        return jax.tree.map(np.asarray, restored[_STATE])

@@ -101,10 +101,8 @@ def make_programs(
     """The programs that initialise, train and evaluate a population of one potential."""
     train_step = step.make_train_step(potential, settings.optimizer, settings.loss, settings.capacity)
 
-    def init_one(mapped: tuple[step.ReplicaInputs], shared: tuple[()]) -> step.ReplicaState:
-        del shared
-        history_shape = (settings.optimizer.steps // settings.steps_per_evaluation, len(HISTORY_METRICS))
-        return step.init_state(potential, settings.optimizer, history_shape, mapped[0])
+    history_shape = (settings.optimizer.steps // settings.steps_per_evaluation, len(HISTORY_METRICS))
+    init_one = functools.partial(step.init_state, potential, settings.optimizer, history_shape)
 
     def advance_one(
         mapped: tuple[step.ReplicaState, step.ReplicaInputs], shared: tuple[batching.Table]
@@ -133,7 +131,7 @@ def make_programs(
         return _over_population(one, mesh, settings.replicas_at_once)
 
     return Programs(
-        init=jax.jit(lambda inputs: over(init_one)((inputs,), ())),
+        init=jax.jit(jax.vmap(init_one), out_shardings=mapped_sharding(mesh)),
         advance=jax.jit(lambda state, inputs, table: over(advance_one)((state, inputs), (table,)), donate_argnums=(0,)),
         evaluate=jax.jit(
             lambda params, rung, table, plan, references: over(evaluate_one)((params, rung), (table, plan, references))
@@ -144,29 +142,6 @@ def make_programs(
             out_shardings=mapped_sharding(mesh),
         ),
     )
-
-
-def flops_per_step(
-    potential: potential_lib.Potential,
-    settings: PopulationSettings,
-    state: step.ReplicaState,
-    inputs: step.ReplicaInputs,
-    table: batching.Table,
-) -> float:
-    """Floating-point operations of one training step of one replica, as XLA counts them before optimisation.
-
-    Args:
-        state: shapes of a population's state, axis first; only shapes are read.
-        inputs: likewise.
-        table: the structures.
-    """
-    train_step = step.make_train_step(potential, settings.optimizer, settings.loss, settings.capacity)
-
-    def one(leaf: Any) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype)
-
-    lowered = jax.jit(train_step).lower(jax.tree.map(one, state), jax.tree.map(one, inputs), table)
-    return float(lowered.cost_analysis()["flops"])
 
 
 def _over_population(one: Callable[[Any, Any], Any], mesh: Mesh, replicas_at_once: int) -> Callable[[Any, Any], Any]:

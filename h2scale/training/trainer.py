@@ -1,5 +1,6 @@
 """Trains one bucket of replicas from its first step, or its last checkpoint, to its end."""
 
+import concurrent.futures
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -33,21 +34,51 @@ class Outcome(NamedTuple):
 OnProgress = Callable[[int, np.ndarray | None], None]
 
 
+class Compiled(NamedTuple):
+    """A bucket's programs, compiled or being compiled, and what was learned on the way."""
+
+    programs: population.Programs
+    num_params: int  # of one replica
+    flops_per_step: float  # of one replica, as XLA counts them before optimisation
+
+
 def compile_programs(
-    programs: population.Programs, inputs: step.ReplicaInputs, materials: Materials
-) -> population.Programs:
-    """The same programs compiled for these inputs; may run in a thread while another bucket trains."""
+    programs: population.Programs,
+    inputs: step.ReplicaInputs,
+    materials: Materials,
+    pool: concurrent.futures.Executor,
+) -> Compiled:
+    """Traces the programs here and compiles them in `pool`; a program that is not ready waits when it is called.
+
+    XLA compiles outside the interpreter's lock, so that one bucket trains while the next is compiled.
+    """
     state = jax.eval_shape(programs.init, inputs)
-    sharding = inputs.seed.sharding
-    state = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), state)
+    state = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=inputs.seed.sharding), state
+    )
+    advance = programs.advance.lower(state, inputs, materials.table)
+    init = programs.init.lower(inputs)
     evaluate = programs.evaluate.lower(
-        state.best_params, inputs.rung, materials.table, materials.validation, materials.references
+        state.averaged_params, inputs.rung, materials.table, materials.validation, materials.references
     )
-    return programs._replace(
-        init=programs.init.lower(inputs).compile(),
-        advance=programs.advance.lower(state, inputs, materials.table).compile(),
-        evaluate=evaluate.compile(),
+    num_params = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // len(inputs.seed)
+    # The count visits the body of each loop once, and the loops are over replicas and steps: this is one step.
+    flops = float(advance.cost_analysis()["flops"])
+    compiled = programs._replace(
+        advance=_compile_in(pool, advance),
+        # Drawing the initial parameters runs once; optimising its code would cost more than it saves.
+        init=_compile_in(pool, init, optimize=False),
+        evaluate=_compile_in(pool, evaluate),
     )
+    return Compiled(compiled, num_params, flops)
+
+
+def _compile_in(
+    pool: concurrent.futures.Executor, lowered: jax.stages.Lowered, *, optimize: bool = True
+) -> Callable[..., Any]:
+    options = None if optimize or jax.default_backend() != "cpu" else {"xla_backend_optimization_level": 0}
+    future = pool.submit(lowered.compile, compiler_options=options)
+    return lambda *arguments: future.result()(*arguments)
 
 
 def train_bucket(

@@ -1,0 +1,105 @@
+"""A trained replica, loaded from its workdir with one line and asked for energies and forces."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from h2scale.graphs import build
+from h2scale.models import potential as potential_lib
+from h2scale.models import sizes
+from h2scale.models.settings import ModelSettings
+from h2scale.training import checkpoints
+from h2scale.types import Graph
+
+CHECKPOINTS_FOLDER = "checkpoints"
+
+
+class Replica:
+    """A trained potential. Energies are relative to isolated atoms at the teacher's level.
+
+    Numbers are computed in the widest float that JAX has enabled, whatever the precision of training.
+    """
+
+    def __init__(self, settings: ModelSettings, params: dict[str, Any]) -> None:
+        self.settings = settings
+        self.params = params
+        self.num_params = sizes.count_params(params)
+
+    def energy(
+        self, atomic_numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin_multiplicity: int = 1
+    ) -> float:
+        """Energy in eV of one structure.
+
+        Args:
+            atomic_numbers: shape (n_atoms,).
+            positions: shape (n_atoms, 3), angstrom.
+            charge: total charge in units of e.
+            spin_multiplicity: 2S + 1.
+
+        Raises:
+            ValueError: an element the replica was not built for, shapes that disagree, or a charge for a replica
+                that takes none.
+        """
+        return self.energy_and_forces(atomic_numbers, positions, charge, spin_multiplicity)[0]
+
+    def forces(
+        self, atomic_numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin_multiplicity: int = 1
+    ) -> np.ndarray:
+        """Forces in eV/angstrom, shape (n_atoms, 3); arguments and errors as for `energy`."""
+        return self.energy_and_forces(atomic_numbers, positions, charge, spin_multiplicity)[1]
+
+    def energy_and_forces(
+        self, atomic_numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin_multiplicity: int = 1
+    ) -> tuple[float, np.ndarray]:
+        """Both from one evaluation; arguments and errors as for `energy`."""
+        if self.settings.conditioning == "none" and charge != 0:
+            raise ValueError(f"this replica takes no charge and knows only neutral structures; got charge={charge}.")
+        dtype = jax.dtypes.canonicalize_dtype(jnp.float64)
+        graph = build.graph_from_structure(
+            atomic_numbers, positions, charge, spin_multiplicity, self.settings.cutoff, self.settings.species, dtype
+        )
+        # Rounded up to a power of two: a trajectory whose neighbour lists change compiles a few times, not always.
+        graph = build.pad_edges(graph, 1 << (len(graph.senders) - 1).bit_length())
+        params = jax.tree.map(lambda leaf: leaf.astype(dtype), self.params)
+        energy, forces = _energy_and_forces(self.settings)(params, graph)
+        return float(energy[0]), np.asarray(forces)
+
+
+def load_replica(workdir: str | Path, replica_id: str) -> Replica:
+    """The trained potential of one row of replicas.csv, with the parameters that were best on validation.
+
+    Args:
+        workdir: the folder of a run.
+        replica_id: as in replicas.csv.
+
+    Raises:
+        ValueError: no checkpoint in the workdir holds that replica; the ids that exist are listed.
+    """
+    known: list[str] = []
+    for folder in sorted((Path(workdir) / CHECKPOINTS_FOLDER).glob("*")):
+        with checkpoints.BucketCheckpoints(str(folder), keep=None) as store:
+            if store.latest_step() is None:
+                continue
+            metadata = store.load_metadata()
+            if replica_id in metadata["replica_ids"]:
+                place = metadata["replica_ids"].index(replica_id)
+                params = jax.tree.map(lambda leaf: jnp.asarray(leaf[place]), store.load_state()["best_params"])
+                return Replica(_settings(metadata["settings"]), params)
+            known.extend(metadata["replica_ids"])
+    listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") if known else "none"
+    raise ValueError(f"{workdir} has no checkpoint of the replica {replica_id!r}; replicas there: {listed}.")
+
+
+def _settings(values: dict[str, Any]) -> ModelSettings:
+    """Settings from JSON, whose lists were tuples."""
+    return ModelSettings(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+@functools.cache
+def _energy_and_forces(settings: ModelSettings) -> Callable[[dict[str, Any], Graph], tuple[jax.Array, jax.Array]]:
+    return jax.jit(potential_lib.make_potential(settings).energy_and_forces)
