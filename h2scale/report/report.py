@@ -96,8 +96,8 @@ def _headline(run: summary.Run, arm: str, folder: Path) -> str:
     svg = style.save(scaling_figures.headline(run, arm, title), folder, "headline")
     caption = (
         f"{words.arm(arm)}. Left: H₂ curves of the largest model trained on the most data, one line per seed. Middle "
-        "and right: mean absolute error of held-out molecules (dotted) and of the H₂ curve (solid), at the most data and "
-        "at the largest size; dots are seeds, lines their mean."
+        "and right: mean absolute error of held-out molecules (dotted) and of the H₂ curve (solid), at the most data "
+        "and at the largest size; dots are seeds, lines their mean."
     )
     return page.picture(svg, f"{title}.", caption)
 
@@ -210,9 +210,9 @@ def _fit_section(run: summary.Run) -> str:
     note = (
         "Slopes are exponents of a pure power law, negative where the metric falls. E, alpha and beta belong to "
         f"E + A N^-alpha + B D^-beta; the two columns after them to E + A x^-alpha in one variable. Exponents are "
-        f"sought between {method['exponent_range'][0]:g} and {method['exponent_range'][1]:g}; {method['num_bootstrap']:,} "
-        f"resamples; {method['groups']}. The form that foretells best is fitted without the quarter of cells with the "
-        "largest N D and judged there."
+        f"sought between {method['exponent_range'][0]:g} and {method['exponent_range'][1]:g}; "
+        f"{method['num_bootstrap']:,} resamples; {method['groups']}. The form that "
+        "foretells best is fitted without the quarter of cells with the largest N D and judged there."
     )
     correlations = [
         [

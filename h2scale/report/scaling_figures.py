@@ -103,7 +103,7 @@ def headline(run: summary.Run, arm: str, title: str) -> Figure:
         if found:
             grid[0, 0].plot(found[0][1]["distance_angstrom"], found[0][1]["exact_ev"], color=style.INK, linewidth=2.4)
     style.distance_axis(grid[0, 0])
-    grid[0, 0].set(ylim=(-6, 12), xlabel=curve_figures.DISTANCE, ylabel="Energy (eV)")
+    grid[0, 0].set(ylim=(-6, 12), yticks=range(-6, 13, 3), xlabel=curve_figures.DISTANCE, ylabel="Energy (eV)")
     grid[0, 0].set_title("H₂ by the largest model")
     for axes, axis in zip(grid[0, 1:], _AXES, strict=True):
         for rung in rungs:
@@ -124,7 +124,7 @@ def headline(run: summary.Run, arm: str, title: str) -> Figure:
         Line2D([], [], color=style.GREY, linewidth=2, linestyle=(0, (1.2, 1.4)), label="in-distribution error"),
     ]
     style.legend_below(figure, handles)
-    figure.suptitle("\n".join(textwrap.wrap(title, 88)), fontsize=14, fontweight="bold", x=0.01, ha="left")
+    figure.suptitle("\n".join(textwrap.wrap(title, 96)), fontsize=14, fontweight="bold", x=0.01, ha="left")
     return figure
 
 

@@ -95,7 +95,9 @@ def distance_axis(axes: Axes) -> None:
 
 
 def log_axis(axis: matplotlib.axis.Axis, values: np.ndarray | None = None, *, counts: bool = False) -> None:
-    """Plain numbers on a logarithmic axis, at `values` if given."""
+    """Plain numbers on a logarithmic axis, at `values` if given; an axis without data still gets a range."""
+    if not np.isfinite(axis.get_minpos()):
+        axis.axes.set(**{f"{axis.axis_name}lim": (0.1, 1.0)})
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_minor_formatter(ticker.NullFormatter())
     axis.set_major_formatter(ticker.FuncFormatter(_count if counts else _plain))

@@ -16,6 +16,7 @@ CONFIRMED, REFUTED, NOT_TESTED = "confirmed", "refuted", "not tested"
 FAILURE_LEVEL_EV = 1.0
 WELL_DEPTH_TOLERANCE_EV = 0.5
 PROTONS_TOLERANCE_EV = 0.5
+MIN_CURVES = 4
 
 
 class Verdict(NamedTuple):
@@ -70,11 +71,9 @@ def equilibrium_fails(run: summary.Run, arm: str) -> Verdict:
         if low_level
         else f"the H₂ error stays at or above {words.number(min(levels))} eV"
     )
-    trends = " and ".join(
-        f"{_TREND[direction]} {name}" for direction, name in zip(directions, ("parameters", "data"), strict=True)
-    )
     tail = f" ({slopes['reason']})" if slopes["reason"] else ""
-    return Verdict(claim, arm, f"{_sentence(level)}; it {trends}{tail}.", numbers, verdict, rule)
+    finding = f"{_sentence(level)}; it {_trend_words(*directions)}{tail}."
+    return Verdict(claim, arm, finding, numbers, verdict, rule)
 
 
 def stretched_shape(run: summary.Run, arm: str) -> Verdict:
@@ -84,7 +83,7 @@ def stretched_shape(run: summary.Run, arm: str) -> Verdict:
         "Judged on all sizes and seeds at the largest training set of rung stretched. A curve is roughly right if it "
         f"has one minimum, a repulsive wall and a well depth within {WELL_DEPTH_TOLERANCE_EV:g} eV of the exact one; a "
         "diverged replica is not. Confirmed if at least half of the curves are, refuted if fewer; the interval of the "
-        "share (Wilson, 95 %) says how firm that is."
+        f"share (Wilson, 95 %) says how firm that is. Not tested with fewer than {MIN_CURVES} curves."
     )
     rows = summary.at_largest(summary.rows_of(run, arm, "stretched"), "num_train")
     total = len(rows["finite"])
@@ -104,6 +103,9 @@ def stretched_shape(run: summary.Run, arm: str) -> Verdict:
         f"median well depth: {words.number(_median(rows['h2_well_depth_ev']))} eV (exact {exact_depth:.2f}); "
         f"median H₂ error: {words.number(_median(rows['h2_mae_ev']))} eV",
     )
+    if total < MIN_CURVES:
+        few = f"Not tested: {words.plural(total, 'curve')}, of which {right} roughly right; {MIN_CURVES} are needed."
+        return Verdict(claim, arm, few, numbers, NOT_TESTED, rule)
     firm = "" if share.low > 0.5 or share.high < 0.5 else "; so few curves leave one half inside the interval"
     finding = (
         f"At {words.count(rows['num_train'][0])} structures, {right} of {words.plural(total, 'curve')} "
@@ -147,9 +149,10 @@ def headline(run: summary.Run, arm: str) -> str:
         )
         return f"{best}; the grid is too small to tell a trend"
     if first == second:
-        return f"On rung {rung}, with scale both the in-distribution error and the H₂ error {_PLURAL[first]}"
-    joint = "does not" if (first, second) == ("falls", "does not fall") else second
-    return f"On rung {rung}, with scale the in-distribution error {first}, but the H₂ error {joint}"
+        return f"On rung {rung}, scale {first} both the in-distribution error and the H₂ error"
+    if (first, second) == ("lowers", "does not lower"):
+        return f"On rung {rung}, scale lowers the in-distribution error but not the H₂ error"
+    return f"On rung {rung}, scale {first} the in-distribution error and {second} the H₂ error"
 
 
 def summarise(run: summary.Run, arm: str) -> str:
@@ -180,17 +183,20 @@ _TREND = {
 }
 
 
-_PLURAL = {"falls": "fall", "rises": "rise", "does not fall": "stay", "falls and rises": "fall and rise"}
+def _trend_words(with_parameters: str, with_data: str) -> str:
+    if with_parameters == with_data:
+        return f"{_TREND[with_parameters]} parameters or data"
+    return f"{_TREND[with_parameters]} parameters and {_TREND[with_data]} data"
 
 
 def _scale_words(record: dict) -> str:
-    """What a metric does with scale, N and D together, as a verb."""
+    """What more parameters and data together do to a metric, as a verb."""
     directions = {record["slopes"][name]["direction"] for name in ("num_params", "num_train")}
     if "unknown" in directions:
         return "unknown"
     if directions <= {"falls", "no trend"}:
-        return "falls" if "falls" in directions else "does not fall"
-    return "rises" if directions <= {"rises", "no trend"} else "falls and rises"
+        return "lowers" if "falls" in directions else "does not lower"
+    return "raises" if directions <= {"rises", "no trend"} else "lowers and raises"
 
 
 def _exact_depth(run: summary.Run) -> float | None:

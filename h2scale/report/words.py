@@ -33,8 +33,8 @@ def number(value: float | None, digits: int = 2) -> str:
         return "–"
     if value == 0:
         return "0"
-    decimals = digits - 1 - math.floor(math.log10(abs(value)))
-    rounded = round(value, decimals)
+    rounded = float(f"{value:.{digits - 1}e}")
+    decimals = digits - 1 - math.floor(math.log10(abs(rounded)))
     plain = 1e-4 <= abs(rounded) < 1e6
     text = f"{rounded:,.{max(0, decimals)}f}" if plain else f"{rounded:.{digits - 1}e}"
     return text.replace("-", MINUS)

@@ -38,7 +38,11 @@ class SlopeFit(NamedTuple):
 
 
 def fit_slope(
-    log_x: np.ndarray, log_metric: np.ndarray, groups: np.ndarray | Sequence[np.ndarray] | None = None
+    log_x: np.ndarray,
+    log_metric: np.ndarray,
+    groups: np.ndarray | Sequence[np.ndarray] | None = None,
+    *,
+    names: Sequence[str] = ("N", "D"),
 ) -> SlopeFit:
     """Slopes of log(metric) against one or several log(x), fitted together.
 
@@ -47,6 +51,7 @@ def fit_slope(
         log_metric: (n,); rows that are not finite are left out and counted.
         groups: (n,) labels of rows whose errors may be correlated; or several such labellings, shape
             (n_groupings, n), of which the widest interval is reported for each slope; each row by itself if None.
+        names: of the regressors, for the reason.
 
     Returns:
         One slope for each regressor; NaN with a reason where fewer than 3 distinct values, or too few groups, make an
@@ -65,7 +70,7 @@ def fit_slope(
     valid = np.isfinite(log_metric)
     counts = (int(valid.sum()), int((~valid).sum()))
     log_x, labels, log_metric = log_x[:, valid], labels[:, valid], log_metric[valid]
-    reason = _too_few(log_x)
+    reason = _too_few(log_x, names)
     if reason:
         return SlopeFit((_unknown(np.nan),) * len(log_x), *counts, reason)
     design = np.concatenate([np.ones((1, log_metric.size)), log_x]).T  # (n, 1 + n_regressors)
@@ -114,11 +119,11 @@ def rank_correlation(
     return float(correlations[0]), float(low), float(high), int(valid.sum())
 
 
-def _too_few(log_x: np.ndarray) -> str:
-    for index, row in enumerate(log_x):
+def _too_few(log_x: np.ndarray, names: Sequence[str]) -> str:
+    for name, row in zip(names[: len(log_x)], log_x, strict=True):
         distinct = len(np.unique(row))
         if distinct < 3:
-            return f"{distinct} distinct values of regressor {index + 1}; a slope with an interval needs at least 3"
+            return f"{distinct} distinct values of {name}; a slope with an interval needs at least 3"
     centred = log_x - log_x.mean(axis=1, keepdims=True)
     if np.linalg.matrix_rank(centred) < len(log_x):
         return "the regressors vary together and cannot be told apart"

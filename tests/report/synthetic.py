@@ -46,7 +46,7 @@ def write_workdir(
                         finite = len(replicas) >= num_diverged
                         base = _describe(identity, model, num_features, num_params, num_train, rung, one_seed)
                         energies = _curve(exact, teacher, rung, num_params, num_train, generator)
-                        protons = curves.load_h2_references().protons_ev * 0 + 30 * np.exp(-DISTANCES / 1.1)
+                        protons = generator.uniform(10, 40) * np.exp(-DISTANCES / 1.1)
                         metrics = _metrics(energies, exact, teacher, num_params, num_train, rung, model, generator)
                         metrics["protons_mae_ev"] = _mae(protons, 14.39964548 / DISTANCES) if scored else None
                         if not finite:
@@ -66,6 +66,15 @@ def write_workdir(
     environment = {"commit": "0" * 40, "python": "3.11.7", "packages": {"jax": "0.10.2"}, "devices": ["cpu"]}
     (workdir / "environment.json").write_text(json.dumps(environment))
     return workdir
+
+
+def copy_workdir(source: Path, target: Path) -> Path:
+    """A copy of a workdir's files without its figures."""
+    target.mkdir()
+    for path in source.iterdir():
+        if path.is_file():
+            (target / path.name).write_bytes(path.read_bytes())
+    return target
 
 
 def _describe(

@@ -92,8 +92,8 @@ def test_diverged_rows_are_left_out_and_counted():
 @pytest.mark.parametrize(
     ("shape", "reason"),
     [
-        ((2, 4, 2), "2 distinct values of regressor 1; a slope with an interval needs at least 3"),
-        ((4, 1, 2), "1 distinct values of regressor 2; a slope with an interval needs at least 3"),
+        ((2, 4, 2), "2 distinct values of N; a slope with an interval needs at least 3"),
+        ((4, 1, 2), "1 distinct values of D; a slope with an interval needs at least 3"),
     ],
 )
 def test_too_few_values_give_a_reason_and_no_number(shape, reason):
