@@ -37,8 +37,18 @@ class TrainingSettings(NamedTuple):
     replicas_at_once: int  # 0: one on a CPU, all on any other device
 
 
+class Assembled(NamedTuple):
+    """A bucket whose arrays are on the devices and whose programs are functions not yet compiled."""
+
+    potential: potential_lib.Potential
+    settings: population.PopulationSettings
+    programs: population.Programs
+    inputs: step.ReplicaInputs
+    materials: trainer.Materials
+
+
 class Prepared(NamedTuple):
-    """A bucket whose programs are compiled and whose arrays are on the devices."""
+    """A bucket whose programs are compiled, or being compiled, and what the tables say of it."""
 
     programs: population.Programs
     inputs: step.ReplicaInputs
@@ -62,19 +72,16 @@ def references(dataset: dataset_lib.Dataset) -> curves.References:
     return curves.load_h2_references(energies)
 
 
-def prepare(
-    sources: Sources,
-    bucket: study.Bucket,
-    training: TrainingSettings,
-    mesh: jax.sharding.Mesh,
-    pool: concurrent.futures.Executor,
-) -> Prepared:
-    """Builds and places everything that one bucket needs, and has its programs compiled in `pool`."""
+def assemble(
+    sources: Sources, bucket: study.Bucket, training: TrainingSettings, mesh: jax.sharding.Mesh
+) -> Assembled:
+    """Builds and places everything that one bucket needs."""
     settings = bucket.settings
     potential = potential_lib.make_potential(settings)
     table = batching.make_table(sources.dataset, settings.cutoff, settings.species)
     rung_names = tuple(dict.fromkeys(spec.rung for spec in bucket.replicas))
-    capacity = batching.choose_capacity(table, training.structures_per_batch, _everything(sources, rung_names))
+    # From the whole dataset, not from this bucket's rungs: a replica meets the same batches in any company.
+    capacity = batching.choose_capacity(table, training.structures_per_batch, _trainable(sources))
     at_once = training.replicas_at_once or (1 if mesh.devices.flat[0].platform == "cpu" else len(bucket.replicas))
     population_settings = population.PopulationSettings(
         optimizer=training.optimizer,
@@ -84,12 +91,10 @@ def prepare(
         steps_per_evaluation=training.steps_per_evaluation,
         replicas_at_once=at_once,
     )
-    dimer = physics_checks.DimerSettings(
-        species=settings.species,
-        cutoff=settings.cutoff,
-        conditioned=settings.conditioning != "none",
+    check = physics_checks.make_physics_check(
+        potential,
+        physics_checks.DimerSettings(settings.species, settings.cutoff, settings.conditioning != "none"),
     )
-    check = physics_checks.make_physics_check(potential, dimer)
     programs = population.make_programs(potential, check, population_settings, mesh)
 
     inputs = _replica_inputs(sources, bucket, rung_names, mesh.size)
@@ -101,8 +106,19 @@ def prepare(
         references=sources.references,
     )
     materials = jax.device_put(materials, population.shared_sharding(mesh))
+    return Assembled(potential, population_settings, programs, inputs, materials)
 
-    compiled = trainer.compile_programs(programs, inputs, materials, pool)
+
+def prepare(
+    sources: Sources,
+    bucket: study.Bucket,
+    training: TrainingSettings,
+    mesh: jax.sharding.Mesh,
+    pool: concurrent.futures.Executor,
+) -> Prepared:
+    """Assembles a bucket and has its programs compiled in `pool`."""
+    assembled = assemble(sources, bucket, training, mesh)
+    compiled = trainer.compile_programs(assembled.programs, assembled.inputs, assembled.materials, pool)
     described = results.Described(
         bucket=bucket,
         teacher=sources.dataset.manifest["level"],
@@ -114,14 +130,12 @@ def prepare(
             for spec in bucket.replicas
         ],
     )
-    return Prepared(compiled.programs, inputs, materials, described)
+    return Prepared(compiled.programs, assembled.inputs, assembled.materials, described)
 
 
-def _everything(sources: Sources, rung_names: tuple[str, ...]) -> np.ndarray:
-    """Every structure that some replica of the bucket trains on or is evaluated on."""
-    sides = [
-        splits.side_indices(sources.dataset, rung, side, sources.split) for rung in rung_names for side in splits.SIDES
-    ]
+def _trainable(sources: Sources) -> np.ndarray:
+    """Every structure that some replica could train on or be evaluated on."""
+    sides = [splits.side_indices(sources.dataset, rungs.RUNGS[-1], side, sources.split) for side in splits.SIDES]
     return np.unique(np.concatenate(sides))
 
 

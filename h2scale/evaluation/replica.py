@@ -87,12 +87,15 @@ def load_replica(workdir: str | Path, replica_id: str) -> Replica:
                 continue
             metadata = store.load_metadata()
             if replica_id in metadata["replica_ids"]:
-                place = metadata["replica_ids"].index(replica_id)
-                params = jax.tree.map(lambda leaf: jnp.asarray(leaf[place]), store.load_state()["best_params"])
+                params = _slice(store.load_state()["best_params"], metadata["replica_ids"].index(replica_id))
                 return Replica(_settings(metadata["settings"]), params)
             known.extend(metadata["replica_ids"])
     listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") if known else "none"
     raise ValueError(f"{workdir} has no checkpoint of the replica {replica_id!r}; replicas there: {listed}.")
+
+
+def _slice(population: dict[str, Any], place: int) -> dict[str, Any]:
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf[place]), population)
 
 
 def _settings(values: dict[str, Any]) -> ModelSettings:

@@ -1,0 +1,86 @@
+"""A tiny population on shipped labels, shared by the training tests."""
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+
+from h2scale import data, preparation, study
+from h2scale.data import splits
+from h2scale.models.settings import ModelSettings
+from h2scale.training import losses, optimizers, population, step
+
+SETTINGS = ModelSettings(
+    name="nequip",
+    num_features=2,
+    num_layers=1,
+    l_max=1,
+    cutoff=4.0,
+    num_radial=4,
+    radial_hidden=(4,),
+    species=(1, 6, 7, 8, 9),
+    avg_num_neighbors=8.0,
+    energy_scale=4.0,
+    isolated_atom_exact=True,
+    envelope_power=6,
+    prior="none",
+    conditioning="none",
+    convolution="fast",
+)
+TRAINING = preparation.TrainingSettings(
+    optimizer=optimizers.OptimizerSettings(
+        steps=20, warmup_fraction=0.1, weight_decay=0.0, gradient_clip=10.0, ema_decay=0.9
+    ),
+    loss=losses.LossSettings(
+        energy_weight=10.0, force_weight=1.0, energy_huber_ev_per_atom=0.1, force_huber_ev_per_angstrom=1.0
+    ),
+    structures_per_batch=4,
+    steps_per_call=5,
+    steps_per_evaluation=10,
+    replicas_at_once=1,
+)
+
+
+@functools.cache
+def sources() -> preparation.Sources:
+    """The shipped dataset with the training orders of two rungs and three seeds."""
+    dataset = data.load_dataset("pbe0_def2svp")
+    split = splits.SplitSettings(validation_fraction=0.1, test_fraction=0.1)
+    orders = {
+        (rung, seed): splits.training_order(dataset, rung, seed, split)
+        for rung in ("equilibrium", "stretched")
+        for seed in range(3)
+    }
+    return preparation.Sources(dataset, split, orders, preparation.references(dataset))
+
+
+def make_bucket(**axes: tuple[Any, ...]) -> study.Bucket:
+    """Two sizes x two rungs x two seeds, unless the axes say otherwise."""
+    default = {
+        "num_train": (5, 20),
+        "rungs": ("equilibrium", "stretched"),
+        "seeds": (0, 1),
+        "learning_rates": (0.01,),
+    }
+    return study.make_bucket("nequip", SETTINGS, **(default | axes))
+
+
+def assemble(
+    bucket: study.Bucket, *, num_devices: int = 1, training: preparation.TrainingSettings = TRAINING
+) -> preparation.Assembled:
+    """The bucket on the first devices."""
+    return preparation.assemble(sources(), bucket, training, population.make_mesh(jax.devices()[:num_devices]))
+
+
+def trained(case: preparation.Assembled, calls: int) -> step.ReplicaState:
+    """The state after `calls` compiled calls, on the host."""
+    state = case.programs.init(case.inputs)
+    for _ in range(calls):
+        state = case.programs.advance(state, case.inputs, case.materials.table)
+    return jax.tree.map(np.asarray, state)
+
+
+def one(tree: Any, place: int) -> Any:
+    """One replica's leaves of a population's tree."""
+    return jax.tree.map(lambda leaf: leaf[place], tree)

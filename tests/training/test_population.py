@@ -1,0 +1,149 @@
+"""A population is its replicas: mapping, company, devices and divergence change no replica's numbers."""
+
+import jax
+import numpy as np
+import population_case as case_lib
+import pytest
+
+from h2scale.training import population, step
+
+
+@pytest.fixture(scope="module")
+def trained_population():
+    bucket = case_lib.make_bucket()
+    case = case_lib.assemble(bucket)
+    return bucket, case, case_lib.trained(case, calls=3)
+
+
+def assert_same(one, other, **tolerance):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **tolerance), one, other)
+
+
+def test_replica_equals_the_same_replica_trained_alone(trained_population):
+    bucket, _, state = trained_population
+    place = next(i for i, spec in enumerate(bucket.replicas) if spec.num_train == 20 and spec.rung == "stretched")
+    spec = bucket.replicas[place]
+    alone = case_lib.make_bucket(num_train=(spec.num_train,), rungs=(spec.rung,), seeds=(spec.seed,))
+    assert alone.replicas == (spec,)
+    state_alone = case_lib.trained(case_lib.assemble(alone), calls=3)
+    # One after another on one device is the same arithmetic: no tolerance.
+    assert_same(case_lib.one(state, place), case_lib.one(state_alone, 0), rtol=0, atol=0)
+
+
+def test_vectorised_replicas_equal_replicas_one_after_another(trained_population):
+    bucket, _, state = trained_population
+    training = case_lib.TRAINING._replace(replicas_at_once=4)
+    together = case_lib.trained(case_lib.assemble(bucket, training=training), calls=3)
+    # Batched products add in another order: float32 rounding grows over 15 steps of Adam.
+    assert_same(state.params, together.params, rtol=2e-3, atol=2e-4)
+    np.testing.assert_array_equal(state.cursor, together.cursor)
+
+
+def test_one_step_takes_the_step_that_plain_functions_take(trained_population):
+    bucket, case, _ = trained_population
+    inputs = case_lib.one(jax.tree.map(np.asarray, case.inputs), 1)
+    state = step.init_state(case.potential, case.settings.optimizer, (2, len(population.HISTORY_METRICS)), inputs)
+    train_step = step.make_train_step(
+        case.potential, case.settings.optimizer, case.settings.loss, case.settings.capacity
+    )
+    for _ in range(case.settings.steps_per_call):
+        state = jax.jit(train_step)(state, inputs, case.materials.table)
+    mapped = case_lib.trained(case, calls=1)
+    assert_same(state.params, case_lib.one(mapped.params, 1), rtol=1e-4, atol=1e-6)
+
+
+def test_same_seed_gives_same_numbers_and_other_seed_others(trained_population):
+    bucket, case, state = trained_population
+    again = case_lib.trained(case, calls=3)
+    assert_same(state, again, rtol=0, atol=0)
+    seeds = [spec.seed for spec in bucket.replicas]
+    first, second = seeds.index(0), seeds.index(1)
+    difference = jax.tree.map(
+        lambda leaf: np.abs(leaf[first] - leaf[second]).max(), state.params
+    )
+    assert max(jax.tree.leaves(difference)) > 0.1
+
+
+def test_diverging_replica_is_frozen_and_leaves_the_others_alone(trained_population):
+    bucket, _, state = trained_population
+    wild = case_lib.make_bucket(learning_rates=(0.01, 1e30))
+    case = case_lib.assemble(wild)
+    mixed = case_lib.trained(case, calls=3)
+    for place, spec in enumerate(wild.replicas):
+        finite = bool(mixed.finite[place])
+        assert finite == (spec.learning_rate == 0.01)
+        assert all(np.isfinite(leaf[place]).all() for leaf in jax.tree.leaves(mixed.params))
+        if finite:
+            twin = bucket.replicas.index(spec)
+            assert_same(case_lib.one(state.params, twin), case_lib.one(mixed.params, place), rtol=0, atol=0)
+        else:
+            assert mixed.step[place] < 15
+
+
+def test_inactive_replica_does_nothing(trained_population):
+    _, case, _ = trained_population
+    inputs = case.inputs._replace(active=case.inputs.active.at[0].set(False))
+    state = case.programs.advance(case.programs.init(case.inputs), inputs, case.materials.table)
+    assert int(state.step[0]) == 0
+    assert int(state.step[1]) == case.settings.steps_per_call
+
+
+def test_population_size_is_rounded_up_to_the_devices():
+    assert population.padded_size(5, 2) == 6
+    assert population.padded_size(6, 2) == 6
+
+
+def test_evaluation_counts_every_structure_once(trained_population):
+    bucket, case, state = trained_population
+    indices = np.asarray(case.materials.test.indices)
+    take = np.asarray(case.materials.test.take)
+    for rung in range(len(indices)):
+        chosen = indices[rung][take[rung]]
+        assert len(set(chosen.tolist())) == len(chosen) > 10
+    evaluation = case.programs.evaluate(
+        state.params, case.inputs.rung, case.materials.table, case.materials.test, case.materials.references
+    )
+    place = 0
+    chosen = indices[int(case.inputs.rung[place])][take[int(case.inputs.rung[place])]]
+    errors = []
+    for start in range(0, len(chosen), 1):
+        graph, targets = _single(case, chosen[start])
+        energy = case.potential.energy(case_lib.one(state.params, place), graph)
+        errors.append(abs(float(energy[0] - targets.energy[0])) / float(targets.n_atoms[0]))
+    # Sums of about thirty float32 numbers in another order.
+    np.testing.assert_allclose(evaluation.errors.energy_mae_ev_per_atom[place], np.mean(errors), rtol=1e-4)
+
+
+def test_history_records_and_best_parameters_are_kept(trained_population):
+    _, case, _ = trained_population
+    state = case.programs.init(case.inputs)
+    for _ in range(2):
+        state = case.programs.advance(state, case.inputs, case.materials.table)
+    evaluation = case.programs.evaluate(
+        state.averaged_params, case.inputs.rung, case.materials.table, case.materials.validation, case.materials.references
+    )
+    averaged = jax.tree.map(np.asarray, state.averaged_params)
+    recorded = case.programs.record(state, evaluation)
+    history = np.asarray(recorded.history)
+    column = population.HISTORY_METRICS.index("h2_mae_ev")
+    np.testing.assert_allclose(history[:, 0, column], evaluation.physics["h2_mae_ev"], rtol=1e-6)
+    assert np.isnan(history[:, 1]).all()
+    assert_same(recorded.best_params, averaged, rtol=0, atol=0)
+    worse = evaluation._replace(errors=evaluation.errors._replace(loss=evaluation.errors.loss + 1.0))
+    recorded = jax.tree.map(np.asarray, recorded)
+    kept = case.programs.record(
+        jax.device_put(recorded, case.inputs.seed.sharding).replace(
+            averaged_params=jax.tree.map(lambda leaf: leaf + 1, recorded.averaged_params)
+        ),
+        worse,
+    )
+    assert_same(kept.best_params, averaged, rtol=0, atol=0)
+
+
+def _single(case, index):
+    from h2scale.graphs import batching
+
+    indices = np.zeros(case.settings.capacity.n_graph, np.int32)
+    indices[0] = index
+    take = np.arange(case.settings.capacity.n_graph) == 0
+    return jax.jit(batching.pack, static_argnums=3)(case.materials.table, indices, take, case.settings.capacity)
