@@ -68,7 +68,7 @@ def load_dataset(name_or_path: str | Path) -> dataset_lib.Dataset:
             columns, manifest = _read(file, path)
     except OSError as error:
         reason = str(error).splitlines()[0]
-        raise ValueError(f"dataset {path} is truncated or not an HDF5 file: {reason}.") from error
+        raise ValueError(f"dataset {path} is unreadable, truncated or not an HDF5 file: {reason}.") from error
     dataset = dataset_lib.Dataset(**columns, manifest=manifest)
     found = checksum(dataset)
     if found != manifest.get("checksum_sha256"):

@@ -48,7 +48,8 @@ def test_isolated_atoms_are_the_zero_of_energy():
 def test_a_repeated_frame_is_dropped_and_counted(seed):
     built = build_shipped.build(seed)
     assert built.manifest["dropped"] == {
-        "identical to an earlier frame of the same molecule": ["frame 3 (F, thermal) repeats frame 2"]
+        "a lower solution exists at the same level": [],
+        "identical to an earlier frame of the same molecule": ["F, thermal, -2728.0000 eV: frame 3 repeats frame 2"],
     }
     assert np.sum(built.molecule == "F") == 1
     assert len(built) == 3 + 58
@@ -57,9 +58,26 @@ def test_a_repeated_frame_is_dropped_and_counted(seed):
 def test_frames_that_differ_are_kept(seed):
     (*atoms, first, _) = extxyz.read_extxyz(seed, build_shipped.TEACHER, rungs.RUNG_OF_REGIME)
     moved = first._replace(positions=first.positions + np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1e-5]]))
-    kept, dropped = build_shipped.without_duplicates([*atoms, first, moved, first._replace(regime="scaled")])
-    assert len(kept) == 5
-    assert not dropped
+    frames = [*atoms, first, moved, first._replace(regime="scaled")]
+    for filter_frames in (build_shipped.without_duplicates, build_shipped.without_superseded):
+        kept, dropped = filter_frames(frames)
+        assert len(kept) == 5
+        assert not dropped
+
+
+def test_labels_of_a_wrong_state_are_dropped_and_counted(seed):
+    (*_, first, _) = extxyz.read_extxyz(seed, build_shipped.TEACHER, rungs.RUNG_OF_REGIME)
+    wrong = first._replace(molecule="N#N", regime="stretched", energy=-2962.4683)
+    right = wrong._replace(energy=-2962.4683 - 2.432)
+    kept, dropped = build_shipped.without_superseded([wrong, right])
+    assert [s.energy for s in kept] == [right.energy]
+    assert dropped == ["N#N, stretched, -2962.4683 eV: 2.432 eV above a lower one"]
+
+
+def test_every_listed_wrong_state_was_met_in_the_shipped_build():
+    dropped = data.load_dataset(build_shipped.NAME).manifest["dropped"]
+    assert len(dropped["a lower solution exists at the same level"]) == len(build_shipped.SUPERSEDED)
+    assert len(dropped["identical to an earlier frame of the same molecule"]) == 2
 
 
 def test_the_command_writes_what_load_dataset_reads(seed, tmp_path, capsys):

@@ -70,14 +70,14 @@ def test_the_manifest_tells_the_level_and_counts(shipped):
 def test_a_truncated_file_is_refused(stored, kept):
     content = stored.read_bytes()
     stored.write_bytes(content[: int(kept * len(content))])
-    assert_refused(stored, "truncated or not an HDF5 file")
+    assert_refused(stored, "unreadable, truncated or not an HDF5 file")
 
 
 def test_an_empty_file_and_a_text_file_are_refused(stored):
     stored.write_bytes(b"")
-    assert_refused(stored, "truncated or not an HDF5 file")
+    assert_refused(stored, "unreadable, truncated or not an HDF5 file")
     stored.write_text("5\nenergy=0\n")
-    assert_refused(stored, "truncated or not an HDF5 file")
+    assert_refused(stored, "unreadable, truncated or not an HDF5 file")
 
 
 def test_damaged_compressed_data_are_refused(stored):
@@ -87,7 +87,7 @@ def test_damaged_compressed_data_are_refused(stored):
     middle = chunk.byte_offset + chunk.size // 2
     content[middle : middle + 8] = b"damaged!"
     stored.write_bytes(content)
-    assert_refused(stored, "truncated or not an HDF5 file|does not match its checksum")
+    assert_refused(stored, "unreadable, truncated or not an HDF5 file|does not match its checksum")
 
 
 def test_a_folder_is_refused(tmp_path):
