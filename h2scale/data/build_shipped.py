@@ -63,8 +63,8 @@ PROVENANCE: dict[str, Any] = {
     "convergence": "every SCF behind these labels converged; those that did not are absent and were not counted",
     "limits": (
         "thermal and compressed frames are restricted only (18 examined, all stable); stretched and scaled frames may "
-        "not be of the lowest solution (the 19 most suspect were solved again from atomic or fragment spins: 4 were not "
-        "and are dropped); "
+        "not be of the lowest solution (19 of the most distorted were solved again from atomic or fragment spins: 4 "
+        "were not and are dropped); "
         "one conformer a molecule; no ions; the H2 minimum (0.7609 angstrom) happens to lie 5e-5 of its length from a "
         "test distance"
     ),
