@@ -21,6 +21,7 @@ INK, GREY, FAINT = "#1a1a1a", "#767676", "#e9e9ec"
 RUNG_COLOURS = {"equilibrium": "#D55E00", "thermal": "#CC79A7", "stretched": "#0072B2", "h2": "#009E73"}
 TEACHER = "#E69F00"
 _LEGEND_ENTRY_INCHES = 1.53  # "74.2k parameters" with its line
+_MAX_TICKS = 6
 _SETTINGS = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -104,7 +105,7 @@ def log_axis(axis: matplotlib.axis.Axis, values: np.ndarray | None = None, *, co
     if values is None:
         axis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
     else:
-        axis.set_major_locator(ticker.FixedLocator(np.unique(values)))
+        axis.set_major_locator(ticker.FixedLocator(np.unique(values), nbins=_MAX_TICKS))
         axis.set_minor_locator(ticker.NullLocator())
 
 
