@@ -23,7 +23,8 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-n
 th, td { text-align: left; padding: 7px 11px; border-bottom: 1px solid var(--line); vertical-align: top; }
 tr:last-child td { border-bottom: 0; }
 th { font-weight: 600; color: var(--soft); white-space: nowrap; }
-.sortable th { cursor: pointer; user-select: none; white-space: normal; min-width: 5.5rem; vertical-align: bottom; } .sortable td { white-space: nowrap; }
+.sortable th { cursor: pointer; user-select: none; white-space: normal; min-width: 5.5rem;
+  vertical-align: bottom; } .sortable td { white-space: nowrap; }
 .sortable th[aria-sort=ascending]::after { content: " \\25B2"; }
 .sortable th[aria-sort=descending]::after { content: " \\25BC"; }
 .tag { font-weight: 700; white-space: nowrap; }
