@@ -19,7 +19,13 @@ fit_prefix = jax.jit(batching.fit_prefix, static_argnums=2)
 @pytest.fixture(scope="module")
 def dataset():
     shipped = data.load_dataset("pbe0_def2svp")
-    mixed = np.concatenate([np.arange(0, 900, 12), np.flatnonzero(shipped.rung == rungs.ATOM), [1019, 1147]])
+    mixed = np.concatenate(
+        [
+            np.arange(0, 900, 12),
+            np.flatnonzero(shipped.rung == rungs.ATOM),
+            np.flatnonzero(shipped.rung == "h2")[[0, -1]],
+        ]
+    )
     return shipped.select(mixed)
 
 
