@@ -72,16 +72,13 @@ def references(dataset: dataset_lib.Dataset) -> curves.References:
     return curves.load_h2_references(energies)
 
 
-def assemble(
-    sources: Sources, bucket: study.Bucket, training: TrainingSettings, mesh: jax.sharding.Mesh
-) -> Assembled:
+def assemble(sources: Sources, bucket: study.Bucket, training: TrainingSettings, mesh: jax.sharding.Mesh) -> Assembled:
     """Builds and places everything that one bucket needs."""
     settings = bucket.settings
     potential = potential_lib.make_potential(settings)
     table = batching.make_table(sources.dataset, settings.cutoff, settings.species)
     rung_names = tuple(dict.fromkeys(spec.rung for spec in bucket.replicas))
-    # From the whole dataset, not from this bucket's rungs: a replica meets the same batches in any company.
-    capacity = batching.choose_capacity(table, training.structures_per_batch, _trainable(sources))
+    capacity = _capacity(sources, table, training.structures_per_batch)
     at_once = training.replicas_at_once or (1 if mesh.devices.flat[0].platform == "cpu" else len(bucket.replicas))
     population_settings = population.PopulationSettings(
         optimizer=training.optimizer,
@@ -133,10 +130,17 @@ def prepare(
     return Prepared(compiled.programs, assembled.inputs, assembled.materials, described)
 
 
-def _trainable(sources: Sources) -> np.ndarray:
-    """Every structure that some replica could train on or be evaluated on."""
-    sides = [splits.side_indices(sources.dataset, rungs.RUNGS[-1], side, sources.split) for side in splits.SIDES]
-    return np.unique(np.concatenate(sides))
+def _capacity(sources: Sources, table: batching.Table, structures_per_batch: int) -> batching.Capacity:
+    """Room for a batch of any rung: of all rungs, not of the bucket's, so that a replica meets the same batches in
+    any company."""
+    return batching.enclosing_capacity(
+        [
+            batching.choose_capacity(
+                table, structures_per_batch, splits.side_indices(sources.dataset, rung, "train", sources.split)
+            )
+            for rung in rungs.RUNGS
+        ]
+    )
 
 
 def _replica_inputs(

@@ -6,7 +6,7 @@ data -> graphs -> population of each bucket -> rows in the workdir's tables -> f
 import concurrent.futures
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,12 +32,16 @@ class Plan(NamedTuple):
     buckets: tuple[study.Bucket, ...]
 
 
-def run(config: FrozenConfigDict, folder: str | None = None) -> Path:
+Watch = Callable[[trainer.Snapshot], None]
+
+
+def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None = None) -> Path:
     """Runs the experiment, or what is left of it, and returns its workdir.
 
     Args:
         config: from `config.resolve`.
         folder: the workdir; runs/<experiment>-<size> if not given.
+        watch: called with every evaluation during training, e.g. to draw it.
 
     Raises:
         InputError: a setting, dataset or workdir cannot be used; one line that says which and why. Nothing has been
@@ -45,16 +49,16 @@ def run(config: FrozenConfigDict, folder: str | None = None) -> Path:
     """
     _configure_jax(config)
     folder = folder or os.path.join("runs", f"{config.experiment}-{config.size}")
-    return _run_scaling(config, folder)
+    return _run_scaling(config, folder, watch)
 
 
-def _run_scaling(config: FrozenConfigDict, folder: str) -> Path:
+def _run_scaling(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
     plan = _plan_study(config)
     path = workdir.open_workdir(folder, config_lib.flatten(config))
     finished = workdir.finished_replicas(path)
     to_do = [bucket for bucket in plan.buckets if study.unfinished(bucket, finished)]
     if to_do:
-        _train(config, path, plan, to_do)
+        _train(config, path, plan, to_do, watch)
     # Imported late: the first training step need not wait for matplotlib.
     from h2scale.report import report
     from h2scale.scaling import fits
@@ -126,7 +130,7 @@ def _make_buckets(
             )
 
 
-def _train(config: FrozenConfigDict, path: Path, plan: Plan, buckets: list[study.Bucket]) -> None:
+def _train(config: FrozenConfigDict, path: Path, plan: Plan, buckets: list[study.Bucket], watch: Watch | None) -> None:
     """Trains the buckets one after another; the next ones are compiled meanwhile, outside the interpreter's lock."""
     mesh = population.make_mesh(jax.devices())
     training = _training_settings(config)
@@ -147,21 +151,29 @@ def _train(config: FrozenConfigDict, path: Path, plan: Plan, buckets: list[study
                 ready = future.result()
                 if place == 0:
                     bar.start_clock()
-                _train_bucket(config, path, ready, bar)
+                _train_bucket(config, path, ready, bar, watch)
         except BaseException:
             for pool in (tracing, compiling):
                 pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _train_bucket(config: FrozenConfigDict, path: Path, ready: preparation.Prepared, bar: progress.Progress) -> None:
+def _train_bucket(
+    config: FrozenConfigDict,
+    path: Path,
+    ready: preparation.Prepared,
+    bar: progress.Progress,
+    watch: Watch | None,
+) -> None:
     bucket = ready.described.bucket
-    count = len(bucket.replicas)
+    references = jax.tree.map(np.asarray, ready.materials.references)
 
-    def on_progress(replica_steps: int, history: np.ndarray | None) -> None:
-        if history is not None:
-            workdir.write_history(path, results.history_rows(bucket, history, config.eval.every))
-            bar.note(**_current_errors(history))
+    def on_progress(replica_steps: int, observation: trainer.Observation | None) -> None:
+        if observation is not None:
+            workdir.write_history(path, results.history_rows(bucket, observation.history, config.eval.every))
+            bar.note(**_current_errors(observation.history))
+            if watch is not None:
+                watch(trainer.Snapshot(bucket, observation, references))
         bar.advance(replica_steps * _relative_work(bucket.settings), replica_steps)
 
     folder = path / workdir.CHECKPOINTS_FOLDER / bucket.name
@@ -181,10 +193,10 @@ def _train_bucket(config: FrozenConfigDict, path: Path, ready: preparation.Prepa
     workdir.write_results(
         path,
         results.replica_rows(ready.described, outcome),
-        results.curve_rows(ready.described, outcome, jax.tree.map(np.asarray, ready.materials.references)),
+        results.curve_rows(ready.described, outcome, references),
         results.history_rows(bucket, outcome.history, config.eval.every),
     )
-    bar.finish_replicas(count)
+    bar.finish_replicas(len(bucket.replicas))
 
 
 def _training_settings(config: FrozenConfigDict) -> preparation.TrainingSettings:

@@ -28,9 +28,9 @@ def h2_curves(run: summary.Run, arm: str) -> Figure:
             )
         if found:
             draw_references(axes, found[0][1])
-        _frame(axes, words.rung(rung), (-6, 12))
+        frame(axes, words.rung(rung), (-6, 12))
     grid[0, 0].set_ylabel(ENERGY)
-    _legend(figure, colours, _REFERENCE_LINES)
+    _legend(figure, colours, REFERENCE_LINES)
     return figure
 
 
@@ -51,7 +51,7 @@ def signed_error(run: summary.Run, arm: str) -> Figure:
             teacher = curve["teacher_ev"] - curve["exact_ev"]
             axes.plot(curve["distance_angstrom"], teacher, color=style.TEACHER, linewidth=2, linestyle=(0, (4, 1.5)))
         axes.set_yscale("symlog", linthresh=0.1, linscale=0.6)
-        _frame(axes, words.rung(rung), (-40, 40))
+        frame(axes, words.rung(rung), (-40, 40))
         axes.set_yticks([-10, -1, -0.1, 0, 0.1, 1, 10], [f"{words.MINUS}10", f"{words.MINUS}1", "", "0", "", "1", "10"])
     grid[0, 0].set_ylabel("Model minus exact energy (eV)")
     teacher = Line2D([], [], color=style.TEACHER, linewidth=2, linestyle=(0, (4, 1.5)), label="teacher minus exact")
@@ -73,7 +73,7 @@ def proton_curves(run: summary.Run, arm: str) -> Figure:
         if found:
             curve = found[0][1]
             axes.plot(curve["distance_angstrom"], curve["exact_ev"], color=style.INK, linewidth=2.2)
-        _frame(axes, words.rung(rung), (-12, 76))
+        frame(axes, words.rung(rung), (-12, 76))
     grid[0, 0].set_ylabel("Energy of two bare protons (eV)")
     _legend(figure, colours, [Line2D([], [], color=style.INK, linewidth=2.2, label="exact, 14.4 eV Å / R")])
     return figure
@@ -87,7 +87,7 @@ def draw_references(axes: Axes, curve: tables.Table) -> None:
     axes.plot(distance, curve["fci_ev"], color="#bdbdbd", linewidth=0.9, linestyle=(0, (2, 2)), zorder=6)
 
 
-_REFERENCE_LINES = [
+REFERENCE_LINES = [
     Line2D([], [], color=style.INK, linewidth=2.2, label="exact"),
     Line2D([], [], color="#9a9a9a", linewidth=1.2, linestyle=(0, (2, 2)), label="FCI, finite basis"),
     Line2D([], [], color=style.TEACHER, linewidth=2, linestyle=(0, (4, 1.5)), label="teacher"),
@@ -102,7 +102,8 @@ def _panel_width(rungs: list[str]) -> float:
     return 3.6 if len(rungs) > 1 else 6.0
 
 
-def _frame(axes: Axes, title: str, limits: tuple[float, float]) -> None:
+def frame(axes: Axes, title: str, limits: tuple[float, float]) -> None:
+    """Distance axis, energy limits in eV and title of one panel."""
     style.distance_axis(axes)
     axes.set_ylim(*limits)
     axes.set_xlabel(DISTANCE)

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from h2scale import study
 from h2scale.graphs import batching
+from h2scale.physics import curves
 from h2scale.training import checkpoints, population, step
 
 
@@ -18,7 +20,7 @@ class Materials(NamedTuple):
     table: batching.Table
     validation: population.EvaluationPlan
     test: population.EvaluationPlan
-    references: Any  # pytree of reference curves for the physics check
+    references: curves.References
 
 
 class Outcome(NamedTuple):
@@ -30,8 +32,24 @@ class Outcome(NamedTuple):
     test: population.Evaluation  # errors on the test set, physics and curves of the best parameters
 
 
-# (replica-steps just taken, history so far as (replicas, evaluations, metrics) or None between evaluations)
-OnProgress = Callable[[int, np.ndarray | None], None]
+class Observation(NamedTuple):
+    """A bucket at an evaluation, on the host; population axis first."""
+
+    step: int  # training steps taken
+    history: np.ndarray  # (replicas, evaluations so far, metrics); NaN after a divergence
+    energies: dict[str, np.ndarray]  # eV by system, (replicas, distances), of the averaged parameters
+
+
+class Snapshot(NamedTuple):
+    """A bucket in the middle of its training, for whoever watches."""
+
+    bucket: study.Bucket
+    observation: Observation
+    references: curves.References
+
+
+# (replica-steps just taken, what was observed if an evaluation came after them)
+OnProgress = Callable[[int, Observation | None], None]
 
 
 class Compiled(NamedTuple):
@@ -110,8 +128,11 @@ def train_bucket(
     """
     num_active = int(np.sum(np.asarray(inputs.active)))
 
-    def history_so_far(state: step.ReplicaState, done: int) -> np.ndarray:
-        return np.asarray(state.history)[:num_active, : done // steps_per_evaluation]
+    def real(leaf: jax.Array) -> np.ndarray:
+        return np.asarray(leaf)[:num_active]
+
+    def history_so_far() -> np.ndarray:
+        return real(state.history)[:, : done // steps_per_evaluation]
 
     state = programs.init(inputs)
     done = store.latest_step() or 0
@@ -119,28 +140,28 @@ def train_bucket(
     if done:
         state, saved = store.restore(done, state)
         earlier_seconds = saved["train_seconds"]
-        on_progress(num_active * done, history_so_far(state, done))
+        on_progress(num_active * done, None)
     start = time.monotonic()
     while done < steps:
         state = programs.advance(state, inputs, materials.table)
         done += steps_per_call
-        history = None
+        observation = None
         if done % steps_per_evaluation == 0:
             evaluation = programs.evaluate(
                 state.averaged_params, inputs.rung, materials.table, materials.validation, materials.references
             )
             state = programs.record(state, evaluation)
-            history = history_so_far(state, done)
+            observation = Observation(done, history_so_far(), jax.tree.map(real, evaluation.energies))
             if done % steps_per_checkpoint == 0 or done == steps:
                 seconds = earlier_seconds + time.monotonic() - start
                 store.save(done, state, {**metadata, "train_seconds": seconds})
         jax.block_until_ready(state.step)
-        on_progress(num_active * steps_per_call, history)
+        on_progress(num_active * steps_per_call, observation)
     seconds = earlier_seconds + time.monotonic() - start
     test = programs.evaluate(state.best_params, inputs.rung, materials.table, materials.test, materials.references)
     return Outcome(
         seconds=seconds,
-        finite=np.asarray(state.finite)[:num_active],
-        history=history_so_far(state, done),
-        test=jax.tree.map(lambda leaf: np.asarray(leaf)[:num_active], test),
+        finite=real(state.finite),
+        history=history_so_far(),
+        test=jax.tree.map(real, test),
     )

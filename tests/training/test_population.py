@@ -40,7 +40,7 @@ def test_vectorised_replicas_equal_replicas_one_after_another(trained_population
 
 
 def test_one_step_takes_the_step_that_plain_functions_take(trained_population):
-    bucket, case, _ = trained_population
+    _bucket, case, _ = trained_population
     inputs = case_lib.one(jax.tree.map(np.asarray, case.inputs), 1)
     state = step.init_state(case.potential, case.settings.optimizer, (2, len(population.HISTORY_METRICS)), inputs)
     train_step = step.make_train_step(
@@ -58,9 +58,7 @@ def test_same_seed_gives_same_numbers_and_other_seed_others(trained_population):
     assert_same(state, again, rtol=0, atol=0)
     seeds = [spec.seed for spec in bucket.replicas]
     first, second = seeds.index(0), seeds.index(1)
-    difference = jax.tree.map(
-        lambda leaf: np.abs(leaf[first] - leaf[second]).max(), state.params
-    )
+    difference = jax.tree.map(lambda leaf: np.abs(leaf[first] - leaf[second]).max(), state.params)
     assert max(jax.tree.leaves(difference)) > 0.1
 
 
@@ -94,7 +92,7 @@ def test_population_size_is_rounded_up_to_the_devices():
 
 
 def test_evaluation_counts_every_structure_once(trained_population):
-    bucket, case, state = trained_population
+    _bucket, case, state = trained_population
     indices = np.asarray(case.materials.test.indices)
     take = np.asarray(case.materials.test.take)
     for rung in range(len(indices)):
@@ -120,7 +118,11 @@ def test_history_records_and_best_parameters_are_kept(trained_population):
     for _ in range(2):
         state = case.programs.advance(state, case.inputs, case.materials.table)
     evaluation = case.programs.evaluate(
-        state.averaged_params, case.inputs.rung, case.materials.table, case.materials.validation, case.materials.references
+        state.averaged_params,
+        case.inputs.rung,
+        case.materials.table,
+        case.materials.validation,
+        case.materials.references,
     )
     averaged = jax.tree.map(np.asarray, state.averaged_params)
     recorded = case.programs.record(state, evaluation)
