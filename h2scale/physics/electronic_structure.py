@@ -4,6 +4,7 @@ PySCF is imported inside the functions, so that importing the package never wait
 handed over in bohr: PySCF carries the CODATA 2010 value, `units.py` that of 2018.
 """
 
+import contextlib
 import math
 import warnings
 from collections.abc import Sequence
@@ -50,6 +51,13 @@ class Integrals(NamedTuple):
 def version() -> str:
     """Version of PySCF, without importing it."""
     return metadata.version("pyscf")
+
+
+def one_thread() -> contextlib.AbstractContextManager:
+    """PySCF on one thread inside: on matrices this small, threads only wait for each other."""
+    from pyscf import lib
+
+    return lib.with_omp_threads(1)
 
 
 def make_molecule(
@@ -182,7 +190,8 @@ def active_space(molecule: "gto.Mole", num_frozen: int) -> ActiveSpace:
     if determinants > MAX_DETERMINANTS:
         raise ValueError(
             f"full CI of {num_up + num_down} electrons in {num_orbitals} orbitals ({molecule.basis}) has "
-            f"{determinants:.2g} determinants, more than {MAX_DETERMINANTS:.0e}; take a smaller basis or frozen_core=True."
+            f"{determinants:.2g} determinants, more than {MAX_DETERMINANTS:.0e}; "
+            "take a smaller basis or frozen_core=True."
         )
     field = scf.ROHF(molecule) if molecule.spin else scf.RHF(molecule)
     _converge(field, None, f"the mean field under full CI of {_describe(molecule)}")

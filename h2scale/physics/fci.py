@@ -1,5 +1,6 @@
 """Full configuration interaction curves of diatomic molecules in a named basis, cached on disk."""
 
+import contextlib
 import itertools
 import pathlib
 from collections.abc import Sequence
@@ -62,7 +63,9 @@ def diatomic_curve(
     }
 
     def compute() -> potential_curve.Curve:
-        return _compute(tuple(symbols), basis, distances, charge, spin_multiplicity, frozen_core)
+        few = sum(electronic_structure.nuclear_charges(symbols)) - charge <= 4
+        with electronic_structure.one_thread() if few else contextlib.nullcontext():
+            return _compute(tuple(symbols), basis, distances, charge, spin_multiplicity, frozen_core)
 
     return potential_curve.cached(request, compute, cache_dir)
 

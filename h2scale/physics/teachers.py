@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,13 +14,8 @@ if TYPE_CHECKING:
 GRID_LEVEL = 3
 """PySCF's default quadrature for density functionals."""
 
+_AGREEMENT_HARTREE = 1e-8
 _TWO_ELECTRON_TOLERANCE = 1e-6  # hartree, against CCSD's own convergence of 1e-9
-
-
-class _Point(NamedTuple):
-    energy_hartree: float
-    spin_squared: float
-    density: np.ndarray
 
 
 def teacher_curve(
@@ -37,8 +32,9 @@ def teacher_curve(
     """Energy of a diatomic molecule at a teacher's level of theory.
 
     Every distance is reached twice, from the shorter and from the longer side, each starting from the density of
-    the distance before; the lower solution is kept and followed until it is internally stable. Unrestricted
-    curves start from orbitals mixed between the spins, so that spin symmetry breaks where that lowers the energy.
+    the distance before, and the lower solution is kept. It is followed until it is internally stable, unless it is
+    restricted and both ways agree on it. Unrestricted curves start from orbitals mixed between the spins, so
+    that spin symmetry breaks where that lowers the energy.
 
     Args:
         symbols: two elements, hydrogen to neon.
@@ -73,11 +69,12 @@ def teacher_curve(
     }
 
     def compute() -> potential_curve.Curve:
-        points = _both_ways(symbols, method, basis, distances, charge, spin_multiplicity, restricted)
+        with electronic_structure.one_thread():
+            points = _both_ways(symbols, method, basis, distances, charge, spin_multiplicity, restricted)
+            atoms = separated_atoms(
+                symbols, method, basis, charge=charge, spin_multiplicity=spin_multiplicity, restricted=restricted
+            )
         energies = np.array([point.energy_hartree for point in points])
-        atoms = separated_atoms(
-            symbols, method, basis, charge=charge, spin_multiplicity=spin_multiplicity, restricted=restricted
-        )
         provenance = {key: value for key, value in request.items() if key != "distances_bohr"}
         return potential_curve.Curve(
             distances_bohr=distances,
@@ -125,7 +122,7 @@ def _both_ways(
     charge: int,
     spin_multiplicity: int,
     restricted: bool,
-) -> list[_Point]:
+) -> list[electronic_structure.MeanField]:
     molecules = [
         electronic_structure.make_molecule(
             symbols,
@@ -140,9 +137,13 @@ def _both_ways(
     outward = _scan(molecules, functional, restricted)
     inward = _scan(molecules[::-1], functional, restricted)[::-1]
     points = []
-    for molecule, *both in zip(molecules, outward, inward, strict=True):
-        lower = min(both, key=lambda found: found.energy_hartree)
-        points.append(_solve(molecule, method, restricted, lower.density))
+    for molecule, outward_point, inward_point in zip(molecules, outward, inward, strict=True):
+        lower = min(outward_point, inward_point, key=lambda found: found.energy_hartree)
+        agreed = abs(outward_point.energy_hartree - inward_point.energy_hartree) < _AGREEMENT_HARTREE
+        if restricted and agreed and method == functional:
+            points.append(lower)
+        else:
+            points.append(_solve(molecule, method, restricted, lower.density))
     return points
 
 
@@ -157,8 +158,10 @@ def _scan(molecules: list["gto.Mole"], functional: str, restricted: bool) -> lis
     return found
 
 
-def _solve(molecule: "gto.Mole", method: str, restricted: bool, density: np.ndarray | None) -> _Point:
-    """The stable solution nearest to a density, with coupled cluster on top if the method asks for it."""
+def _solve(
+    molecule: "gto.Mole", method: str, restricted: bool, density: np.ndarray | None
+) -> electronic_structure.MeanField:
+    """The stable solution nearest to a density, its energy that of coupled cluster if the method asks for it."""
     functional = "hf" if method == "ccsd(t)" else method
     field = electronic_structure.mean_field(
         molecule, functional, restricted=restricted, density=density, grid_level=GRID_LEVEL, follow=True
@@ -168,7 +171,7 @@ def _solve(molecule: "gto.Mole", method: str, restricted: bool, density: np.ndar
         energy = electronic_structure.coupled_cluster(molecule, field.density, restricted=restricted)
         if molecule.nelectron == 2:
             _refuse_wrong_root(molecule, energy)
-    return _Point(energy, field.spin_squared, field.density)
+    return field._replace(energy_hartree=energy)
 
 
 def _refuse_wrong_root(molecule: "gto.Mole", energy: float) -> None:
