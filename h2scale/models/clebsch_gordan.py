@@ -38,19 +38,6 @@ def paths(l_in: int, l_edge: int, l_out: int) -> tuple[tuple[int, int], ...]:
     )
 
 
-@functools.cache
-def coupling(l_in: int, l_edge: int, l_out: int) -> np.ndarray:
-    """Coefficients of every path to degree `l_out` as one constant array, float64.
-
-    Shape ((l_edge + 1)^2, 2*l_out+1, n_path, (l_in + 1)^2): contracted with the harmonics of an edge it gives the
-    matrix that takes a sender's features to the outputs of all paths. It carries sqrt(2*l_out+1), the "component"
-    normalisation of e3nn: inputs of unit variance give outputs of unit variance.
-    """
-    routes = paths(l_in, l_edge, l_out)
-    table = np.zeros(((l_edge + 1) ** 2, 2 * l_out + 1, len(routes), (l_in + 1) ** 2))
-    features, harmonics = spherical_harmonics.slices(l_in), spherical_harmonics.slices(l_edge)
-    for index, (l1, l2) in enumerate(routes):
-        coefficients = np.sqrt(2 * l_out + 1) * clebsch_gordan(l1, l2, l_out)
-        table[harmonics[l2], :, index, features[l1]] = coefficients.transpose(1, 2, 0)
-    table.setflags(write=False)
-    return table
+def component_normalised(l1: int, l2: int, l3: int) -> np.ndarray:
+    """Coefficients times sqrt(2*l3+1): as in e3nn, inputs of unit variance give outputs of unit variance."""
+    return np.sqrt(2 * l3 + 1) * clebsch_gordan(l1, l2, l3)

@@ -1,18 +1,26 @@
 """The equivariant convolution: products of neighbours' features, harmonics and radial weights, summed at each atom.
 
-Two routes to the same numbers. "e3nn" calls e3nn-jax's tensor product and is the reference. "fast" first contracts the
-Clebsch-Gordan coefficients with the harmonics, which leaves one small matrix per edge, and applies it to all channels
-at once. XLA turns the sums of broadcast products below into loops over contiguous channels; what it makes of
-einsum (thousands of tiny matrix products), of reductions over a middle axis and of the gradients of slices (padding) is
-several times slower. So the bilinear forms name their own derivatives: each is again one of these forms, and
-reverse-mode differentiation of any order stays on the quick loops.
+Two routes to the same numbers. "e3nn" calls e3nn-jax's tensor product and is the reference. "fast" works path by path
+on the form
+
+    sum over e, k, i, c of matrix[e,k,i] input[e,i,c] weight[e,c] output[e,k,c]
+
+where the matrix holds the Clebsch-Gordan coefficients contracted with the harmonics of an edge. The form is linear in
+each operand: its derivative by one operand contracts the other three, and the derivatives of these four
+contractions are the same four again. `_contract` says so once, and reverse-mode differentiation of any order then stays
+on short loops over contiguous channels. Left to itself, XLA would differentiate the slices into padded sums and
+emit einsum as thousands of tiny matrix products, several times slower.
 """
+
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from h2scale.models import clebsch_gordan, spherical_harmonics
+
+_MATRIX, _INPUT, _WEIGHT, _OUTPUT = range(4)
 
 
 def convolve(
@@ -28,7 +36,8 @@ def convolve(
     Args:
         features: shape (n_node, (l_in + 1)^2, C).
         harmonics: shape (n_edge, (l_edge + 1)^2).
-        weights: for each output degree l3, one weight per edge, path and channel, shape (n_edge, n_path, C).
+        weights: for each output degree l3, one weight per edge, path and channel, shape (n_edge, n_path, C), with
+            paths in the order of `clebsch_gordan.paths`.
         senders: shape (n_edge,).
         receivers: shape (n_edge,), non-decreasing.
         method: "fast" or "e3nn".
@@ -38,97 +47,80 @@ def convolve(
     """
     message = {"fast": _fast_message, "e3nn": _e3nn_message}[method]
     sent = features[senders]
-    return [
-        jax.ops.segment_sum(
-            message(sent, harmonics, weight, degree), receivers, features.shape[0], indices_are_sorted=True
-        )
-        for degree, weight in enumerate(weights)
-    ]
+    l_in, l_edge = _degree_of(sent), _degree_of(harmonics)
+    inputs, edges = spherical_harmonics.slices(l_in), spherical_harmonics.slices(l_edge)
+    received = []
+    for degree, weight in enumerate(weights):
+        messages = [
+            message(sent[:, inputs[l1]], harmonics[:, edges[l2]], weight[:, index], degree)
+            for index, (l1, l2) in enumerate(clebsch_gordan.paths(l_in, l_edge, degree))
+        ]
+        sums = [jax.ops.segment_sum(part, receivers, features.shape[0], indices_are_sorted=True) for part in messages]
+        received.append(jnp.stack(sums, axis=2))
+    return received
 
 
-def _fast_message(sent: jax.Array, harmonics: jax.Array, weight: jax.Array, degree: int) -> jax.Array:
-    l_in, l_edge = _degree_of(sent.shape[1]), _degree_of(harmonics.shape[1])
-    table = clebsch_gordan.coupling(l_in, l_edge, degree)
-    num_edges, (num_harmonics, *shape) = sent.shape[0], table.shape
-    matrices = harmonics @ jnp.asarray(table.reshape(num_harmonics, -1), harmonics.dtype)
-    products = _apply(matrices.reshape(num_edges, -1, shape[-1]), sent)
-    return _scale(products.reshape(num_edges, *shape[:2], sent.shape[-1]), weight)
+def _fast_message(inputs: jax.Array, harmonics: jax.Array, weight: jax.Array, degree: int) -> jax.Array:
+    """One path's messages, (n_edge, 2*degree+1, C), from (n_edge, 2*l1+1, C), (n_edge, 2*l2+1) and (n_edge, C)."""
+    l1, l2 = inputs.shape[1] // 2, harmonics.shape[1] // 2
+    coefficients = clebsch_gordan.component_normalised(l1, l2, degree).transpose(1, 2, 0)
+    flat = jnp.asarray(coefficients.reshape(2 * l2 + 1, -1), harmonics.dtype)
+    matrix = (harmonics @ flat).reshape(-1, 2 * degree + 1, 2 * l1 + 1)
+    return _contract(_OUTPUT, (matrix, inputs, weight))
 
 
-def _e3nn_message(sent: jax.Array, harmonics: jax.Array, weight: jax.Array, degree: int) -> jax.Array:
-    # e3nn-jax takes 1.5 s to import, which the fast route need not pay.
+def _e3nn_message(inputs: jax.Array, harmonics: jax.Array, weight: jax.Array, degree: int) -> jax.Array:
+    # e3nn-jax takes a second and a half to import, which the fast route need not pay.
     import e3nn_jax as e3nn
 
-    def irreps_array(degree: int, values: jax.Array) -> e3nn.IrrepsArray:
-        irreps = e3nn.Irreps([(values.shape[-1], (degree, (-1) ** degree))])
-        return e3nn.IrrepsArray(irreps, values.swapaxes(1, 2).reshape(values.shape[0], -1))
+    def irreps_array(values: jax.Array) -> e3nn.IrrepsArray:
+        l = values.shape[1] // 2
+        return e3nn.IrrepsArray([(values.shape[2], (l, (-1) ** l))], values.swapaxes(1, 2).reshape(len(values), -1))
 
-    l_in, l_edge = _degree_of(sent.shape[1]), _degree_of(harmonics.shape[1])
-    inputs, edges = spherical_harmonics.slices(l_in), spherical_harmonics.slices(l_edge)
-    messages = []
-    for l1, l2 in clebsch_gordan.paths(l_in, l_edge, degree):
-        product = e3nn.tensor_product(
-            irreps_array(l1, sent[:, inputs[l1]]),
-            irreps_array(l2, harmonics[:, edges[l2], None]),
-            filter_ir_out=[e3nn.Irrep(degree, (-1) ** degree)],
-        )
-        messages.append(product.array.reshape(*sent.shape[::2], 2 * degree + 1).swapaxes(1, 2))
-    return jnp.stack(messages, axis=2) * weight[:, None]
+    product = e3nn.tensor_product(
+        irreps_array(inputs), irreps_array(harmonics[:, :, None]), filter_ir_out=[e3nn.Irrep(degree, (-1) ** degree)]
+    )
+    return product.array.reshape(len(inputs), -1, 2 * degree + 1).swapaxes(1, 2) * weight[:, None]
 
 
-@jax.custom_vjp
-def _apply(matrices: jax.Array, vectors: jax.Array) -> jax.Array:
-    """out[e,k,c] = sum_i matrices[e,k,i] vectors[e,i,c]."""
-    return sum(matrices[:, :, i, None] * vectors[:, None, i] for i in range(matrices.shape[2]))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _contract(slot: int, operands: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+    """Derivative of the form by the operand at `slot`, from the other three in their order."""
+    matrix, inputs, weight, outputs = (*operands[:slot], None, *operands[slot:])
+    if slot == _OUTPUT:
+        return _apply(matrix, inputs) * weight[:, None]
+    if slot == _WEIGHT:
+        # Unrolled: a reduction over the middle axis becomes a slow loop.
+        applied = _apply(matrix, inputs)
+        return sum(outputs[:, k] * applied[:, k] for k in range(outputs.shape[1]))
+    weighted = outputs * weight[:, None]
+    if slot == _INPUT:
+        return _apply(matrix.swapaxes(1, 2), weighted)
+    return jnp.einsum("ekc,eic->eki", weighted, inputs)
 
 
-@jax.custom_vjp
-def _apply_transposed(matrices: jax.Array, vectors: jax.Array) -> jax.Array:
-    """out[e,i,c] = sum_k matrices[e,k,i] vectors[e,k,c]."""
-    return sum(matrices[:, k, :, None] * vectors[:, k, None] for k in range(matrices.shape[1]))
+def _contract_forward(
+    slot: int, operands: tuple[jax.Array, jax.Array, jax.Array]
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
+    return _contract(slot, operands), operands
 
 
-@jax.custom_vjp
-def _outer(left: jax.Array, right: jax.Array) -> jax.Array:
-    """out[e,k,i] = sum_c left[e,k,c] right[e,i,c]."""
-    return jnp.einsum("ekc,eic->eki", left, right)
+def _contract_backward(
+    slot: int, operands: tuple[jax.Array, jax.Array, jax.Array], cotangent: jax.Array
+) -> tuple[tuple[jax.Array, ...]]:
+    filled = (*operands[:slot], cotangent, *operands[slot:])
+    others = [other for other in range(4) if other != slot]
+    return (tuple(_contract(other, (*filled[:other], *filled[other + 1 :])) for other in others),)
 
 
-_apply.defvjp(
-    lambda matrices, vectors: (_apply(matrices, vectors), (matrices, vectors)),
-    lambda saved, g: (_outer(g, saved[1]), _apply_transposed(saved[0], g)),
-)
-_apply_transposed.defvjp(
-    lambda matrices, vectors: (_apply_transposed(matrices, vectors), (matrices, vectors)),
-    lambda saved, g: (_outer(saved[1], g), _apply(saved[0], g)),
-)
-_outer.defvjp(
-    lambda left, right: (_outer(left, right), (left, right)),
-    lambda saved, g: (_apply(g, saved[1]), _apply_transposed(g, saved[0])),
-)
+_contract.defvjp(_contract_forward, _contract_backward)
 
 
-@jax.custom_vjp
-def _scale(values: jax.Array, weight: jax.Array) -> jax.Array:
-    """out[e,m,p,c] = values[e,m,p,c] weight[e,p,c]."""
-    return values * weight[:, None]
+def _apply(matrix: jax.Array, vectors: jax.Array) -> jax.Array:
+    """out[e,k,c] = sum_i matrix[e,k,i] vectors[e,i,c], as a sum of broadcast products that vectorises over c."""
+    return sum(matrix[:, :, i, None] * vectors[:, None, i] for i in range(vectors.shape[1]))
 
 
-@jax.custom_vjp
-def _dot(left: jax.Array, right: jax.Array) -> jax.Array:
-    """out[e,p,c] = sum_m left[e,m,p,c] right[e,m,p,c]."""
-    return sum(left[:, m] * right[:, m] for m in range(left.shape[1]))
-
-
-_scale.defvjp(
-    lambda values, weight: (_scale(values, weight), (values, weight)),
-    lambda saved, g: (_scale(g, saved[1]), _dot(g, saved[0])),
-)
-_dot.defvjp(
-    lambda left, right: (_dot(left, right), (left, right)),
-    lambda saved, g: (_scale(saved[1], g), _scale(saved[0], g)),
-)
-
-
-def _degree_of(num_components: int) -> int:
-    return int(np.sqrt(num_components)) - 1
+def _degree_of(components: jax.Array) -> int:
+    """l_max of an array with (l_max + 1)^2 components on axis 1."""
+    return int(np.sqrt(components.shape[1])) - 1

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from h2scale.models import clebsch_gordan, conditioning, convolution, radial, spherical_harmonics
+from h2scale.models import clebsch_gordan, conditioning, convolution, radial, spherical_harmonics, splines
 from h2scale.models import settings as settings_lib
 from h2scale.types import Graph
 
@@ -30,9 +30,11 @@ class NequIP(nn.Module):
         settings = self.settings
         lengths = radial.masked_lengths(edge_vectors, graph.edge_mask, settings.cutoff)
         harmonics = spherical_harmonics.spherical_harmonics(edge_vectors / lengths[:, None], settings.l_max)
-        basis = radial.bessel_basis(lengths, settings.cutoff, settings.num_radial)
+        intervals = splines.num_intervals(settings.num_radial)
+        points = jnp.asarray(splines.points(settings.cutoff, intervals), lengths.dtype)
+        basis = radial.bessel_basis(points, settings.cutoff, settings.num_radial)
         envelope = radial.polynomial_envelope(lengths, settings.cutoff, settings.envelope_power)
-        basis = basis * envelope[:, None]
+        spline = splines.basis(lengths, settings.cutoff, intervals) * envelope[:, None]
         features = conditioning.AtomicEmbedding(settings, name="embedding")(graph)[:, None, :]
         for layer in range(settings.num_layers):
             last = layer == settings.num_layers - 1
@@ -42,7 +44,7 @@ class NequIP(nn.Module):
                 l_out=0 if last else settings.l_max,
                 self_connection=layer > 0 or not settings.isolated_atom_exact,
                 name=f"layer_{layer}",
-            )(features, harmonics, basis, graph)
+            )(features, harmonics, basis, spline, graph)
         readout = self.param("readout", _unit_normal, (settings.num_features,), jnp.float32)
         return features[:, 0, :] @ readout / settings.num_features**0.5
 
@@ -56,13 +58,15 @@ class InteractionLayer(nn.Module):
     self_connection: bool
 
     @nn.compact
-    def __call__(self, features: jax.Array, harmonics: jax.Array, basis: jax.Array, graph: Graph) -> jax.Array:
+    def __call__(
+        self, features: jax.Array, harmonics: jax.Array, basis: jax.Array, spline: jax.Array, graph: Graph
+    ) -> jax.Array:
         """Features of shape (n_node, (l_in + 1)^2, C) become (n_node, (l_out + 1)^2, C)."""
         settings = self.settings
         channels = settings.num_features
         widths = [channels * (1 + self.l_out)] + [channels] * self.l_out
         num_paths = [len(clebsch_gordan.paths(self.l_in, settings.l_max, degree)) for degree in range(self.l_out + 1)]
-        weights = RadialNetwork(settings.radial_hidden, num_paths, channels, name="radial")(basis)
+        weights = RadialNetwork(settings.radial_hidden, num_paths, channels, name="radial")(basis, spline)
         mixed = DegreeLinear([channels] * (self.l_in + 1), name="linear_up")(_split(features, self.l_in))
         received = convolution.convolve(
             jnp.concatenate(mixed, axis=1), harmonics, weights, graph.senders, graph.receivers, settings.convolution
@@ -79,25 +83,30 @@ class InteractionLayer(nn.Module):
 
 
 class RadialNetwork(nn.Module):
-    """Perceptron without biases from the radial basis to one weight per path and channel."""
+    """Perceptron without biases from the radial basis to one weight per path and channel, splined onto the edges."""
 
     hidden: tuple[int, ...]
     num_paths: list[int]
     channels: int
 
     @nn.compact
-    def __call__(self, basis: jax.Array) -> list[jax.Array]:
-        """Shape (n_edge, num_radial) becomes (n_edge, n_path, C) for each output degree; 0 where the basis is 0."""
+    def __call__(self, basis: jax.Array, spline: jax.Array) -> list[jax.Array]:
+        """Weights of shape (n_edge, n_path, C) for each output degree; 0 where the spline's envelope is 0.
+
+        Args:
+            basis: Bessel functions at the spline's points, shape (n_point, num_radial).
+            spline: B-splines times envelope at the edges, shape (n_edge, n_point - 2).
+        """
         values = basis
         for index, width in enumerate(self.hidden):
             weight = self.param(f"hidden_{index}", _unit_normal, (values.shape[-1], width), jnp.float32)
             values = SILU_GAIN * nn.silu(values @ (weight / values.shape[-1] ** 0.5))
+        values = splines.coefficients(values)
         outputs = []
         for degree, paths in enumerate(self.num_paths):
-            weight = self.param(
-                f"degree_{degree}", _unit_normal, (values.shape[-1], paths * self.channels), jnp.float32
-            )
-            output = values @ (weight / values.shape[-1] ** 0.5)
+            shape = (values.shape[-1], paths * self.channels)
+            weight = self.param(f"degree_{degree}", _unit_normal, shape, jnp.float32)
+            output = spline @ (values @ (weight / values.shape[-1] ** 0.5))
             outputs.append(output.reshape(-1, paths, self.channels))
         return outputs
 
