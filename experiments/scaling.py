@@ -14,12 +14,12 @@ def get_config(size: str = "default") -> ConfigDict:
         "nequip": {"model": {}, "grid": {}},
         "schnet": {
             "model": {"name": "schnet", "l_max": 0, "num_radial": 32},
-            "grid": {"num_features": (16, 64), "num_train": (50, 200), "rungs": ("equilibrium", "stretched")},
+            "grid": {"num_features": (16, 64), "num_train": (60, 240), "rungs": ("equilibrium", "stretched")},
         },
     }
     if size == "smoke":
         config.grid.num_features = (4, 8)
-        config.grid.num_train = (50, 200)
+        config.grid.num_train = (60, 240)
         config.grid.rungs = ("equilibrium", "stretched")
         config.arms.schnet.grid.num_features = (8,)
         config.train.steps = 100

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from absl import flags, logging
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_flags
 
 from h2scale import config as config_lib
 
@@ -32,6 +32,10 @@ def run(argv: list[str], config: ConfigDict, workdir: str | None) -> int:
         resolved = config_lib.resolve(config)
     except (ValueError, TypeError) as error:
         _fail(str(error))
+    except OSError:
+        # Raised by the config flag on first use; its own message speaks of Python modules.
+        name = config_flags.get_config_filename(flags.FLAGS["config"])
+        _fail(f"--config must name an experiment file such as experiments/scaling.py; {name} cannot be read.")
     # Imported late: a mistake in the settings is answered before JAX has started.
     from h2scale import runner
 

@@ -25,8 +25,8 @@ def default() -> ConfigDict:
                 "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file
                 "include_h2_equilibrium": True,  # H2 at its bond length is in every training set
                 "include_isolated_atoms": False,  # isolated atoms are in every training set
-                "test_fraction": 0.12,  # of the molecules, held out for the in-distribution error
-                "validation_fraction": 0.12,  # of the molecules, held out to choose the kept parameters
+                "test_fraction": 0.1,  # of the molecules, held out for the in-distribution error
+                "validation_fraction": 0.1,  # of the molecules, held out to choose the kept parameters
                 "split_seed": 0,  # which molecules are held out; the same for every replica
             },
             "model": {
@@ -44,7 +44,7 @@ def default() -> ConfigDict:
             },
             "grid": {  # the replicas are the product of these
                 "num_features": (4, 8, 16, 32),  # channels per degree
-                "num_train": (25, 50, 100, 200),  # structures; nested prefixes of one permutation per seed
+                "num_train": (30, 60, 120, 240),  # structures; nested prefixes of one permutation per seed
                 "rungs": ("equilibrium", "thermal", "stretched"),  # data distributions; also h2
                 "seeds": (0, 1),
                 "learning_rates": (0.01,),  # peak of the schedule

@@ -142,7 +142,8 @@ def _train(config: FrozenConfigDict, path: Path, plan: Plan, buckets: list[study
         progress.Progress(sum(work_per_step) * training.optimizer.steps, num_replicas) as bar,
     ):
         devices = f"{mesh.size} {mesh.devices.flat[0].platform} device{'s' if mesh.size > 1 else ''}"
-        bar.say(f"Training {num_replicas} replicas in {len(buckets)} compiled programs on {devices}.")
+        programs = f"{len(buckets)} compiled program{'s' if len(buckets) > 1 else ''}"
+        bar.say(f"Training {num_replicas} replicas in {programs} on {devices}.")
         prepared = [
             tracing.submit(preparation.prepare, plan.sources, bucket, training, mesh, compiling) for bucket in buckets
         ]

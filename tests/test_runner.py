@@ -1,0 +1,162 @@
+"""From settings to report: a run is complete, resumes, repeats itself, and refuses what cannot be."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+
+import h2scale
+from h2scale import config as config_lib
+from h2scale import runner, tables
+from h2scale.data import storage
+from h2scale.errors import InputError
+
+
+def tiny(**settings):
+    """Four replicas of one program: two rungs, two seeds."""
+    config = config_lib.default()
+    config.experiment, config.size = "tiny", "smoke"
+    config.grid.update({"num_features": (2,), "num_train": (8,), "rungs": ("equilibrium", "stretched")})
+    config.model.update({"num_layers": 1, "num_radial": 4, "cutoff": 4.0})
+    config.train.update({"steps": 20, "steps_per_call": 5, "structures_per_batch": 4})
+    config.eval.every = 10
+    config.checkpoint.every = 10
+    config.report.num_bootstrap = 100
+    config.devices.compile_cache = False
+    for key, value in settings.items():
+        section, name = key.split("__")
+        config[section][name] = value
+    return config_lib.resolve(config)
+
+
+class Stop(BaseException):
+    """Stands for a kill: nothing below the test catches it."""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "workdir"
+    snapshots = []
+    runner.run(tiny(), str(folder), watch=snapshots.append)
+    return folder, snapshots
+
+
+def rows_without_times(path):
+    with path.open() as file:
+        return [{name: text for name, text in row.items() if name != "train_seconds"} for row in csv.DictReader(file)]
+
+
+def test_run_leaves_every_file_of_the_design(finished):
+    folder, _ = finished
+    for name in ("config.json", "environment.json", "replicas.csv", "curves.csv", "history.csv", "fits.json"):
+        assert (folder / name).stat().st_size > 0
+    assert "</html>" in (folder / "report.html").read_text()
+    assert list((folder / "figures").glob("*.png"))
+    assert list((folder / "figures").glob("*.svg"))
+    with (folder / "replicas.csv").open() as file:
+        assert tuple(next(csv.reader(file))) == tables.REPLICA_COLUMNS
+    with (folder / "curves.csv").open() as file:
+        assert tuple(next(csv.reader(file))) == tables.CURVE_COLUMNS
+
+
+def test_tables_agree_with_each_other(finished):
+    folder, snapshots = finished
+    replicas, curves = tables.read_table(folder / "replicas.csv"), tables.read_table(folder / "curves.csv")
+    history = tables.read_table(folder / "history.csv")
+    assert len(replicas["replica_id"]) == 4
+    assert replicas["finite"].all()
+    assert set(replicas["protons_status"]) == {"not conditioned"}
+    assert np.isnan(replicas["protons_mae_ev"]).all()
+    assert set(curves["system"]) == {"h2"}
+    for name, expected in zip(replicas["replica_id"], replicas["h2_mae_ev"], strict=True):
+        curve = tables.select(curves, curves["replica_id"] == name)
+        assert len(curve["distance_angstrom"]) == 128
+        np.testing.assert_allclose(np.abs(curve["energy_ev"] - curve["exact_ev"]).mean(), expected, rtol=1e-12)
+        assert (history["step"][history["replica_id"] == name] == [10, 20]).all()
+    assert [snapshot.observation.step for snapshot in snapshots] == [10, 20]
+
+
+def test_loaded_replica_gives_the_energies_of_the_table(finished):
+    folder, _ = finished
+    curves = tables.read_table(folder / "curves.csv")
+    name = "nequip-f2-stretched-n8-lr0.01-s1"
+    replica = h2scale.load_replica(folder, name)
+    table = tables.read_table(folder / "replicas.csv")
+    assert replica.num_params == table["num_params"][table["replica_id"] == name][0]
+    curve = tables.select(curves, curves["replica_id"] == name)
+    for distance, energy in list(zip(curve["distance_angstrom"], curve["energy_ev"], strict=True))[::25]:
+        positions = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, distance]])
+        assert abs(replica.energy([1, 1], positions) - energy) < 1e-10
+        assert replica.forces([1, 1], positions).shape == (2, 3)
+
+
+def test_unknown_replica_is_refused_with_a_list(finished):
+    with pytest.raises(ValueError, match=r"has no checkpoint of the replica 'nobody'; replicas there: nequip-f2-"):
+        h2scale.load_replica(finished[0], "nobody")
+
+
+def test_charge_for_a_replica_without_charge_is_refused(finished):
+    replica = h2scale.load_replica(finished[0], "nequip-f2-stretched-n8-lr0.01-s1")
+    with pytest.raises(ValueError, match="takes no charge"):
+        replica.energy([1, 1], np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), charge=2)
+
+
+def test_finished_run_trains_nothing_again(finished, capsys):
+    folder, _ = finished
+    before = (folder / "replicas.csv").read_bytes(), (folder / "curves.csv").read_bytes()
+    runner.run(tiny(), str(folder))
+    assert ((folder / "replicas.csv").read_bytes(), (folder / "curves.csv").read_bytes()) == before
+    assert "Nothing was left to train" in capsys.readouterr().out
+
+
+def test_interrupted_run_continues_to_the_same_tables(finished, tmp_path):
+    folder, _ = finished
+
+    def stop_after_first_checkpoint(snapshot):
+        if snapshot.observation.step == 10:
+            raise Stop
+
+    with pytest.raises(Stop):
+        runner.run(tiny(), str(tmp_path / "run"), watch=stop_after_first_checkpoint)
+    assert not (tmp_path / "run" / "replicas.csv").exists()
+    continued = []
+    runner.run(tiny(), str(tmp_path / "run"), watch=continued.append)
+    assert [snapshot.observation.step for snapshot in continued] == [20]
+    for name in ("replicas.csv", "curves.csv", "history.csv"):
+        assert rows_without_times(tmp_path / "run" / name) == rows_without_times(folder / name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model__cutoff": -1.0}, "model.cutoff must be positive, in angstrom; got -1.0."),
+        ({"model__l_max": 7}, "model.l_max must be an integer from 0 to 3; got 7."),
+        ({"grid__rungs": ("equilibrum",)}, "must be one of equilibrium, thermal, stretched, h2; got 'equilibrum'."),
+        ({"grid__num_train": (10**6,)}, "got 1000000."),
+        ({"data__dataset": "nothing"}, "nothing"),
+    ],
+)
+def test_impossible_input_is_refused_in_one_line_and_writes_nothing(settings, message, tmp_path):
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        runner.run(tiny(**settings), str(tmp_path / "run"))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_truncated_dataset_is_refused_by_name(tmp_path):
+    shipped = storage.dataset_path("pbe0_def2svp")
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(shipped.read_bytes()[:-5000])
+    with pytest.raises(InputError, match=r"damaged\.h5"):
+        runner.run(tiny(data__dataset=str(damaged)), str(tmp_path / "run"))
+
+
+def test_workdir_of_another_config_is_refused_by_key(finished):
+    with pytest.raises(InputError, match=r"config\.model\.cutoff=4\.0, this one has 4\.5"):
+        runner.run(tiny(model__cutoff=4.5), str(finished[0]))
+
+
+def test_config_json_is_the_resolved_config(finished):
+    assert json.loads((finished[0] / "config.json").read_text())["grid.num_train"] == [8]
