@@ -1,5 +1,6 @@
 """The H2 test curve: its distances, its regions, and the reference curves that judge it, as one pytree."""
 
+from importlib import resources
 from typing import NamedTuple
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from h2scale import units
-from h2scale.physics import exact
+from h2scale.physics import exact, potential_curve
 
 H2_TEST_DISTANCES_ANGSTROM = np.geomspace(0.2, 8.0, 128)
 PROTON_TEST_DISTANCES_ANGSTROM = H2_TEST_DISTANCES_ANGSTROM
@@ -16,7 +17,7 @@ WALL_BELOW_ANGSTROM = 0.6
 WELL_BELOW_ANGSTROM = 1.2
 TAIL_BEYOND_ANGSTROM = 3.0
 
-_SHIPPED_FCI = "h2_fci_cc-pvqz.csv"
+_SHIPPED_FCI = "h2_fci_cc-pvqz.json"
 
 
 class Regions(NamedTuple):
@@ -78,11 +79,11 @@ def load_h2_references(teacher_ev: np.ndarray | None = None) -> References:
     teacher = np.full(distances.shape, np.nan) if teacher_ev is None else np.asarray(teacher_ev, np.float64)
     if teacher.shape != distances.shape:
         raise ValueError(f"teacher_ev must have shape {distances.shape}, one per test distance; got {teacher.shape}.")
-    fci = exact.shipped_table(_SHIPPED_FCI)
+    fci = potential_curve.load(resources.files("h2scale.physics") / "shipped" / _SHIPPED_FCI)
     return References(
         distances_angstrom=distances,
         exact_ev=h2_exact_ev(distances),
-        fci_ev=fci["interaction_hartree"] * units.HARTREE_EV,
+        fci_ev=fci.interaction_hartree * units.HARTREE_EV,
         teacher_ev=teacher,
         protons_distances_angstrom=PROTON_TEST_DISTANCES_ANGSTROM,
         protons_ev=units.COULOMB_EV_ANGSTROM / PROTON_TEST_DISTANCES_ANGSTROM,

@@ -7,6 +7,7 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib.resources import abc
 from typing import Any, NamedTuple
 
 import jax
@@ -146,7 +147,7 @@ def save(path: pathlib.Path, curve: Curve, key: str) -> None:
     os.replace(file.name, path)
 
 
-def load(path: pathlib.Path, expected_key: str | None = None) -> Curve:
+def load(path: pathlib.Path | abc.Traversable, expected_key: str | None = None) -> Curve:
     """Reads what `save` wrote.
 
     Raises:

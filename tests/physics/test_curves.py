@@ -1,12 +1,14 @@
 """The test distances, their regions and the shipped references."""
 
+import pathlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from h2scale import units
-from h2scale.physics import curves, exact
+from h2scale.physics import curves, exact, fci
 
 
 def test_the_distances_are_128_in_geometric_progression() -> None:
@@ -46,6 +48,14 @@ def test_shipped_fci_is_close_to_exact_where_its_basis_is_good() -> None:
     assert np.abs(excess[references.distances_angstrom >= 0.6]).max() < 0.025
     assert np.abs(excess[references.distances_angstrom > 5]).max() < 2e-4
     assert np.abs(excess).max() < 0.06
+
+
+def test_shipped_fci_is_what_is_computed_today(tmp_path: pathlib.Path) -> None:
+    some = [0, 40, 127]
+    distances = curves.H2_TEST_DISTANCES_ANGSTROM[some] / units.BOHR_ANGSTROM
+    computed = fci.diatomic_curve(("H", "H"), "cc-pvqz", distances, cache_dir=tmp_path)
+    shipped = curves.load_h2_references().fci_ev[some]
+    np.testing.assert_allclose(computed.interaction_hartree * units.HARTREE_EV, shipped, rtol=0, atol=1e-7)
 
 
 def test_a_teacher_is_taken_as_given_and_refused_in_another_shape() -> None:
