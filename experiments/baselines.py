@@ -1,9 +1,10 @@
 """How well does physics without learning do on the H2 curve? The bar for every learned model.
 
 Command: python launch.py --config=experiments/baselines.py[:smoke|default|full]
-Expected: FCI errs by its basis alone and least; UHF has the right limit and misses 1 eV of correlation in the well;
-restricted methods miss the limit by several eV; one constant on CAS(2,2) leaves about 0.1 eV.
-Wall time: see the README's table; smoke stays below a minute, default below three on two cores.
+Hardware: two CPU cores, 3 minutes of CPU time in all (about 100 s of wall time on idle cores); smoke 40 s at most.
+Expected (mean absolute error, eV): FCI 0.018 in cc-pVQZ, 0.080 in cc-pVTZ, 0.50 in cc-pVDZ; one constant on CAS(2,2)
+0.12 and on UHF 0.15; UPBE0 0.24, UHF 0.76; restricted methods miss the limit and err by 0.9 (B3LYP) to 2.9 (RHF).
+No spread: nothing is random.
 """
 
 from ml_collections import ConfigDict
