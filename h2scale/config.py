@@ -80,7 +80,12 @@ def default() -> ConfigDict:
             "report": {
                 "num_bootstrap": 2000,  # resamples behind every interval
             },
-            "baselines": {},  # filled by experiments/baselines.py
+            "baselines": {  # physics without learning
+                "num_distances": 64,  # geometric, 0.2 to 8 angstrom
+                "basis": "cc-pvtz",  # of all methods but full CI
+                "fci_bases": ("cc-pvdz", "cc-pvtz", "aug-cc-pvtz", "cc-pvqz"),  # full CI is done in each
+                "workers": 0,  # single-threaded processes; 0 means one per core
+            },
         }
     )
 

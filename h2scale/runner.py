@@ -22,6 +22,7 @@ from h2scale.errors import InputError
 from h2scale.graphs import batching
 from h2scale.models import sizes
 from h2scale.models.settings import ModelSettings
+from h2scale.physics import curves
 from h2scale.training import checkpoints, losses, optimizers, population, trainer
 
 
@@ -49,7 +50,8 @@ def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None
     """
     _configure_jax(config)
     folder = folder or os.path.join("runs", f"{config.experiment}-{config.size}")
-    return _run_scaling(config, folder, watch)
+    stages = {"scaling": _run_scaling, "baselines": _run_baselines}
+    return stages[config.stage](config, folder, watch)
 
 
 def _run_scaling(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
@@ -66,6 +68,29 @@ def _run_scaling(config: FrozenConfigDict, folder: str, watch: Watch | None) -> 
     fits.write_fits(path, num_bootstrap=config.report.num_bootstrap)
     page = report.write_report(path)
     print(f"{'Report' if to_do else 'Nothing was left to train. Report'}: {page}")
+    return path
+
+
+def _run_baselines(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
+    del watch  # nothing is trained
+    # Imported late: a study needs neither PySCF nor, before its end, matplotlib.
+    from h2scale.physics import baselines
+    from h2scale.report import figures_baselines, style
+
+    path = workdir.open_workdir(folder, config_lib.flatten(config))
+    settings = config.baselines
+    try:
+        rows = baselines.run_baselines(
+            path,
+            distances_angstrom=np.geomspace(*curves.H2_TEST_DISTANCES_ANGSTROM[[0, -1]], settings.num_distances),
+            basis=settings.basis,
+            fci_bases=settings.fci_bases,
+            workers=settings.workers,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    style.save(figures_baselines.baseline_curves(rows), path / workdir.FIGURES_FOLDER, "baselines")
+    print(f"{baselines.summary_markdown(rows)}\nTables and figure: {path}")
     return path
 
 

@@ -21,6 +21,7 @@ CURVES_FILE = "curves.csv"
 HISTORY_FILE = "history.csv"
 FITS_FILE = "fits.json"
 CHECKPOINTS_FOLDER = "checkpoints"
+FIGURES_FOLDER = "figures"
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "e3nn-jax", "pyscf", "numpy", "scipy", "orbax-checkpoint", "h2scale")
 # Settings that may change between a run and its continuation: they decide how fast numbers come, not which.

@@ -53,7 +53,6 @@ def write_report(workdir: str | os.PathLike, *, baselines: str | os.PathLike | N
     if not len(run.arms):
         raise ValueError(f"{workdir / 'replicas.csv'}: no replicas; a report needs at least one.")
     figures = workdir / "figures"
-    figures.mkdir(exist_ok=True)
     main_arm = summary.arms_of(run)[0]
     body = [
         page.element("h1", "Does scale teach a neural potential physics?"),

@@ -65,7 +65,8 @@ def legend_below(figure: Figure, handles: list[Line2D]) -> None:
 
 
 def save(figure: Figure, folder: Path, name: str) -> bytes:
-    """Writes `name`.png and `name`.svg through renames, and returns the SVG."""
+    """Writes `name`.png and `name`.svg through renames, into a folder made if missing, and returns the SVG."""
+    folder.mkdir(parents=True, exist_ok=True)
     png, svg = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
     figure.savefig(png, format="png", dpi=150)
