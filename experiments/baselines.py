@@ -20,12 +20,7 @@ def get_config(size: str = "default") -> ConfigDict:
     config.experiment = "baselines"
     config.size = size
     config.stage = "baselines"
-    config.baselines = {
-        "num_distances": _NUM_DISTANCES[size],  # geometric, 0.2 to 8 angstrom
-        "basis": "cc-pvtz",  # of all methods but full CI
-        "fci_bases": ("cc-pvdz", "cc-pvtz", "aug-cc-pvtz", "cc-pvqz"),
-        "workers": 0,  # single-threaded processes; 0 means one per core
-    }
+    config.baselines.num_distances = _NUM_DISTANCES[size]
     if size == "smoke":
         config.baselines.basis = "6-31g"
         config.baselines.fci_bases = ("sto-3g", "6-31g", "cc-pvdz", "cc-pvtz")

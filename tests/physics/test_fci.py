@@ -1,6 +1,7 @@
 """Full CI against published anchors, exact limits, the tables, and a second implementation."""
 
 import pathlib
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,12 @@ import pytest
 from h2scale.physics import electronic_structure, exact, fci, few_electrons, potential_curve
 
 H2 = ("H", "H")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    with electronic_structure.one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")
