@@ -74,8 +74,8 @@ def _e3nn_message(inputs: jax.Array, harmonics: jax.Array, weight: jax.Array, de
     import e3nn_jax as e3nn
 
     def irreps_array(values: jax.Array) -> e3nn.IrrepsArray:
-        l = values.shape[1] // 2
-        return e3nn.IrrepsArray([(values.shape[2], (l, (-1) ** l))], values.swapaxes(1, 2).reshape(len(values), -1))
+        irrep = e3nn.Irrep(values.shape[1] // 2, (-1) ** (values.shape[1] // 2))
+        return e3nn.IrrepsArray([(values.shape[2], irrep)], values.swapaxes(1, 2).reshape(len(values), -1))
 
     product = e3nn.tensor_product(
         irreps_array(inputs), irreps_array(harmonics[:, :, None]), filter_ir_out=[e3nn.Irrep(degree, (-1) ** degree)]
