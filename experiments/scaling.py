@@ -14,7 +14,12 @@ def get_config(size: str = "default") -> ConfigDict:
         "nequip": {"model": {}, "grid": {}},
         "schnet": {
             "model": {"name": "schnet", "l_max": 0, "num_radial": 32},
-            "grid": {"num_features": (16, 64), "num_train": (60, 240), "rungs": ("equilibrium", "stretched")},
+            "grid": {
+                "num_features": (16, 64),
+                "num_train": (60, 240),
+                "rungs": ("equilibrium", "stretched"),
+                "learning_rates": (0.003,),
+            },
         },
     }
     if size == "smoke":

@@ -10,7 +10,7 @@ from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-STAGES = ("scaling", "baselines")
+STAGES = ("scaling", "baselines", "exam")
 SIZES = ("smoke", "default", "full")
 
 
@@ -20,7 +20,7 @@ def default() -> ConfigDict:
         {
             "experiment": "scaling",  # the question's name; names the workdir
             "size": "default",  # smoke, default or full; names the workdir
-            "stage": "scaling",  # which pipeline runs: scaling or baselines
+            "stage": "scaling",  # which pipeline runs: scaling, baselines or exam
             "data": {
                 "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file
                 "include_h2_equilibrium": True,  # H2 at its bond length is in every training set
@@ -47,7 +47,7 @@ def default() -> ConfigDict:
                 "num_train": (30, 60, 120, 240),  # structures; nested prefixes of one permutation per seed
                 "rungs": ("equilibrium", "thermal", "stretched"),  # data distributions; also h2
                 "seeds": (0, 1),
-                "learning_rates": (0.01,),  # peak of the schedule
+                "learning_rates": (0.02,),  # peak of the schedule
             },
             "arms": {  # named grids; a key given here overrides `model` or `grid` in that arm alone
                 "nequip": {"model": {}, "grid": {}},
@@ -86,6 +86,17 @@ def default() -> ConfigDict:
                 "fci_bases": ("cc-pvdz", "cc-pvtz", "aug-cc-pvtz", "cc-pvqz"),  # full CI is done in each
                 "workers": 0,  # single-threaded processes; 0 means one per core
             },
+            "calculator": "",  # whom to examine, comma-separated: registry names, MODULE:FACTORY, WORKDIR#REPLICA_ID
+            "python": "",  # interpreter that the examined calculators run in; empty for this one
+            "exam": {
+                "sections": ("nuclei", "hydrogen", "diatomics", "shapes"),  # asked in this order, after the witness
+                "registry": "",  # a private registry, in the form of h2scale/evaluation/exam/registry.yaml
+                "charge": "info:charge",  # how the charge reaches a calculator that is in no registry
+                "spin": "info:spin",  # how the spin multiplicity does
+                "load_seconds": 300.0,  # for loading a calculator
+                "answer_seconds": 120.0,  # for one structure
+                "model_seconds": 7200.0,  # for one model
+            },
         }
     )
 
@@ -108,6 +119,7 @@ def resolve(config: ConfigDict) -> FrozenConfigDict:
         _check_grid(arm.grid, f"grid{where}")
     _check_data(config.data)
     _check_train(config)
+    _check_exam(config.exam)
     return FrozenConfigDict(config)
 
 
@@ -181,6 +193,18 @@ def _check_grid(grid: ConfigDict, where: str) -> None:
         "positive numbers",
     )
     _require(all(isinstance(rung, str) for rung in grid.rungs), f"{where}.rungs", grid.rungs, "names of rungs")
+
+
+def _check_exam(exam: ConfigDict) -> None:
+    known = default().exam.sections
+    _require(
+        len(set(exam.sections)) == len(exam.sections) and set(exam.sections) <= set(known),
+        "exam.sections",
+        exam.sections,
+        f"some of {', '.join(known)}",
+    )
+    for key in ("load_seconds", "answer_seconds", "model_seconds"):
+        _require(exam[key] > 0, f"exam.{key}", exam[key], "positive")
 
 
 def _check_data(data: ConfigDict) -> None:

@@ -18,7 +18,7 @@ from h2scale import config as config_lib
 from h2scale import data, preparation, progress, results, study, workdir
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import splits
-from h2scale.errors import InputError
+from h2scale.errors import IncompleteError, InputError
 from h2scale.graphs import batching
 from h2scale.models import sizes
 from h2scale.models.settings import ModelSettings
@@ -47,10 +47,11 @@ def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None
     Raises:
         InputError: a setting, dataset or workdir cannot be used; one line that says which and why. Nothing has been
             written then.
+        IncompleteError: everything is written, but an examined model left questions unanswered.
     """
     _configure_jax(config)
     folder = folder or os.path.join("runs", f"{config.experiment}-{config.size}")
-    stages = {"scaling": _run_scaling, "baselines": _run_baselines}
+    stages = {"scaling": _run_scaling, "baselines": _run_baselines, "exam": _run_exam}
     return stages[config.stage](config, folder, watch)
 
 
@@ -62,11 +63,12 @@ def _run_scaling(config: FrozenConfigDict, folder: str, watch: Watch | None) -> 
     if to_do:
         _train(config, path, plan, to_do, watch)
     # Imported late: the first training step need not wait for matplotlib.
+    from h2scale.physics import baselines
     from h2scale.report import report
     from h2scale.scaling import fits
 
     fits.write_fits(path, num_bootstrap=config.report.num_bootstrap)
-    page = report.write_report(path)
+    page = report.write_report(path, baselines=baselines.SHIPPED_SUMMARY)
     print(f"{'Report' if to_do else 'Nothing was left to train. Report'}: {page}")
     return path
 
@@ -91,6 +93,31 @@ def _run_baselines(config: FrozenConfigDict, folder: str, watch: Watch | None) -
         raise InputError(str(error)) from error
     style.save(figures_baselines.baseline_curves(rows), path / workdir.FIGURES_FOLDER, "baselines")
     print(f"{baselines.summary_markdown(rows)}\nTables and figure: {path}")
+    return path
+
+
+def _run_exam(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
+    del watch  # nothing is trained
+    # Imported late: nothing else needs ASE and YAML.
+    from h2scale.evaluation.exam import models, session
+    from h2scale.report import exam_page
+
+    exam = config.exam
+    settings = session.ExamSettings(
+        calculators=tuple(filter(None, config.calculator.split(","))),
+        python=config.python,
+        registry=exam.registry,
+        charge=exam.charge,
+        spin=exam.spin,
+        sections=tuple(exam.sections),
+        limits=models.TimeLimits(exam.load_seconds, exam.answer_seconds, exam.model_seconds),
+    )
+    candidates = session.candidates(settings)
+    path = workdir.open_workdir(folder, config_lib.flatten(config))
+    complete = session.run_exam(candidates, settings.sections, path)
+    print(f"Report: {exam_page.write_exam_page(path)}")
+    if not complete:
+        raise IncompleteError(f"the exam is incomplete: {path / session.EXAM_CSV} has the reasons.")
     return path
 
 

@@ -81,7 +81,7 @@ def test_tables_agree_with_each_other(finished):
 def test_loaded_replica_gives_the_energies_of_the_table(finished):
     folder, _ = finished
     curves = tables.read_table(folder / "curves.csv")
-    name = "nequip-f2-stretched-n8-lr0.01-s1"
+    name = "nequip-f2-stretched-n8-lr0.02-s1"
     replica = h2scale.load_replica(folder, name)
     table = tables.read_table(folder / "replicas.csv")
     assert replica.num_params == table["num_params"][table["replica_id"] == name][0]
@@ -98,7 +98,7 @@ def test_unknown_replica_is_refused_with_a_list(finished):
 
 
 def test_charge_for_a_replica_without_charge_is_refused(finished):
-    replica = h2scale.load_replica(finished[0], "nequip-f2-stretched-n8-lr0.01-s1")
+    replica = h2scale.load_replica(finished[0], "nequip-f2-stretched-n8-lr0.02-s1")
     with pytest.raises(ValueError, match="takes no charge"):
         replica.energy([1, 1], np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), charge=2)
 
@@ -160,3 +160,41 @@ def test_workdir_of_another_config_is_refused_by_key(finished):
 
 def test_config_json_is_the_resolved_config(finished):
     assert json.loads((finished[0] / "config.json").read_text())["grid.num_train"] == [8]
+
+
+@pytest.fixture
+def hydrogen(finished):
+    ase = pytest.importorskip("ase")
+    from h2scale.evaluation.calculator import H2ScaleCalculator
+
+    atoms = ase.Atoms("H2", positions=[[0.0, 0.0, 0.0], [0.0, 0.0, 0.8]])
+    atoms.calc = H2ScaleCalculator(finished[0], "nequip-f2-stretched-n8-lr0.02-s1")
+    return atoms
+
+
+def test_calculator_gives_the_replicas_energy_and_its_gradient(hydrogen):
+    energy, forces = hydrogen.get_potential_energy(), hydrogen.get_forces()
+    assert energy == hydrogen.calc.replica.energy(hydrogen.numbers, hydrogen.positions)
+    step_angstrom = 1e-5
+    values = []
+    for shift in (step_angstrom, -step_angstrom):
+        moved = hydrogen.copy()
+        moved.positions[1, 2] += shift
+        moved.calc = hydrogen.calc
+        values.append(moved.get_potential_energy())
+    # Central differences in float64: truncation of order step^2.
+    np.testing.assert_allclose(forces[1, 2], -(values[0] - values[1]) / (2 * step_angstrom), rtol=1e-6, atol=1e-8)
+
+
+def test_calculator_does_not_answer_a_changed_charge_from_its_cache(hydrogen):
+    hydrogen.get_potential_energy()
+    hydrogen.info["charge"] = 2
+    with pytest.raises(ValueError, match="takes no charge"):
+        hydrogen.get_potential_energy()
+
+
+def test_calculator_refuses_periodic_structures(hydrogen):
+    hydrogen.set_cell([5, 5, 5])
+    hydrogen.pbc = True
+    with pytest.raises(NotImplementedError, match="molecules only"):
+        hydrogen.get_potential_energy()

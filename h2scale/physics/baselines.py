@@ -15,6 +15,9 @@ import tqdm
 from h2scale import units
 from h2scale.physics import curves, electronic_structure, exact, fci, potential_curve, teachers
 
+SHIPPED_SUMMARY = pathlib.Path(__file__).parent / "shipped" / "baselines_summary.csv"
+"""The default run's `baselines_summary.csv`, for reports that set learned models against it."""
+
 _H2 = ("H", "H")
 _MEAN_FIELDS = {"RHF": ("hf", True), "UHF": ("hf", False), "PBE0": ("pbe0", True), "UPBE0": ("pbe0", False)}
 _MEAN_FIELDS |= {"B3LYP": ("b3lyp", True)}
