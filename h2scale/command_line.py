@@ -10,6 +10,7 @@ from ml_collections import ConfigDict, config_flags
 from h2scale import config as config_lib
 
 EXIT_BAD_INPUT = 2
+EXIT_INCOMPLETE = 3
 EXIT_INTERRUPTED = 130
 
 
@@ -43,6 +44,9 @@ def run(argv: list[str], config: ConfigDict, workdir: str | None) -> int:
         runner.run(resolved, workdir)
     except runner.InputError as error:
         _fail(str(error))
+    except runner.IncompleteError as error:
+        print(f"h2scale: {error}", file=sys.stderr)
+        return EXIT_INCOMPLETE
     except KeyboardInterrupt:
         print("\nInterrupted. The same command continues where this run stopped.", file=sys.stderr)
         return EXIT_INTERRUPTED

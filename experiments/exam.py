@@ -1,0 +1,26 @@
+"""Does a potential know physics? Any of them against exact curves, with proof that it was asked the right question.
+
+Command: python launch.py --config=experiments/exam.py --config.calculator=NAME[,NAME...] [--config.python=PATH]
+NAME is a name of h2scale/evaluation/exam/registry.yaml, MODULE:FACTORY or FILE.py:FACTORY of an ASE calculator, the
+folder of a run (all its replicas), or WORKDIR#REPLICA_ID. Calculators run in processes of their own, in the
+interpreter --config.python if one is given, which needs ASE and NumPy. Smoke examines the answer key, which passes.
+Expected: the answer key passes all it answers; density functionals fail the tail of H2+; a model that takes no
+charge is not conditioned on bare nuclei.
+Exit code: 0 if every question was answered or refused, 3 if a model could not be loaded, crashed, hung or gave NaN.
+"""
+
+from ml_collections import ConfigDict
+
+from h2scale import config as config_lib
+
+
+def get_config(size: str = "default") -> ConfigDict:
+    """Settings of one size: smoke, default or full."""
+    config = config_lib.default()
+    config.experiment = "exam"
+    config.size = size
+    config.stage = "exam"
+    if size == "smoke":
+        config.calculator = "exact"
+        config.exam.sections = ("nuclei", "hydrogen")
+    return config

@@ -1,0 +1,70 @@
+"""Calculators of packages that ASE's conventions do not fit as they are; needs ASE, NumPy and the package alone.
+
+Loaded by the worker as a file, in the model's own interpreter, where h2scale need not be installed.
+"""
+
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+
+BOX_ANGSTROM = 40.0
+"""Longer than twice the farthest pair that is asked, so that no image is nearer than the partner."""
+
+
+def tblite(method: str, charge: int, spin: int) -> Calculator:
+    """GFN1-xTB or GFN2-xTB; one calculator for every charge and spin."""
+    from tblite.ase import TBLite
+
+    return TBLite(method=method, charge=charge, multiplicity=spin, verbosity=0)
+
+
+def chgnet() -> Calculator:
+    """CHGNet 0.3.0's weights, as its wheel carries them, in a periodic box: it knows no molecules and no charge."""
+    from chgnet.model.dynamics import CHGNetCalculator
+
+    return InBox(CHGNetCalculator(use_device="cpu", check_cuda_mem=False))
+
+
+def orb(name: str = "orb_v3_conservative_omol") -> Calculator:
+    """An Orb model of orb-models 0.5, in full float32."""
+    from orb_models.forcefield import pretrained
+    from orb_models.forcefield.calculator import ORBCalculator
+
+    return ORBCalculator(getattr(pretrained, name)(device="cpu", precision="float32-highest"), device="cpu")
+
+
+def fairchem(name: str) -> Calculator:
+    """A model of fairchem-core 2 with its molecular task."""
+    from fairchem.core import FAIRChemCalculator, pretrained_mlip
+
+    return FAIRChemCalculator(pretrained_mlip.get_predict_unit(name, device="cpu"), task_name="omol")
+
+
+class InBox(Calculator):
+    """Another calculator, shown every structure in the middle of a large periodic cube."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, inner: Calculator, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.inner = inner
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: tuple[str, ...] = ("energy",),
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Fills `results`; called by ASE."""
+        super().calculate(atoms, properties, system_changes)
+        boxed = self.atoms.copy()
+        boxed.cell = np.eye(3) * BOX_ANGSTROM
+        boxed.center()
+        boxed.pbc = True
+        self.inner.calculate(boxed, ["energy", "forces"], all_changes)
+        self.results = {
+            "energy": float(self.inner.results["energy"]),
+            "forces": np.array(self.inner.results["forces"], float),
+        }

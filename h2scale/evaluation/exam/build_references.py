@@ -1,0 +1,114 @@
+"""Computes shipped/references.json: python -m h2scale.evaluation.exam.build_references.
+
+Curves are cached one by one, so an interrupted build goes on where it stopped. A curve that does not converge is named
+and left out.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from h2scale import tables, units
+from h2scale.evaluation.exam import diatomic_systems
+from h2scale.physics import fci, potential_curve, teachers
+
+H2_DISTANCES = np.geomspace(0.2, 8.0, 40)
+RESTRICTED_DISTANCES = np.geomspace(0.2, 5.0, 34)  # farther out no restricted solution is stable
+TRIPLET_DISTANCES = np.geomspace(0.6, 8.0, 24)
+RELATIVE_DISTANCES = np.geomspace(0.75, 3.0, 14)  # of the bond length
+LEVELS = {
+    "HF/def2-SVP": ("hf", "def2-svp"),
+    "PBE0/def2-SVP": ("pbe0", "def2-svp"),
+    "PBE/def2-TZVPD": ("pbe", "def2-tzvpd"),
+    "PBE0/def2-TZVPD": ("pbe0", "def2-tzvpd"),
+    "ωB97M-V/def2-TZVPD": ("wb97m-v", "def2-tzvpd"),
+}
+FCI_BASES = {"HeH+": "cc-pvqz", "LiH": "cc-pvqz", "Li2": "cc-pvqz", "BH": "cc-pvdz"}
+"""Two valence electrons are cheap in any basis; the four of BH in a small one."""
+COUPLED_CLUSTER_BASIS = "cc-pvdz"
+
+
+def build() -> list[dict]:
+    """All curves that converge, as JSON values."""
+    found = []
+    for system, label, distances, compute in _requests():
+        try:
+            curve = compute()
+        except ValueError as error:
+            print(f"{system}, {label}: left out: {error}", flush=True)
+            continue
+        print(f"{system}, {label}: done", flush=True)
+        found.append(
+            {
+                "system": system,
+                "label": label,
+                "distances_angstrom": np.round(distances, 6).tolist(),
+                "energies_ev": np.round(curve.interaction_hartree * units.HARTREE_EV, 6).tolist(),
+                "provenance": curve.provenance,
+            }
+        )
+    return found
+
+
+def _requests() -> list[tuple[str, str, np.ndarray, Callable[[], potential_curve.Curve]]]:
+    requests = []
+
+    def add(system: str, label: str, distances: np.ndarray, compute: Callable[[np.ndarray], potential_curve.Curve]):
+        distances = np.round(distances, 6)
+        requests.append((system, label, distances, lambda: compute(distances / units.BOHR_ANGSTROM)))
+
+    add(
+        "H2 triplet",
+        "FCI/aug-cc-pVTZ",
+        TRIPLET_DISTANCES,
+        lambda r: fci.diatomic_curve(("H", "H"), "aug-cc-pvtz", r, spin_multiplicity=3),
+    )
+    add(
+        "H2",
+        "CCSD(T)/def2-SVP, which is full CI for two electrons",
+        H2_DISTANCES,
+        lambda r: fci.diatomic_curve(("H", "H"), "def2-svp", r),
+    )
+    for label, (method, basis) in LEVELS.items():
+        for branch, restricted in (("unrestricted", False), ("restricted", True)):
+            add(
+                "H2",
+                f"{label}, {branch}",
+                RESTRICTED_DISTANCES if restricted else H2_DISTANCES,
+                lambda r, m=method, b=basis, x=restricted: teachers.teacher_curve(("H", "H"), m, b, r, restricted=x),
+            )
+    for one in diatomic_systems.SYSTEMS:
+        if one.name == "H2" or "Cl" in (one.first, one.second):
+            continue  # H2 has its exact curve, and the physics layer ends at neon
+        symbols, distances = (one.first, one.second), one.typical_angstrom * RELATIVE_DISTANCES
+        state = {"charge": one.charge, "spin_multiplicity": one.spin}
+        if one.name in FCI_BASES:
+            basis = FCI_BASES[one.name]
+            frozen = one.name != "HeH+"
+            label = f"FCI/{_spelled(basis)}{', frozen core' if frozen else ''}"
+            add(
+                one.name,
+                label,
+                distances,
+                lambda r, s=symbols, b=basis, f=frozen, k=state: fci.diatomic_curve(s, b, r, frozen_core=f, **k),
+            )
+        else:
+            add(
+                one.name,
+                f"UCCSD(T)/{_spelled(COUPLED_CLUSTER_BASIS)}",
+                distances,
+                lambda r, s=symbols, k=state: teachers.teacher_curve(s, "ccsd(t)", COUPLED_CLUSTER_BASIS, r, **k),
+            )
+    return requests
+
+
+def _spelled(basis: str) -> str:
+    return {"cc-pvdz": "cc-pVDZ", "cc-pvtz": "cc-pVTZ", "cc-pvqz": "cc-pVQZ"}[basis]
+
+
+if __name__ == "__main__":
+    target = Path(__file__).parent / "shipped" / "references.json"
+    tables.write_text(target, json.dumps(build(), ensure_ascii=False).replace('}, {"system"', '},\n{"system"') + "\n")
+    print(target)

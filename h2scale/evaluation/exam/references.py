@@ -1,0 +1,99 @@
+"""Curves and constants that the exam compares with: exact ones from the physics layer, computed ones as shipped."""
+
+import functools
+import json
+from importlib import resources
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import interpolate
+
+from h2scale import units
+from h2scale.physics import curves, exact
+
+SHIPPED = "references.json"
+
+
+class ShippedCurve(NamedTuple):
+    """A computed diatomic curve relative to its own separated atoms."""
+
+    system: str  # e.g. H2, H2 triplet, LiH
+    label: str  # level of theory as shown, e.g. "PBE/def2-TZVPD, restricted"
+    distances: np.ndarray  # angstrom, increasing
+    energies: np.ndarray  # eV
+    provenance: dict[str, Any]
+
+
+class Measured(NamedTuple):
+    """Spectroscopic constants of one molecule, Huber and Herzberg 1979."""
+
+    bond_length_angstrom: float
+    omega_e_per_cm: float
+    depth_ev: float
+
+
+@functools.cache
+def shipped_curves() -> tuple[ShippedCurve, ...]:
+    """Everything in shipped/references.json."""
+    text = (resources.files("h2scale.evaluation.exam") / "shipped" / SHIPPED).read_text(encoding="utf-8")
+    return tuple(
+        ShippedCurve(
+            one["system"],
+            one["label"],
+            np.array(one["distances_angstrom"]),
+            np.array(one["energies_ev"]),
+            one["provenance"],
+        )
+        for one in json.loads(text)
+    )
+
+
+def shipped(system: str, label: str | None = None) -> list[ShippedCurve]:
+    """The shipped curves of a system, all or those whose label starts with `label`."""
+    return [c for c in shipped_curves() if c.system == system and (label is None or c.label.startswith(label))]
+
+
+def resample(curve: ShippedCurve, distances: np.ndarray) -> np.ndarray:
+    """The curve at other distances, eV, by a cubic spline of R E in log R without overshoot; NaN outside its own."""
+    values = interpolate.PchipInterpolator(
+        np.log(curve.distances), curve.energies * curve.distances, extrapolate=False
+    )(np.log(distances))
+    return values / distances
+
+
+@functools.cache
+def measured_constants() -> dict[str, Measured]:
+    """Constants by molecule."""
+    path = resources.files("h2scale.evaluation.exam") / "shipped" / "diatomics.csv"
+    with path.open(encoding="utf-8") as lines:
+        table = np.genfromtxt(lines, delimiter=",", names=True, dtype=None, encoding="utf-8")
+    return {
+        str(row["molecule"]): Measured(
+            float(row["bond_length_angstrom"]), float(row["omega_e_per_cm"]), float(row["de_ev"])
+        )
+        for row in table
+    }
+
+
+def h2_ev(distances: np.ndarray) -> np.ndarray:
+    """Exact H2 relative to two H atoms, eV."""
+    return curves.h2_exact_ev(distances)
+
+
+def h2_cation_ev(distances: np.ndarray) -> np.ndarray:
+    """Exact H2+ relative to a proton and an H atom, eV."""
+    total = np.asarray(exact.h2_cation(np.asarray(distances, np.float64) / units.BOHR_ANGSTROM))
+    return (total - exact.HYDROGEN_ATOM_HARTREE) * units.HARTREE_EV
+
+
+@functools.cache
+def exact_constants(system: str) -> Measured:
+    """Exact equilibrium constants of H2 or H2+; nuclear masses, as on any Born-Oppenheimer curve."""
+    curve, start, limit = {
+        "H2": (exact.h2_ground_state, 1.4, 2 * exact.HYDROGEN_ATOM_HARTREE),
+        "H2+": (exact.h2_cation, 2.0, exact.HYDROGEN_ATOM_HARTREE),
+    }[system]
+    found = exact.spectroscopy(curve, start_bohr=start, limit_hartree=limit)
+    return Measured(
+        found.bond_length_bohr * units.BOHR_ANGSTROM, found.omega_e_per_cm, found.well_depth_hartree * units.HARTREE_EV
+    )

@@ -1,0 +1,194 @@
+"""One exam: every model is loaded, asked and graded; what is known of it is written before the next one starts."""
+
+import contextlib
+import dataclasses
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from h2scale import tables
+from h2scale.errors import InputError
+from h2scale.evaluation import replica as replica_lib
+from h2scale.evaluation.exam import (
+    diatomics,
+    grading,
+    hydrogen,
+    models,
+    nuclei,
+    registry,
+    replica_model,
+    shapes,
+    witness,
+)
+
+SECTIONS = ("nuclei", "hydrogen", "diatomics", "shapes")
+EXAM_JSON, EXAM_CSV, MODELS_FOLDER = "exam.json", "exam.csv", "models"
+FORMAT = 1
+COLUMNS = ("model", *grading.Finding._fields)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExamSettings:
+    """What is asked of whom; see `config.default` for the meaning of every field."""
+
+    calculators: tuple[str, ...]
+    python: str
+    registry: str
+    charge: str
+    spin: str
+    sections: tuple[str, ...]
+    limits: models.TimeLimits
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A model that can be examined: how it is called, and how it is opened."""
+
+    entry: models.Entry
+    open: Callable[[], contextlib.AbstractContextManager[models.Examinee]]
+
+
+def candidates(settings: ExamSettings) -> list[Candidate]:
+    """Who is examined, in order; nothing has been loaded but replicas.
+
+    Raises:
+        InputError: a name means nothing, or a run has no such replica.
+    """
+    if not settings.calculators:
+        raise InputError(
+            "config.calculator names no model: give a name of the registry "
+            f"({', '.join(registry.load(settings.registry))}), MODULE:FACTORY, or WORKDIR#REPLICA_ID."
+        )
+    entries = registry.load(settings.registry)
+    found: list[Candidate] = []
+    for name in settings.calculators:
+        folder, _, replica_id = name.partition("#")
+        if Path(folder).is_dir():
+            found += _replicas(folder, replica_id)
+            continue
+        entry = registry.find(name, entries, charge=settings.charge, spin=settings.spin, python=settings.python)
+        found.append(Candidate(entry, lambda entry=entry: models.WorkerModel(entry, settings.limits)))
+    names = [candidate.entry.name for candidate in found]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"config.calculator names {repeated[0]} twice.")
+    return found
+
+
+def run_exam(
+    found: Sequence[Candidate], sections: tuple[str, ...], folder: Path, say: Callable[[str], None] = print
+) -> bool:
+    """Examines every model that is not yet finished in the folder, and writes exam.json and exam.csv.
+
+    A model is finished once its file in models/ is written; an incomplete one is examined again by the next run.
+
+    Returns:
+        Whether every question was answered or refused.
+    """
+    (folder / MODELS_FOLDER).mkdir(exist_ok=True)
+    records = []
+    for candidate in found:
+        path = folder / MODELS_FOLDER / f"{slug(candidate.entry.name)}.json"
+        record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        if record is None or not record["complete"]:
+            record = examine(candidate, sections, say)
+            _write_json(path, record)
+        records.append(record)
+    complete = all(record["complete"] for record in records)
+    _write_json(folder / EXAM_JSON, {"format": FORMAT, "complete": complete, "models": records})
+    (folder / EXAM_CSV).unlink(missing_ok=True)
+    rows = [{"model": record["name"], **finding} for record in records for finding in record["findings"]]
+    tables.append_rows(folder / EXAM_CSV, COLUMNS, rows)
+    return complete
+
+
+def examine(candidate: Candidate, sections: tuple[str, ...], say: Callable[[str], None] = print) -> dict[str, Any]:
+    """Asks and grades one model; returns its record as JSON values."""
+    entry = candidate.entry
+    start = time.monotonic()
+    environment: dict[str, Any] = {}
+    with candidate.open() as model:
+        if model.failure:
+            place = ("loading", entry.name)
+            parts = [grading.Part([grading.without_number(place, "loads", "", models.NOT_RUN, model.failure)], [])]
+        else:
+            parts = list(_sections(model, entry, sections, say))
+            environment = model.environment
+    findings = [finding for part in parts for finding in part.findings]
+    seconds = time.monotonic() - start
+    counts = {status: sum(finding.status == status for finding in findings) for status in grading.STATUSES}
+    say(f"{entry.name}: {', '.join(f'{n} {status}' for status, n in counts.items() if n)}; {seconds:.1f} s")
+    return {
+        "name": entry.name,
+        "entry": _portable(entry.entry),
+        "kwargs": entry.kwargs,
+        "charge": entry.charge,
+        "spin": entry.spin,
+        "facts": entry.facts,
+        "environment": environment,
+        "seconds": round(seconds, 2),
+        "sections": list(sections),
+        "complete": not any(finding.status in grading.INCOMPLETE for finding in findings),
+        "findings": [grading.to_json(finding) for finding in findings],
+        "curves": [
+            grading.to_json(curve) for part in parts for curve in part.curves if np.isfinite(curve.energies).any()
+        ],
+    }
+
+
+def slug(name: str) -> str:
+    """A file name for a model's name."""
+    return re.sub(r"[^A-Za-z0-9.()_-]+", "_", name).strip("_")
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    tables.write_text(path, json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _sections(
+    model: models.Examinee, entry: models.Entry, sections: tuple[str, ...], say: Callable[[str], None]
+) -> Iterator[grading.Part]:
+    say(f"{entry.name}: witness")
+    conditioning, part = witness.examine(model, entry)
+    yield part
+    asked: dict[str, Callable[[], grading.Part]] = {
+        "nuclei": lambda: nuclei.examine(model, conditioning),
+        "hydrogen": lambda: hydrogen.examine(model, conditioning, entry.facts.get("level_of_theory", "")),
+        "diatomics": lambda: diatomics.examine(model, conditioning),
+        "shapes": lambda: shapes.examine(model),
+    }
+    for name in sections:
+        say(f"{entry.name}: {name}")
+        yield asked[name]()
+
+
+def _replicas(folder: str, replica_id: str) -> list[Candidate]:
+    path = Path(folder) / "replicas.csv"
+    if not path.exists():
+        raise InputError(f"config.calculator={folder} is a folder without replicas.csv; name the folder of a run.")
+    table = tables.read_table(path)
+    known = table["replica_id"].tolist()
+    if replica_id and replica_id not in known:
+        raise InputError(f"{folder} has no replica {replica_id!r}; it has {', '.join(known[:8])}.")
+    found = []
+    for name, teacher in zip(known, table["teacher"].tolist(), strict=True):
+        if replica_id in ("", name):
+            replica = replica_lib.load_replica(folder, name)
+            entry = replica_model.entry(folder, name, replica, _spelled(teacher))
+            found.append(Candidate(entry, lambda r=replica: contextlib.nullcontext(replica_model.ReplicaModel(r))))
+    return found
+
+
+def _spelled(teacher: str) -> str:
+    """A teacher's name as the shipped curves spell it."""
+    return {"pbe0/def2-svp": "PBE0/def2-SVP"}.get(teacher, teacher)
+
+
+def _portable(entry: str) -> str:
+    """The entry without the folder of this checkout."""
+    return entry.replace(str(Path(__file__).parent) + "/", "")

@@ -1,0 +1,187 @@
+"""Holds one ASE calculator and answers structures over pipes, in whatever interpreter it is started with.
+
+Runs as a script, and needs only ASE and NumPy there. Requests are JSON lines on stdin, answers JSON lines on what was
+stdout at the start; whatever a library prints goes to stderr. The first request loads the calculator:
+
+    {"entry": "MODULE:FACTORY" or "FILE.py:FACTORY", "kwargs": {...}, "charge": HOW, "spin": HOW}
+
+and every other one asks it about structures, each answered by a line of its own as soon as it is known:
+
+    {"structures": [{"numbers": [...], "positions": [...], "charge": q, "spin": 2S + 1}, ...], "reuse": bool}
+
+HOW a number is passed: "info:KEY" writes atoms.info[KEY], "method:NAME" calls calculator.NAME(value), "argument:NAME"
+hands it to the factory and keeps one calculator per value, "initial_charges" or "initial_magmoms" spreads it over the
+atoms, "none" passes nothing. With "reuse" one Atoms object goes through all structures and the calculator is left as
+it is, as a user's scan would do; otherwise every structure is a new Atoms object and the calculator is reset first.
+"""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import json
+import os
+import platform
+import sys
+
+REASON_LENGTH = 300
+
+
+def main() -> None:
+    """Serves requests until stdin ends."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def reply(answer: dict) -> None:
+        channel.write(json.dumps(answer, allow_nan=True) + "\n")
+        channel.flush()
+
+    # A script's own folder comes first on the path, where its neighbours would hide a user's modules.
+    sys.path[0] = os.getcwd()
+    model = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "entry" in request:
+            try:
+                model = Model(request)
+                reply({"loaded": True, **model.describe()})
+            except Exception as error:  # anything a stranger's code raises is the answer here
+                reply({"loaded": False, "reason": describe_error(error)})
+            continue
+        model.start_over()
+        for structure in request["structures"]:
+            reply(model.answer(structure, request["reuse"]))
+
+
+class Model:
+    """A factory, the calculators it made, and how charge and spin reach them."""
+
+    def __init__(self, request: dict) -> None:
+        self.factory = find_factory(request["entry"])
+        self.kwargs = request["kwargs"]
+        self.how = {"charge": request["charge"], "spin": request["spin"]}
+        self.calculators = {}
+        self.atoms = None
+        arguments = {way.partition(":")[2] for way in self.how.values() if way.startswith("argument:")}
+        check_arguments(self.factory, request["entry"], arguments | set(self.kwargs))
+        if not arguments:
+            self.calculator(0, 1)
+
+    def describe(self) -> dict:
+        """Versions of what answers."""
+        packages = {}
+        top = (getattr(self.factory, "__module__", None) or "").split(".")[0]
+        for name in importlib.metadata.packages_distributions().get(top, []):
+            packages[name] = importlib.metadata.version(name)
+        for name in ("ase", "numpy"):
+            packages[name] = importlib.metadata.version(name)
+        return {"python": platform.python_version(), "packages": packages}
+
+    def calculator(self, charge: int, spin: int):
+        """The calculator for this charge and spin: one for all, unless they are arguments of the factory."""
+        values = {"charge": charge, "spin": spin}
+        arguments = {
+            way.partition(":")[2]: values[what] for what, way in self.how.items() if way.startswith("argument:")
+        }
+        key = tuple(sorted(arguments.items()))
+        if key not in self.calculators:
+            self.calculators[key] = self.factory(**self.kwargs, **arguments)
+        return self.calculators[key]
+
+    def start_over(self) -> None:
+        """Forgets the Atoms object of an earlier request."""
+        self.atoms = None
+
+    def answer(self, structure: dict, reuse: bool) -> dict:
+        """Energy in eV and forces in eV/angstrom as the calculator gives them, or why there are none."""
+        from ase.calculators.calculator import PropertyNotImplementedError
+
+        try:
+            calculator = self.calculator(structure["charge"], structure["spin"])
+            atoms = self.prepare(structure, calculator, reuse)
+            if not reuse and hasattr(calculator, "reset"):
+                calculator.reset()
+            energy = float(atoms.get_potential_energy())
+        except Exception as error:  # a refusal is an answer, whatever its type
+            return {"refused": describe_error(error)}
+        try:
+            forces = [[float(value) for value in row] for row in atoms.get_forces()]
+        except (PropertyNotImplementedError, NotImplementedError, AttributeError):
+            return {"energy": energy, "no_forces": "the calculator gives no forces"}
+        except Exception as error:  # as above
+            return {"energy": energy, "no_forces": describe_error(error)}
+        return {"energy": energy, "forces": forces}
+
+    def prepare(self, structure: dict, calculator, reuse: bool):
+        """The Atoms object to ask, with charge and spin on it."""
+        from ase import Atoms
+
+        if reuse and self.atoms is not None and self.atoms.numbers.tolist() == structure["numbers"]:
+            atoms = self.atoms
+            atoms.set_positions(structure["positions"])
+        else:
+            atoms = self.atoms = Atoms(numbers=structure["numbers"], positions=structure["positions"])
+        atoms.calc = calculator
+        for what, way in self.how.items():
+            place, _, name = way.partition(":")
+            value = structure[what]
+            if place == "info":
+                atoms.info[name] = value
+            elif place == "method":
+                getattr(calculator, name)(value)
+            elif place == "initial_charges":
+                atoms.set_initial_charges([value / len(atoms)] * len(atoms))
+            elif place == "initial_magmoms":
+                atoms.set_initial_magnetic_moments([(value - 1) / len(atoms)] * len(atoms))
+        return atoms
+
+
+def find_factory(entry: str):
+    """What MODULE:FACTORY or FILE.py:FACTORY names; raises ImportError or AttributeError naming what is missing."""
+    module_name, _, name = entry.rpartition(":")
+    if not module_name or not name:
+        raise ImportError(f"a calculator is named MODULE:FACTORY or FILE.py:FACTORY; got {entry!r}")
+    if module_name.endswith(".py"):
+        if not os.path.isfile(module_name):
+            raise ImportError(f"there is no file {module_name}")
+        stem = os.path.splitext(os.path.basename(module_name))[0]
+        spec = importlib.util.spec_from_file_location(f"exam_calculator_{stem}", module_name)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(module_name)
+    for part in name.split("."):
+        if not hasattr(module, part):
+            raise AttributeError(f"{module_name} has no {name}")
+        module = getattr(module, part)
+    if not callable(module):
+        raise TypeError(f"{entry} is {type(module).__name__}, which cannot be called to make a calculator")
+    return module
+
+
+def check_arguments(factory, entry: str, given: set) -> None:
+    """Raises TypeError naming the arguments that a factory needs and is not given."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return  # written in C: calling it will tell
+    needed = [
+        parameter.name
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        and parameter.name not in given
+    ]
+    if needed:
+        raise TypeError(f"{entry} needs the arguments {', '.join(needed)}; name a factory that can be called without")
+
+
+def describe_error(error: BaseException) -> str:
+    """One line: type and message."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:REASON_LENGTH] if text else type(error).__name__
+
+
+if __name__ == "__main__":
+    main()

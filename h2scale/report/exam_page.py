@@ -1,0 +1,276 @@
+"""The exam's page: who passed what, worst failures first, and every curve to look at; one file, no network.
+
+`python -m h2scale.report.exam_page FOLDER` collects every exam.json below a folder into FOLDER/leaderboard.html.
+"""
+
+import html
+import json
+import math
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from h2scale import tables
+from h2scale.errors import InputError
+from h2scale.report import page
+
+STATUSES = ("fail", "error", "not run", "not conditioned", "refused", "measured", "pass")
+"""Worst first."""
+GROUPS = ("witness", "bare nuclei", "hydrogen", "teacher split", "diatomics", "shape")
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+"""What the browser itself enforces: nothing is fetched."""
+_SHOWN_FAILURES = 8
+_COUNTED = tuple(status for status in STATUSES if status != "measured")
+
+Model = dict[str, Any]
+Finding = dict[str, Any]
+
+
+def write_exam_page(folder: str | Path) -> Path:
+    """Writes report.html from a folder's exam.json; returns its path.
+
+    Raises:
+        InputError: exam.json is missing, not readable or holds no model.
+    """
+    folder = Path(folder)
+    return _write(folder / "report.html", _read(folder / "exam.json"), "The exam")
+
+
+def write_leaderboard(folder: str | Path) -> Path:
+    """Writes leaderboard.html from every exam.json below a folder; returns its path.
+
+    A model that stands in several exams is told apart by the folder of each.
+
+    Raises:
+        InputError: there is no exam.json, or one is not readable.
+    """
+    folder = Path(folder)
+    paths = sorted(folder.rglob("exam.json"))
+    if not paths:
+        raise InputError(f"{folder} holds no exam.json; name a folder of exams.")
+    found = [(path.parent.relative_to(folder), model) for path in paths for model in _read(path)]
+    names = [model["name"] for _, model in found]
+    models = [
+        model if names.count(model["name"]) == 1 else {**model, "name": f"{model['name']} ({where})"}
+        for where, model in found
+    ]
+    return _write(folder / "leaderboard.html", models, "Leaderboard of the exam")
+
+
+def severity(finding: Finding) -> float:
+    """How far a value is outside its limits, in units of the limits' width; infinite without a number."""
+    value, low, high = finding["value"], finding["low"], finding["high"]
+    if value is None:
+        return math.inf
+    outside = max((low or 0.0) - value if low is not None else 0.0, value - high if high is not None else 0.0)
+    width = high - low if low is not None and high is not None else abs(low or high or 1.0)
+    return outside / (width or 1.0)
+
+
+def worst_first(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings by status, then by how far outside the limits they are."""
+    return sorted(findings, key=lambda one: (STATUSES.index(one["status"]), -severity(one)))
+
+
+def num_passed(model: Model) -> tuple[int, int]:
+    """Checks passed, and checks that have a limit or should have been answered."""
+    counted = [one["status"] for one in model["findings"] if one["status"] in _COUNTED]
+    return counted.count("pass"), len(counted)
+
+
+def _read(path: Path) -> list[Model]:
+    try:
+        models = json.loads(path.read_text(encoding="utf-8"))["models"]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not the result of an exam ({type(error).__name__}: {error}).") from error
+    if not models:
+        raise InputError(f"{path} holds no model.")
+    return models
+
+
+def _write(path: Path, models: list[Model], title: str) -> Path:
+    models = sorted(models, key=num_passed, reverse=True)
+    assets = resources.files("h2scale.report") / "assets"
+    style, script = ((assets / name).read_text(encoding="utf-8") for name in ("exam_page.css", "exam_page.js"))
+    # "<" is escaped so that no text of a model can close the element.
+    data = json.dumps(_drawn(models), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    body = [
+        f"<style>{style}</style>",
+        page.element("h1", title),
+        page.element("p", _summary(models), "lead"),
+        _leaderboard(models),
+        page.element("p", _LEGEND, "soft"),
+        _filters(models),
+        page.element("h2", "Curves"),
+        page.element("p", "Move over a curve for its numbers. A curve that leaves its frame is cut there.", "soft"),
+        '<div id="charts"></div>',
+        page.element("h2", "Report cards"),
+        *[_card(model) for model in models],
+        f'<script type="application/json" id="data">{data}</script>',
+        f"<script>{script}</script>",
+    ]
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+    document = page.document(f"h2scale: {title}", body)
+    tables.write_text(path, document.replace("<title>", policy + "<title>", 1))
+    return path
+
+
+_LEGEND = (
+    "Cells show checks passed of checks asked. Refused: the model raised, which is an honest answer. Not conditioned: "
+    "charge or spin does not reach the model, so what depends on it was not scored. Shape metrics have no limits."
+)
+
+
+def _summary(models: list[Model]) -> str:
+    best = models[0]
+    incomplete = [model["name"] for model in models if not model["complete"]]
+    blind = [model["name"] for model in models if any(one["status"] == "not conditioned" for one in model["findings"])]
+    parts = [f"{len(models)} model{'s' if len(models) > 1 else ''} examined."]
+    passed, asked = num_passed(best)
+    parts.append(f"{best['name']} passes most: {passed} of {asked} checks.")
+    if blind:
+        parts.append(f"Charge or spin does not reach {', '.join(blind)}.")
+    if incomplete:
+        parts.append(f"Incomplete: {', '.join(incomplete)}.")
+    return " ".join(parts)
+
+
+def _leaderboard(models: list[Model]) -> str:
+    groups = [group for group in GROUPS if group != "shape" and any(_of(model, group) for model in models)]
+    headers = ["Model", "Passed", *[group.capitalize() for group in groups], "H₂ D_e (eV)", "H⁺H⁺ R E / 14.4"]
+    rows = []
+    for model in models:
+        passed, asked = num_passed(model)
+        cells: list[str | tuple[str, float]] = [model["name"], (f"{passed} of {asked}", passed)]
+        for group in groups:
+            counted = [one for one in _of(model, group) if one["status"] in _COUNTED]
+            passed = sum(one["status"] == "pass" for one in counted)
+            cells.append((f"{passed}/{len(counted)}", passed / len(counted)) if counted else "–")
+        cells.append(_headline(model, "hydrogen", "H2", "D_e"))
+        cells.append(_headline(model, "bare nuclei", "H+ H+", "R E / (Z Z 14.4 eV Å), 0.62 to 6 Å"))
+        rows.append(cells)
+    return page.sortable(headers, rows)
+
+
+def _headline(model: Model, section: str, system: str, check: str) -> str | tuple[str, float]:
+    for one in model["findings"]:
+        if (one["section"], one["system"], one["check"]) == (section, system, check):
+            return one["status"] if one["value"] is None else (_number(one["value"]), one["value"])
+    return "–"
+
+
+def _filters(models: list[Model]) -> str:
+    names = "".join(
+        f'<label class="chip"><input type="checkbox" class="model" value="{html.escape(model["name"])}" checked>'
+        f'<i class="swatch"></i>{html.escape(model["name"])}</label>'
+        for model in models
+    )
+    sections = list(dict.fromkeys(one["section"] for model in models for one in model["findings"]))
+    return (
+        f'<div class="filters" id="filters"><div>{names}</div>'
+        f"<label>Section {_select('section', sections)}</label> <label>Status {_select('status', STATUSES)}</label> "
+        '<label>Find <input type="search" id="find" placeholder="N2, slope, …"></label></div>'
+    )
+
+
+def _select(identity: str, values: Sequence[str]) -> str:
+    options = "".join(f"<option>{html.escape(value)}</option>" for value in values)
+    return f'<select id="{identity}"><option value="">all</option>{options}</select>'
+
+
+def _card(model: Model) -> str:
+    name = model["name"]
+    counts = {status: sum(one["status"] == status for one in model["findings"]) for status in STATUSES}
+    told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+    told += f"; {model['seconds']:.0f} s."
+    facts = {**model["facts"], "charge": model["charge"], "spin": model["spin"], **_environment(model)}
+    about = " · ".join(f"{key.replace('_', ' ')}: {value}" for key, value in facts.items())
+    failures = [one for one in worst_first(model["findings"]) if one["status"] in ("fail", "error", "not run")]
+    folded = [
+        f'<details class="group"><summary>{html.escape(group)}: {_tally(_of(model, group))}</summary>'
+        f"{_table(worst_first(_of(model, group)))}</details>"
+        for group in (*GROUPS, "loading")
+        if _of(model, group)
+    ]
+    return (
+        f'<section class="card" data-model="{html.escape(name)}">{page.element("h3", name)}'
+        f"{page.element('p', told)}{page.element('p', about, 'soft')}"
+        + (page.element("p", "Worst failures", "soft") + _table(failures[:_SHOWN_FAILURES]) if failures else "")
+        + "".join(folded)
+        + "</section>"
+    )
+
+
+def _environment(model: Model) -> dict[str, str]:
+    environment = model["environment"]
+    if not environment:
+        return {}
+    versions = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
+    return {"python": environment["python"], "packages": versions}
+
+
+def _table(findings: Sequence[Finding]) -> str:
+    rows = "".join(
+        f'<tr class="finding" data-section="{html.escape(one["section"])}" data-status="{one["status"]}">'
+        f'<td><span class="tag {one["status"].replace(" ", "-")}">{one["status"]}</span></td>'
+        f"<td>{html.escape(one['system'])}: {html.escape(one['check'])}</td>"
+        f'<td class="number">{_value(one)}</td><td class="soft">{_limits(one)}</td>'
+        f'<td class="soft">{html.escape(one["reason"])}</td></tr>'
+        for one in findings
+    )
+    return f'<div class="scroll"><table class="findings"><tbody>{rows}</tbody></table></div>'
+
+
+def _value(one: Finding) -> str:
+    return "–" if one["value"] is None else f"{_number(one['value'])} {html.escape(one['unit'])}"
+
+
+def _limits(one: Finding) -> str:
+    reference = "" if one["reference"] is None else f"reference {_number(one['reference'])}"
+    low, high = one["low"], one["high"]
+    if low is None and high is None:
+        return reference
+    span = f"{_number(low) if low is not None else '…'} to {_number(high) if high is not None else '…'}"
+    return f"{reference}, " * bool(reference) + f"passes {span}"
+
+
+def _tally(findings: Sequence[Finding]) -> str:
+    counts = {status: sum(one["status"] == status for one in findings) for status in STATUSES}
+    return ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+
+
+def _of(model: Model, group: str) -> list[Finding]:
+    return [one for one in model["findings"] if one["section"].startswith(group)]
+
+
+def _drawn(models: list[Model]) -> dict[str, Any]:
+    """What the script draws: per chart the references once, and every model's energies."""
+    charts: dict[tuple[str, str], dict[str, Any]] = {}
+    for model in models:
+        for curve in model["curves"]:
+            chart = charts.setdefault(
+                (curve["section"], curve["system"]),
+                {"section": curve["section"], "system": curve["system"], "lines": [], "references": {}},
+            )
+            line = {"model": model["name"], "note": curve["note"], "r": curve["distances"], "e": curve["energies"]}
+            chart["lines"].append(line)
+            for label, energies in curve["references"].items():
+                chart["references"].setdefault(label, {"r": curve["distances"], "e": energies})
+    return {"models": [model["name"] for model in models], "charts": list(charts.values())}
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m h2scale.report.exam_page FOLDER")
+    try:
+        print(write_leaderboard(sys.argv[1]))
+    except InputError as error:
+        sys.exit(f"h2scale: {error}")
