@@ -123,7 +123,7 @@ class WorkerModel:
         try:
             self._send(request)
             for ask in asks:
-                answers.append(_read_answer(self._receive(self._limits.answer), len(ask.numbers)))
+                answers.append(read_answer(self._receive(self._limits.answer), len(ask.numbers)))
         except _WorkerLost as lost:
             answers.append(Answer(np.nan, None, ERROR, str(lost)))
             self._restart(str(lost))
@@ -239,7 +239,8 @@ def _pump(stream: Any, put: Any, mark_end: bool) -> None:
         put(None)
 
 
-def _read_answer(message: dict[str, Any], n_atoms: int) -> Answer:
+def read_answer(message: dict[str, Any], n_atoms: int) -> Answer:
+    """What a worker's answer to one structure says, checked."""
     if "refused" in message:
         return Answer(np.nan, None, REFUSED, message["refused"])
     energy = message["energy"]

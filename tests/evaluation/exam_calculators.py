@@ -1,0 +1,189 @@
+"""Made-up calculators for the exam's tests: one honest toy, and one with each fault that the witness has to catch."""
+
+import os
+import time
+from typing import ClassVar
+
+import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
+
+
+class Honest(Calculator):
+    """A Morse potential whose depth depends on charge and spin, and electrons that cost energy to take away."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
+    DEPTHS: ClassVar[dict] = {(0, 1): 4.75, (0, 3): 0.5, (1, 2): 2.8}
+
+    def check_state(self, atoms, tol=1e-15):
+        return list(all_changes)
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        energy, forces = self.answer(self.charge(), self.spin())
+        self.results = {"energy": energy, "forces": forces}
+
+    def charge(self):
+        return self.atoms.info["charge"]
+
+    def spin(self):
+        return self.atoms.info["spin"]
+
+    def answer(self, charge, spin):
+        energy = charge * (5.39 if 3 in self.atoms.numbers else 15.0)
+        forces = np.zeros((len(self.atoms), 3))
+        for i in range(len(self.atoms)):
+            for j in range(i):
+                bond = self.atoms.positions[i] - self.atoms.positions[j]
+                distance = np.linalg.norm(bond)
+                decay = np.exp(-2.0 * (distance - 0.74144))
+                depth = self.DEPTHS.get((charge, spin), 1.0)
+                energy += depth * ((1 - decay) ** 2 - 1)
+                push = -depth * 2 * (1 - decay) * 2.0 * decay * bond / distance
+                forces[i] += push
+                forces[j] -= push
+        return energy, forces
+
+
+class IgnoresCharge(Honest):
+    def charge(self):
+        return 0
+
+
+class IgnoresSpin(Honest):
+    def spin(self):
+        return 1
+
+
+class Stale(Honest):
+    """ASE's own comparison, which does not look at `info`."""
+
+    def check_state(self, atoms, tol=1e-15):
+        return Calculator.check_state(self, atoms, tol)
+
+
+class ReversedCharge(Honest):
+    def charge(self):
+        return -self.atoms.info["charge"]
+
+
+class CountsCalls(Honest):
+    calls = 0
+
+    def answer(self, charge, spin):
+        self.calls += 1
+        energy, forces = super().answer(charge, spin)
+        return energy + 0.01 * self.calls, forces
+
+
+class TableOfAtoms(Honest):
+    def answer(self, charge, spin):
+        energy, forces = super().answer(charge, spin)
+        return energy + (0.3 if len(self.atoms) == 1 else 0.0), forces
+
+
+class InKcal(Honest):
+    FACTOR = 23.0605
+
+    def answer(self, charge, spin):
+        energy, forces = super().answer(charge, spin)
+        return energy * self.FACTOR, forces * self.FACTOR
+
+
+class InHartree(InKcal):
+    FACTOR = 1 / 27.2114
+
+
+class WrongForces(Honest):
+    def answer(self, charge, spin):
+        energy, forces = super().answer(charge, spin)
+        return energy, 0.9 * forces
+
+
+class NoForces(Honest):
+    implemented_properties: ClassVar[list[str]] = ["energy"]
+
+    def answer(self, charge, spin):
+        return super().answer(charge, spin)
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        del self.results["forces"]
+
+
+class NotANumber(Honest):
+    def answer(self, charge, spin):
+        energy, forces = super().answer(charge, spin)
+        return np.nan if charge == 1 else energy, forces
+
+
+class RaisesNear(Honest):
+    """Knows hydrogen only, and only beyond 0.25 angstrom."""
+
+    def answer(self, charge, spin):
+        if (self.atoms.numbers != 1).any():
+            raise KeyError("unknown element")
+        if len(self.atoms) == 2 and self.atoms.get_distance(0, 1) < 0.25:
+            raise RuntimeError("atoms too close")
+        return super().answer(charge, spin)
+
+
+class Crashes(Honest):
+    def answer(self, charge, spin):
+        if charge == 2:
+            print("a last word on stdout", flush=True)
+            os._exit(7)
+        return super().answer(charge, spin)
+
+
+class Hangs(Honest):
+    def answer(self, charge, spin):
+        if charge == 2:
+            time.sleep(60)
+        return super().answer(charge, spin)
+
+
+class NeedsCharge(Honest):
+    """Takes charge and spin as arguments of the factory."""
+
+    def __init__(self, total_charge, multiplicity, **kwargs):
+        super().__init__(**kwargs)
+        self.given = total_charge, multiplicity
+
+    def charge(self):
+        return self.given[0]
+
+    def spin(self):
+        return self.given[1]
+
+
+class FromMoments(Honest):
+    def charge(self):
+        return round(self.atoms.get_initial_charges().sum())
+
+    def spin(self):
+        return round(self.atoms.get_initial_magnetic_moments().sum()) + 1
+
+
+class ByMethod(Honest):
+    value = 0
+
+    def set_charge(self, value):
+        self.value = value
+
+    def charge(self):
+        return self.value
+
+
+def talks():
+    """Prints while it is loaded and while it answers."""
+    print("loading, please wait")
+    return Talker()
+
+
+class Talker(Honest):
+    def answer(self, charge, spin):
+        print("{not json")
+        return super().answer(charge, spin)
+
+
+not_callable = 3
