@@ -27,12 +27,14 @@ def chgnet() -> Calculator:
     return InBox(CHGNetCalculator(use_device="cpu", check_cuda_mem=False))
 
 
-def orb(name: str = "orb_v3_conservative_omol") -> Calculator:
-    """An Orb model of orb-models 0.5, in full float32."""
+def orb(name: str, weights: str = "") -> Calculator:
+    """An Orb model of orb-models 0.5, in full float32; `weights` is a file that stands in for the downloaded ones."""
     from orb_models.forcefield import pretrained
     from orb_models.forcefield.calculator import ORBCalculator
 
-    return ORBCalculator(getattr(pretrained, name)(device="cpu", precision="float32-highest"), device="cpu")
+    source = {"weights_path": weights} if weights else {}
+    model = getattr(pretrained, name)(device="cpu", precision="float32-highest", compile=False, **source)
+    return ORBCalculator(model, device="cpu")
 
 
 def fairchem(name: str) -> Calculator:

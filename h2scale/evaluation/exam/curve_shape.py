@@ -96,19 +96,20 @@ def force_total_variation(forces: np.ndarray) -> float:
 def force_jump(forces: np.ndarray) -> float:
     """The energy jump's formula on forces, without a dead band (Arena, matbench), eV/angstrom."""
     steps = np.diff(forces)
+    steps = steps[steps != 0]
     turns = np.diff(np.sign(steps)) != 0
     return float(np.abs(steps[:-1][turns]).sum() + np.abs(steps[1:][turns]).sum())
 
 
 def spearman_repulsion(distances: np.ndarray, energies: np.ndarray) -> float:
-    """Rank correlation of distance and energy up to the global minimum (Arena, ml-peg); -1 is ideal."""
+    """Rank correlation of distance and energy up to the global minimum and with it (Arena, ml-peg); -1 is ideal."""
     stop = int(np.argmin(energies)) + 1
     return _spearman(distances[:stop], energies[:stop])
 
 
 def spearman_attraction(distances: np.ndarray, energies: np.ndarray) -> float:
-    """Rank correlation of distance and energy from the global minimum on (Arena, ml-peg); +1 is ideal."""
-    start = int(np.argmin(energies))
+    """Rank correlation of distance and energy beyond the global minimum, without it (Arena, ml-peg); +1 is ideal."""
+    start = int(np.argmin(energies)) + 1
     return _spearman(distances[start:], energies[start:])
 
 

@@ -20,7 +20,7 @@ _OMEGA_TOLERANCE = 0.02  # relative
 
 
 def examine(model: models.Examinee, conditioning: Conditioning, level_of_theory: str) -> grading.Part:
-    """All questions about hydrogen; `level_of_theory` is the registry's name of what the model was fitted to."""
+    """All questions about hydrogen; `level_of_theory` as the shipped curves name what the model was fitted to."""
     distances = curves.H2_TEST_DISTANCES_ANGSTROM
     answers = model.ask([models.dimer(1, 1, distance, 0, 1) for distance in distances])
     far, lone = model.ask([models.dimer(1, 1, FAR_ANGSTROM, 0, 1), models.atom(1, 0, 2)])

@@ -9,7 +9,7 @@ import yaml
 from h2scale.errors import InputError
 from h2scale.evaluation.exam import models
 
-FACTS = ("package", "version", "level_of_theory", "weights", "licence", "tested")
+FACTS = ("package", "version", "level_of_theory", "closest_level", "weights", "licence", "tested")
 _KEYS = ("entry", "kwargs", "charge", "spin", *FACTS)
 _WAYS = ("info:KEY", "argument:NAME", "method:NAME", "initial_charges", "initial_magmoms", "none")
 

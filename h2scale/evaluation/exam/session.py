@@ -156,9 +156,10 @@ def _sections(
     say(f"{entry.name}: witness")
     conditioning, part = witness.examine(model, entry)
     yield part
+    level = entry.facts.get("closest_level") or entry.facts.get("level_of_theory", "")
     asked: dict[str, Callable[[], grading.Part]] = {
         "nuclei": lambda: nuclei.examine(model, conditioning),
-        "hydrogen": lambda: hydrogen.examine(model, conditioning, entry.facts.get("level_of_theory", "")),
+        "hydrogen": lambda: hydrogen.examine(model, conditioning, level),
         "diatomics": lambda: diatomics.examine(model, conditioning),
         "shapes": lambda: shapes.examine(model),
     }

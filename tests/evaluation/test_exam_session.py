@@ -1,0 +1,141 @@
+"""A whole exam: rows for what went wrong, nothing asked twice, and names that mean nothing refused in one line."""
+
+import csv
+import json
+
+import pytest
+from exam_local import CALCULATORS
+
+from h2scale import config as config_lib
+from h2scale import runner
+from h2scale.errors import IncompleteError, InputError
+from h2scale.evaluation.exam import models, registry, session
+
+LIMITS = models.TimeLimits(60.0, 10.0, 60.0)
+
+
+def settings(*calculators, private="", python="", charge="info:charge", spin="info:spin"):
+    return session.ExamSettings(calculators, python, private, charge, spin, ("nuclei",), LIMITS)
+
+
+def run(folder, *calculators, sections=("nuclei",), **keywords):
+    said = []
+    complete = session.run_exam(session.candidates(settings(*calculators, **keywords)), sections, folder, said.append)
+    with (folder / session.EXAM_CSV).open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return complete, rows, json.loads((folder / session.EXAM_JSON).read_text(encoding="utf-8")), said
+
+
+def private(folder, text):
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_model_that_does_not_load_is_a_row_and_the_rest_goes_on(tmp_path):
+    complete, rows, exam, _ = run(tmp_path, "no_such_module_at_all:make", f"{CALCULATORS}:IgnoresCharge")
+    assert not complete
+    assert not exam["complete"]
+    lost = [row for row in rows if row["model"] == "no_such_module_at_all:make"]
+    assert [(row["section"], row["status"]) for row in lost] == [("loading", "not run")]
+    assert "No module named" in lost[0]["reason"]
+    other = [row for row in rows if row["model"] != "no_such_module_at_all:make"]
+    assert {row["status"] for row in other if row["section"] == "bare nuclei"} == {"not conditioned"}
+    assert tuple(rows[0]) == session.COLUMNS
+
+
+def test_finished_model_is_not_asked_again_and_an_incomplete_one_is(tmp_path):
+    name = f"{CALCULATORS}:IgnoresCharge"
+    assert run(tmp_path, name, sections=())[0]
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "models").iterdir()}
+    complete, _, _, said = run(tmp_path, name, sections=())
+    assert complete
+    assert not said
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "models").iterdir()} == before
+    run(tmp_path, "no_such_module_at_all:make", sections=())
+    assert run(tmp_path, "no_such_module_at_all:make", sections=())[3]
+
+
+def test_nan_leaves_the_exam_incomplete_and_a_refusal_does_not(tmp_path):
+    assert not run(tmp_path, f"{CALCULATORS}:NotANumber", sections=())[0]
+    assert run(tmp_path, f"{CALCULATORS}:RaisesNear", sections=())[0]
+
+
+def test_results_name_no_folder_of_this_checkout(tmp_path):
+    exam = run(tmp_path, "chgnet", python="/no/such/python", sections=())[2]
+    assert exam["models"][0]["entry"] == "adapters.py:chgnet"
+
+
+@pytest.mark.parametrize(
+    ("calculators", "words"),
+    [
+        ((), "config.calculator names no model"),
+        (("unheard-of",), "config.calculator=unheard-of is no name of the registry (exact, "),
+        (("exact", "exact"), "config.calculator names exact twice"),
+    ],
+)
+def test_name_that_means_nothing_is_refused_in_one_line(calculators, words):
+    with pytest.raises(InputError, match="calculator") as caught:
+        session.candidates(settings(*calculators))
+    assert words in str(caught.value)
+
+
+def test_folder_without_replicas_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"is a folder without replicas\.csv"):
+        session.candidates(settings(str(tmp_path)))
+
+
+def test_way_of_passing_charge_is_checked():
+    with pytest.raises(InputError, match=r"config\.exam\.charge must be one of info:KEY, .*got 'magic'"):
+        session.candidates(settings("a:b", charge="magic"))
+
+
+def test_private_registry_adds_and_replaces(tmp_path):
+    path = private(tmp_path, "mine: {entry: 'a.b:c', kwargs: {x: 1}, charge: none}\nexact: {entry: 'd:e'}\n")
+    entries = registry.load(path)
+    assert entries["mine"].kwargs == {"x": 1}
+    assert (entries["mine"].charge, entries["mine"].spin) == ("none", "info:spin")
+    assert entries["exact"].entry == "d:e"
+    assert "hf" in entries
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [", "is not YAML"),
+        ("- a", "must map names to entries; got list"),
+        ("a: {entry: module}", "a needs an entry of the form MODULE:FACTORY"),
+        ("a: {entry: 'm:f', chrge: none}", "a has the unknown key chrge"),
+        ("a: {entry: 'm:f', spin: yes}", "spin of a must be one of"),
+    ],
+)
+def test_bad_private_registry_is_refused_in_one_line(tmp_path, text, words):
+    with pytest.raises(InputError) as caught:
+        registry.load(private(tmp_path, text))
+    assert words in str(caught.value)
+
+
+def test_missing_private_registry_is_refused():
+    with pytest.raises(InputError, match=r"config\.exam\.registry=/no/such\.yaml cannot be read"):
+        registry.load("/no/such.yaml")
+
+
+def test_every_shipped_entry_says_where_it_comes_from():
+    for name, entry in registry.load().items():
+        assert {"package", "level_of_theory", "weights", "licence", "tested"} <= set(entry.facts), name
+
+
+def test_section_that_does_not_exist_is_refused():
+    config = config_lib.default()
+    config.exam.sections = ("nuclei", "molecules")
+    with pytest.raises(ValueError, match=r"exam\.sections.*nuclei, hydrogen, diatomics, shapes"):
+        config_lib.resolve(config)
+
+
+def test_incomplete_exam_is_written_before_it_is_reported(tmp_path):
+    config = config_lib.default()
+    config.stage, config.calculator = "exam", "no_such_module_at_all:make"
+    folder = tmp_path / "run"
+    with pytest.raises(IncompleteError, match=r"exam\.csv has the reasons"):
+        runner.run(config_lib.resolve(config), str(folder))
+    assert "No module named" in (folder / "report.html").read_text(encoding="utf-8")

@@ -1,0 +1,219 @@
+"""The exam's page: its words come from the results; a real browser draws every curve and every control works."""
+
+import copy
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from h2scale.errors import InputError
+from h2scale.report import exam_page
+
+CHROMIUM = shutil.which("chromium")
+
+
+def finding(section, system, check, status, value=None, low=None, high=None, reason=""):
+    return {
+        "section": section,
+        "system": system,
+        "check": check,
+        "value": value,
+        "unit": "eV",
+        "reference": None,
+        "low": low,
+        "high": high,
+        "status": status,
+        "reason": reason,
+    }
+
+
+GOOD = {
+    "name": "good",
+    "entry": "a:b",
+    "kwargs": {},
+    "charge": "info:charge",
+    "spin": "info:spin",
+    "facts": {"package": "p"},
+    "environment": {"python": "3.11.7", "packages": {"ase": "3.26"}},
+    "seconds": 3.0,
+    "complete": True,
+    "findings": [
+        finding("witness", "H2", "charge reaches the model", "pass", 16.4, 0.001),
+        finding("hydrogen", "H2", "D_e", "pass", 4.75, 4.7, 4.8),
+        finding("hydrogen", "H2", "tail: mean absolute error", "fail", 0.9, 0.0, 0.1),
+        finding("hydrogen", "H2", "well: mean absolute error", "fail", 0.2, 0.0, 0.1),
+        finding("bare nuclei", "H+ H+", "slope of log E beyond 6 Å", "pass", -1.0, -1.05, -0.95),
+        finding("shape, ml-peg", "HH", "force flips", "measured", 1.0),
+    ],
+    "curves": [
+        {
+            "section": "hydrogen",
+            "system": "H2",
+            "note": "own atoms",
+            "distances": [0.4, 0.74, 1.5, 4.0],
+            "energies": [1.0, -4.7, -2.0, None],
+            "references": {"exact": [1.1, -4.75, -2.1, -0.01]},
+        },
+        {
+            "section": "bare nuclei",
+            "system": "H+ H+",
+            "note": "own separated nuclei",
+            "distances": [0.5, 1.0, 10.0],
+            "energies": [28.8, 14.4, 1.44],
+            "references": {"exact, Z Z / R": [28.8, 14.4, 1.44]},
+        },
+    ],
+}
+BAD = copy.deepcopy(GOOD) | {
+    "name": "bad <b>&",
+    "complete": False,
+    "findings": [
+        finding("witness", "H2", "charge reaches the model", "not conditioned", reason="takes no </script> charge"),
+        finding("hydrogen", "H2", "D_e", "error", reason="the energy is nan"),
+    ],
+    "curves": GOOD["curves"][:1],
+}
+
+
+def write(folder, *models):
+    folder.mkdir(exist_ok=True)
+    (folder / "exam.json").write_text(json.dumps({"models": models}), encoding="utf-8")
+    return folder
+
+
+def page(folder, *models):
+    return exam_page.write_exam_page(write(folder, *models)).read_text(encoding="utf-8")
+
+
+def test_failures_come_worst_first():
+    order = [one["check"] for one in exam_page.worst_first(GOOD["findings"])]
+    assert order[:2] == ["tail: mean absolute error", "well: mean absolute error"]
+    statuses = [one["status"] for one in exam_page.worst_first(GOOD["findings"] + BAD["findings"])]
+    assert statuses == ["fail", "fail", "error", "not conditioned", "measured", "pass", "pass", "pass"]
+
+
+def test_leaderboard_counts_what_was_asked_and_names_who_is_blind_or_incomplete(tmp_path):
+    text = page(tmp_path, BAD, GOOD)
+    assert "good passes most: 3 of 5 checks." in text
+    assert "Charge or spin does not reach bad &lt;b&gt;&amp;." in text
+    assert "Incomplete: bad &lt;b&gt;&amp;." in text
+    assert text.index(">good</td>") < text.index(">bad &lt;b&gt;&amp;</td>")
+
+
+def test_text_of_a_model_stays_text(tmp_path):
+    text = page(tmp_path, BAD)
+    assert "<b>&" not in text
+    assert text.count("</script>") == text.count("<script") == 3
+
+
+def test_page_names_no_address_and_forbids_every_request(tmp_path):
+    text = page(tmp_path, GOOD)
+    assert exam_page.POLICY in text[: text.index("</head>")]
+    addresses = set(re.findall(r"https?://[^\s\"'<]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xhtml"}  # names, not addresses
+
+
+def test_folder_of_exams_becomes_one_page(tmp_path):
+    write(tmp_path / "one", GOOD)
+    write(tmp_path / "two", GOOD, BAD)
+    text = exam_page.write_leaderboard(tmp_path).read_text(encoding="utf-8")
+    assert "3 models examined." in text
+    assert "good (one)" in text
+    assert "good (two)" in text
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "cannot be read"), ("{}", "not the result"), ("[", "not the")])
+def test_what_is_no_exam_is_refused_in_one_line(tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "exam.json").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        exam_page.write_exam_page(tmp_path)
+
+
+def test_folder_without_exams_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"holds no exam\.json"):
+        exam_page.write_leaderboard(tmp_path)
+
+
+PROBE = """
+<pre id="probe"></pre><script>
+const seen = {errors: []};
+window.addEventListener("error", (event) => seen.errors.push(String(event.message)));
+const visible = (selector) =>
+  [...document.querySelectorAll(selector)].filter((node) => !node.closest("[hidden]")).length;
+seen.lines = [...document.querySelectorAll(".line")].map((line) => line.getAttribute("d"));
+seen.references = document.querySelectorAll(".reference").length;
+const svg = document.querySelector(".chart[data-section=hydrogen] svg");
+const box = svg.getBoundingClientRect();
+const at = (share) => ({bubbles: true, clientX: box.left + share * box.width, clientY: box.top + 50});
+svg.dispatchEvent(new PointerEvent("pointermove", at(0.4)));
+seen.tip = svg.parentElement.querySelector(".tip").textContent;
+seen.tipShown = svg.parentElement.querySelector(".tip").style.display;
+svg.dispatchEvent(new PointerEvent("pointerleave", at(0.4)));
+seen.tipAfter = svg.parentElement.querySelector(".tip").style.display;
+const change = (node, value) => { node.value = value; node.dispatchEvent(new Event("input", {bubbles: true})); };
+seen.allRows = visible(".group .finding");
+change(document.getElementById("status"), "fail");
+seen.failedRows = visible(".group .finding");
+change(document.getElementById("status"), "");
+change(document.getElementById("section"), "bare nuclei");
+seen.nucleiCharts = visible(".chart");
+change(document.getElementById("section"), "");
+change(document.getElementById("find"), "d_e");
+seen.foundRows = visible(".group .finding");
+change(document.getElementById("find"), "");
+const first = document.querySelector("input.model");
+first.checked = false;
+first.dispatchEvent(new Event("input", {bubbles: true}));
+seen.cards = visible(".card");
+seen.linesLeft = visible(".line");
+seen.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+fetch("data:text/plain,x").then(() => { seen.fetched = true; }, () => { seen.fetched = false; }).then(() => {
+  document.getElementById("probe").textContent = JSON.stringify(seen);
+});
+</script></body>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+@pytest.mark.parametrize("width", [390, 1200], ids=["phone", "desk"])
+def test_real_browser_draws_every_curve_and_its_controls_work(tmp_path, width):
+    text = page(tmp_path, GOOD, BAD).replace("</body>", PROBE)
+    path = tmp_path / "probed.html"
+    path.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--window-size={width},900",
+            "--virtual-time-budget=3000",
+            "--dump-dom",
+            path.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    seen = json.loads(html.unescape(re.search(r'<pre id="probe">(\{.*?\})</pre>', done.stdout, re.S).group(1)))
+    assert seen["errors"] == []
+    assert len(seen["lines"]) == 3
+    assert all(line.startswith("M") and "NaN" not in line for line in seen["lines"])
+    assert seen["references"] == 2
+    assert "exact: " in seen["tip"]
+    assert "good: " in seen["tip"]
+    assert (seen["tipShown"], seen["tipAfter"]) == ("block", "none")
+    assert (seen["allRows"], seen["failedRows"], seen["nucleiCharts"], seen["foundRows"]) == (8, 2, 1, 2)
+    assert (seen["cards"], seen["linesLeft"]) == (1, 1)
+    assert seen["fetched"] is False
+    assert seen["wide"] <= 0
