@@ -14,6 +14,7 @@ class Local:
 
     def __init__(self, entry):
         request = {"entry": entry.entry, "kwargs": entry.kwargs, "charge": entry.charge, "spin": entry.spin}
+        request["packages"] = []
         self.model = worker.Model(request)
         self.environment = {}
         self.asked = 0

@@ -14,10 +14,33 @@ BOX_ANGSTROM = 40.0
 
 
 def tblite(method: str, charge: int, spin: int) -> Calculator:
-    """GFN1-xTB or GFN2-xTB; one calculator for every charge and spin."""
+    """GFN1-xTB or GFN2-xTB; one calculator for every charge and spin.
+
+    These methods have valence electrons only. Asked to remove more, the library corrupts its memory, so that the
+    calculator refuses.
+    """
     from tblite.ase import TBLite
 
-    return TBLite(method=method, charge=charge, multiplicity=spin, verbosity=0)
+    class Guarded(TBLite):
+        def calculate(
+            self,
+            atoms: Atoms | None = None,
+            properties: tuple[str, ...] = ("energy",),
+            system_changes: list[str] = all_changes,
+        ) -> None:
+            electrons = sum(valence_electrons(number) for number in atoms.numbers) - charge
+            if electrons < 0:
+                raise ValueError(
+                    f"{method} has valence electrons only; charge {charge} would leave {electrons} of them"
+                )
+            super().calculate(atoms, properties, system_changes)
+
+    return Guarded(method=method, charge=charge, multiplicity=spin, verbosity=0)
+
+
+def valence_electrons(number: int) -> int:
+    """Electrons outside the noble-gas core of an element."""
+    return number - max(core for core in (0, 2, 10, 18, 36, 54, 86) if core < number)
 
 
 def chgnet() -> Calculator:

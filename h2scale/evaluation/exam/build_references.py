@@ -23,7 +23,6 @@ LEVELS = {
     "PBE0/def2-SVP": ("pbe0", "def2-svp"),
     "PBE/def2-TZVPD": ("pbe", "def2-tzvpd"),
     "PBE0/def2-TZVPD": ("pbe0", "def2-tzvpd"),
-    "ωB97M-V/def2-TZVPD": ("wb97m-v", "def2-tzvpd"),
 }
 FCI_BASES = {"HeH+": "cc-pvqz", "LiH": "cc-pvqz", "Li2": "cc-pvqz", "BH": "cc-pvdz"}
 """Two valence electrons are cheap in any basis; the four of BH in a small one."""

@@ -172,6 +172,7 @@ class WorkerModel:
                     "kwargs": self.entry.kwargs,
                     "charge": self.entry.charge,
                     "spin": self.entry.spin,
+                    "packages": self.entry.facts.get("package", "").split()[:1],
                 }
             )
             answer = self._receive(self._limits.load)

@@ -55,10 +55,10 @@ def shipped(system: str, label: str | None = None) -> list[ShippedCurve]:
 
 
 def resample(curve: ShippedCurve, distances: np.ndarray) -> np.ndarray:
-    """The curve at other distances, eV, by a cubic spline of R E in log R without overshoot; NaN outside its own."""
-    values = interpolate.PchipInterpolator(
-        np.log(curve.distances), curve.energies * curve.distances, extrapolate=False
-    )(np.log(distances))
+    """The curve at other distances, eV, by a cubic spline of R E in log R; NaN outside its own distances."""
+    values = interpolate.CubicSpline(np.log(curve.distances), curve.energies * curve.distances, extrapolate=False)(
+        np.log(distances)
+    )
     return values / distances
 
 

@@ -3,9 +3,9 @@
 Runs as a script, and needs only ASE and NumPy there. Requests are JSON lines on stdin, answers JSON lines on what was
 stdout at the start; whatever a library prints goes to stderr. The first request loads the calculator:
 
-    {"entry": "MODULE:FACTORY" or "FILE.py:FACTORY", "kwargs": {...}, "charge": HOW, "spin": HOW}
+    {"entry": "MODULE:FACTORY" or "FILE.py:FACTORY", "kwargs": {...}, "charge": HOW, "spin": HOW, "packages": [...]}
 
-and every other one asks it about structures, each answered by a line of its own as soon as it is known:
+where the versions of `packages` are wanted beside those of ASE and NumPy. Every other request asks it about structures, each answered by a line of its own as soon as it is known:
 
     {"structures": [{"numbers": [...], "positions": [...], "charge": q, "spin": 2S + 1}, ...], "reuse": bool}
 
@@ -59,6 +59,7 @@ class Model:
     def __init__(self, request: dict) -> None:
         self.factory = find_factory(request["entry"])
         self.kwargs = request["kwargs"]
+        self.packages = request["packages"]
         self.how = {"charge": request["charge"], "spin": request["spin"]}
         self.calculators = {}
         self.atoms = None
@@ -71,10 +72,12 @@ class Model:
         """Versions of what answers."""
         packages = {}
         top = (getattr(self.factory, "__module__", None) or "").split(".")[0]
-        for name in importlib.metadata.packages_distributions().get(top, []):
-            packages[name] = importlib.metadata.version(name)
-        for name in ("ase", "numpy"):
-            packages[name] = importlib.metadata.version(name)
+        named = importlib.metadata.packages_distributions().get(top, [])
+        for name in (*named, *self.packages, "ase", "numpy"):
+            try:
+                packages[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue  # run from a checkout
         return {"python": platform.python_version(), "packages": packages}
 
     def calculator(self, charge: int, spin: int):
