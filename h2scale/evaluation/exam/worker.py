@@ -5,7 +5,8 @@ stdout at the start; whatever a library prints goes to stderr. The first request
 
     {"entry": "MODULE:FACTORY" or "FILE.py:FACTORY", "kwargs": {...}, "charge": HOW, "spin": HOW, "packages": [...]}
 
-where the versions of `packages` are wanted beside those of ASE and NumPy. Every other request asks it about structures, each answered by a line of its own as soon as it is known:
+where the versions of `packages` are wanted beside those of ASE and NumPy. Every other request asks it about
+structures, each answered by a line of its own as soon as it is known:
 
     {"structures": [{"numbers": [...], "positions": [...], "charge": q, "spin": 2S + 1}, ...], "reuse": bool}
 
