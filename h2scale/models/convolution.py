@@ -21,48 +21,54 @@ import numpy as np
 from h2scale.models import clebsch_gordan, spherical_harmonics
 
 _MATRIX, _INPUT, _WEIGHT, _OUTPUT = range(4)
+_Operands = tuple[jax.Array | None, ...]
+"""Three of matrix, input, weight and output; the matrix is None where it is the identity (harmonics of degree 0)."""
 
 
 def convolve(
-    features: jax.Array,
+    features: list[jax.Array],
     harmonics: jax.Array,
-    weights: list[jax.Array],
+    weights: list[list[jax.Array]],
     senders: jax.Array,
     receivers: jax.Array,
     method: str,
-) -> list[jax.Array]:
-    """Messages from every sender, summed at its receiver.
+) -> list[list[jax.Array]]:
+    """Messages from every sender, summed at its receiver, path by path.
 
     Args:
-        features: shape (n_node, (l_in + 1)^2, C).
+        features: for each input degree l1, shape (n_node, 2*l1+1, C).
         harmonics: shape (n_edge, (l_edge + 1)^2).
-        weights: for each output degree l3, one weight per edge, path and channel, shape (n_edge, n_path, C), with
-            paths in the order of `clebsch_gordan.paths`.
+        weights: for each output degree l3, one array for each of `clebsch_gordan.paths`, shape (n_edge, C).
         senders: shape (n_edge,).
         receivers: shape (n_edge,), non-decreasing.
         method: "fast" or "e3nn".
 
     Returns:
-        For each output degree, shape (n_node, 2*l3+1, n_path, C).
+        For each output degree, one array for each path, shape (n_node, 2*l3+1, C).
     """
     message = {"fast": _fast_message, "e3nn": _e3nn_message}[method]
-    sent = features[senders]
-    l_in, l_edge = _degree_of(sent), _degree_of(harmonics)
-    inputs, edges = spherical_harmonics.slices(l_in), spherical_harmonics.slices(l_edge)
-    received = []
-    for degree, weight in enumerate(weights):
-        messages = [
-            message(sent[:, inputs[l1]], harmonics[:, edges[l2]], weight[:, index], degree)
-            for index, (l1, l2) in enumerate(clebsch_gordan.paths(l_in, l_edge, degree))
+    sent = [part[senders] for part in features]
+    l_edge = int(np.sqrt(harmonics.shape[1])) - 1
+    edges = spherical_harmonics.slices(l_edge)
+
+    def receive(degree: int, l1: int, l2: int, weight: jax.Array) -> jax.Array:
+        messages = message(sent[l1], harmonics[:, edges[l2]], weight, degree)
+        return jax.ops.segment_sum(messages, receivers, features[0].shape[0], indices_are_sorted=True)
+
+    return [
+        [
+            receive(degree, l1, l2, weight)
+            for (l1, l2), weight in zip(clebsch_gordan.paths(len(features) - 1, l_edge, degree), parts, strict=True)
         ]
-        sums = [jax.ops.segment_sum(part, receivers, features.shape[0], indices_are_sorted=True) for part in messages]
-        received.append(jnp.stack(sums, axis=2))
-    return received
+        for degree, parts in enumerate(weights)
+    ]
 
 
 def _fast_message(inputs: jax.Array, harmonics: jax.Array, weight: jax.Array, degree: int) -> jax.Array:
     """One path's messages, (n_edge, 2*degree+1, C), from (n_edge, 2*l1+1, C), (n_edge, 2*l2+1) and (n_edge, C)."""
     l1, l2 = inputs.shape[1] // 2, harmonics.shape[1] // 2
+    if l2 == 0:
+        return _contract(_OUTPUT, (None, inputs, weight))
     coefficients = clebsch_gordan.component_normalised(l1, l2, degree).transpose(1, 2, 0)
     flat = jnp.asarray(coefficients.reshape(2 * l2 + 1, -1), harmonics.dtype)
     matrix = (harmonics @ flat).reshape(-1, 2 * degree + 1, 2 * l1 + 1)
@@ -84,7 +90,7 @@ def _e3nn_message(inputs: jax.Array, harmonics: jax.Array, weight: jax.Array, de
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _contract(slot: int, operands: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+def _contract(slot: int, operands: _Operands) -> jax.Array:
     """Derivative of the form by the operand at `slot`, from the other three in their order."""
     matrix, inputs, weight, outputs = (*operands[:slot], None, *operands[slot:])
     if slot == _OUTPUT:
@@ -95,32 +101,30 @@ def _contract(slot: int, operands: tuple[jax.Array, jax.Array, jax.Array]) -> ja
         return sum(outputs[:, k] * applied[:, k] for k in range(outputs.shape[1]))
     weighted = outputs * weight[:, None]
     if slot == _INPUT:
-        return _apply(matrix.swapaxes(1, 2), weighted)
+        return _apply(None if matrix is None else matrix.swapaxes(1, 2), weighted)
     return jnp.einsum("ekc,eic->eki", weighted, inputs)
 
 
-def _contract_forward(
-    slot: int, operands: tuple[jax.Array, jax.Array, jax.Array]
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
+def _contract_forward(slot: int, operands: _Operands) -> tuple[jax.Array, _Operands]:
     return _contract(slot, operands), operands
 
 
-def _contract_backward(
-    slot: int, operands: tuple[jax.Array, jax.Array, jax.Array], cotangent: jax.Array
-) -> tuple[tuple[jax.Array, ...]]:
+def _contract_backward(slot: int, operands: _Operands, cotangent: jax.Array) -> tuple[tuple[jax.Array, ...]]:
     filled = (*operands[:slot], cotangent, *operands[slot:])
     others = [other for other in range(4) if other != slot]
-    return (tuple(_contract(other, (*filled[:other], *filled[other + 1 :])) for other in others),)
+    return (
+        tuple(
+            None if filled[other] is None else _contract(other, (*filled[:other], *filled[other + 1 :]))
+            for other in others
+        ),
+    )
 
 
 _contract.defvjp(_contract_forward, _contract_backward)
 
 
-def _apply(matrix: jax.Array, vectors: jax.Array) -> jax.Array:
+def _apply(matrix: jax.Array | None, vectors: jax.Array) -> jax.Array:
     """out[e,k,c] = sum_i matrix[e,k,i] vectors[e,i,c], as a sum of broadcast products that vectorises over c."""
+    if matrix is None:
+        return vectors
     return sum(matrix[:, :, i, None] * vectors[:, None, i] for i in range(vectors.shape[1]))
-
-
-def _degree_of(components: jax.Array) -> int:
-    """l_max of an array with (l_max + 1)^2 components on axis 1."""
-    return int(np.sqrt(components.shape[1])) - 1

@@ -30,56 +30,54 @@ class NequIP(nn.Module):
         settings = self.settings
         lengths = radial.masked_lengths(edge_vectors, graph.edge_mask, settings.cutoff)
         harmonics = spherical_harmonics.spherical_harmonics(edge_vectors / lengths[:, None], settings.l_max)
-        intervals = splines.num_intervals(settings.num_radial)
+        intervals = splines.INTERVALS_PER_BESSEL * settings.num_radial
         points = jnp.asarray(splines.points(settings.cutoff, intervals), lengths.dtype)
         basis = radial.bessel_basis(points, settings.cutoff, settings.num_radial)
-        envelope = radial.polynomial_envelope(lengths, settings.cutoff, settings.envelope_power)
-        spline = splines.basis(lengths, settings.cutoff, intervals) * envelope[:, None]
-        features = conditioning.AtomicEmbedding(settings, name="embedding")(graph)[:, None, :]
+        spline = splines.basis(lengths, settings.cutoff, intervals, settings.envelope_power)
+        features = [conditioning.AtomicEmbedding(settings, name="embedding")(graph)[:, None, :]]
         for layer in range(settings.num_layers):
             last = layer == settings.num_layers - 1
             features = InteractionLayer(
                 settings,
-                l_in=0 if layer == 0 else settings.l_max,
                 l_out=0 if last else settings.l_max,
                 self_connection=layer > 0 or not settings.isolated_atom_exact,
                 name=f"layer_{layer}",
             )(features, harmonics, basis, spline, graph)
         readout = self.param("readout", _unit_normal, (settings.num_features,), jnp.float32)
-        return features[:, 0, :] @ readout / settings.num_features**0.5
+        return features[0][:, 0, :] @ readout / settings.num_features**0.5
 
 
 class InteractionLayer(nn.Module):
-    """One message passing: linear, convolution, linear, per-species self-connection, gate."""
+    """One message passing: linear, convolution, linear, per-species self-connection, gate.
+
+    Features are one array per degree, (n_node, 2l+1, C); l_max in is read off them, l_max out is `l_out`.
+    """
 
     settings: settings_lib.ModelSettings
-    l_in: int
     l_out: int
     self_connection: bool
 
     @nn.compact
     def __call__(
-        self, features: jax.Array, harmonics: jax.Array, basis: jax.Array, spline: jax.Array, graph: Graph
-    ) -> jax.Array:
-        """Features of shape (n_node, (l_in + 1)^2, C) become (n_node, (l_out + 1)^2, C)."""
+        self, features: list[jax.Array], harmonics: jax.Array, basis: jax.Array, spline: jax.Array, graph: Graph
+    ) -> list[jax.Array]:
+        """New features of each atom, from its own and its neighbours' features along the edges."""
         settings = self.settings
         channels = settings.num_features
+        l_in = len(features) - 1
+        num_paths = [len(clebsch_gordan.paths(l_in, settings.l_max, degree)) for degree in range(self.l_out + 1)]
         widths = [channels * (1 + self.l_out)] + [channels] * self.l_out
-        num_paths = [len(clebsch_gordan.paths(self.l_in, settings.l_max, degree)) for degree in range(self.l_out + 1)]
         weights = RadialNetwork(settings.radial_hidden, num_paths, channels, name="radial")(basis, spline)
-        mixed = DegreeLinear([channels] * (self.l_in + 1), name="linear_up")(_split(features, self.l_in))
-        received = convolution.convolve(
-            jnp.concatenate(mixed, axis=1), harmonics, weights, graph.senders, graph.receivers, settings.convolution
-        )
-        rows = [messages.reshape(*messages.shape[:2], -1) for messages in received]
-        outputs = DegreeLinear(widths, name="linear_down")(rows)
+        mixed = PathLinear([channels] * (l_in + 1), name="linear_up")([[part] for part in features])
+        received = convolution.convolve(mixed, harmonics, weights, graph.senders, graph.receivers, settings.convolution)
+        outputs = PathLinear(widths, name="linear_down")(received)
         outputs = [output / settings.avg_num_neighbors**0.5 for output in outputs]
         if self.self_connection:
-            skip = SpeciesLinear(len(settings.species), widths, name="self_connection")(
-                _split(features, self.l_in), graph.species
+            own = SpeciesLinear(len(settings.species), widths[: l_in + 1], name="self_connection")(
+                features, graph.species
             )
-            outputs = [output + extra for output, extra in zip(outputs, skip, strict=False)] + outputs[len(skip) :]
-        return gate(outputs, channels)
+            outputs = [output + own[degree] if degree < len(own) else output for degree, output in enumerate(outputs)]
+        return gate(outputs)
 
 
 class RadialNetwork(nn.Module):
@@ -90,8 +88,8 @@ class RadialNetwork(nn.Module):
     channels: int
 
     @nn.compact
-    def __call__(self, basis: jax.Array, spline: jax.Array) -> list[jax.Array]:
-        """Weights of shape (n_edge, n_path, C) for each output degree; 0 where the spline's envelope is 0.
+    def __call__(self, basis: jax.Array, spline: jax.Array) -> list[list[jax.Array]]:
+        """Weights of shape (n_edge, C) for each output degree and path; 0 where the spline's envelope is 0.
 
         Args:
             basis: Bessel functions at the spline's points, shape (n_point, num_radial).
@@ -101,65 +99,60 @@ class RadialNetwork(nn.Module):
         for index, width in enumerate(self.hidden):
             weight = self.param(f"hidden_{index}", _unit_normal, (values.shape[-1], width), jnp.float32)
             values = SILU_GAIN * nn.silu(values @ (weight / values.shape[-1] ** 0.5))
-        values = splines.coefficients(values)
+        values = splines.coefficients(values) / values.shape[-1] ** 0.5
         outputs = []
-        for degree, paths in enumerate(self.num_paths):
-            shape = (values.shape[-1], paths * self.channels)
+        for degree, count in enumerate(self.num_paths):
+            shape = (count, values.shape[-1], self.channels)
             weight = self.param(f"degree_{degree}", _unit_normal, shape, jnp.float32)
-            output = spline @ (values @ (weight / values.shape[-1] ** 0.5))
-            outputs.append(output.reshape(-1, paths, self.channels))
+            outputs.append([spline @ (values @ weight[path]) for path in range(count)])
         return outputs
 
 
-class DegreeLinear(nn.Module):
-    """One matrix per degree; components of a degree share it, which keeps the map equivariant."""
+class PathLinear(nn.Module):
+    """One matrix for each path of each degree; components of a degree share it, which keeps the map equivariant."""
 
     widths: list[int]
 
     @nn.compact
-    def __call__(self, rows: list[jax.Array]) -> list[jax.Array]:
-        """Each (n_node, 2l+1, fan_in) becomes (n_node, 2l+1, width)."""
+    def __call__(self, rows: list[list[jax.Array]]) -> list[jax.Array]:
+        """Per degree, arrays (n_node, 2l+1, C) of its paths become one, (n_node, 2l+1, width)."""
         outputs = []
-        for degree, (row, width) in enumerate(zip(rows, self.widths, strict=True)):
-            weight = self.param(f"degree_{degree}", _unit_normal, (row.shape[-1], width), jnp.float32)
-            outputs.append(row @ (weight / row.shape[-1] ** 0.5))
+        for degree, (parts, width) in enumerate(zip(rows, self.widths, strict=True)):
+            shape = (len(parts), parts[0].shape[-1], width)
+            weight = self.param(f"degree_{degree}", _unit_normal, shape, jnp.float32) / (shape[0] * shape[1]) ** 0.5
+            outputs.append(sum(part @ weight[path] for path, part in enumerate(parts)))
         return outputs
 
 
 class SpeciesLinear(nn.Module):
-    """A DegreeLinear whose matrices depend on the atom's species."""
+    """One matrix for each species and degree."""
 
     num_species: int
     widths: list[int]
 
     @nn.compact
-    def __call__(self, rows: list[jax.Array], species: jax.Array) -> list[jax.Array]:
-        """Each (n_node, 2l+1, fan_in) becomes (n_node, 2l+1, width); degrees beyond the widths are dropped."""
-        chosen = jax.nn.one_hot(species, self.num_species, dtype=rows[0].dtype)[:, None, :, None]
+    def __call__(self, features: list[jax.Array], species: jax.Array) -> list[jax.Array]:
+        """Per degree, (n_node, 2l+1, C) becomes (n_node, 2l+1, width), for as many degrees as have a width."""
         outputs = []
-        for degree, (row, width) in enumerate(zip(rows, self.widths, strict=False)):
-            fan_in = row.shape[-1]
-            weight = self.param(f"degree_{degree}", _unit_normal, (fan_in, self.num_species, width), jnp.float32)
-            every = row @ (weight.reshape(fan_in, -1) / fan_in**0.5)
-            every = every.reshape(*row.shape[:2], self.num_species, width)
-            outputs.append(jnp.sum(every * chosen, axis=2))
+        for degree, (part, width) in enumerate(zip(features, self.widths, strict=False)):
+            fan_in = part.shape[-1]
+            weight = self.param(f"degree_{degree}", _unit_normal, (self.num_species, fan_in, width), jnp.float32)
+            chosen = [(species == index).astype(part.dtype)[:, None, None] for index in range(self.num_species)]
+            # One product over (species, channel) pairs, all but one species zero, beats a gather of matrices.
+            masked = jnp.concatenate([part * one for one in chosen], axis=-1)
+            outputs.append(masked @ (weight.reshape(-1, width) / fan_in**0.5))
         return outputs
 
 
-def gate(rows: list[jax.Array], channels: int) -> jax.Array:
+def gate(rows: list[jax.Array]) -> list[jax.Array]:
     """Scalars pass through silu; every higher degree is multiplied by the sigmoid of its own scalars.
 
     Args:
         rows: per degree (n_node, 2l+1, width); degree 0 holds C scalars and then C gates for each higher degree.
-        channels: C.
 
     Returns:
-        Shape (n_node, (l_max + 1)^2, C).
+        Per degree (n_node, 2l+1, C).
     """
-    scalars, gates = rows[0][..., :channels], SIGMOID_GAIN * nn.sigmoid(rows[0][..., channels:])
-    gated = [row * gates[..., index * channels : (index + 1) * channels] for index, row in enumerate(rows[1:])]
-    return jnp.concatenate([SILU_GAIN * nn.silu(scalars), *gated], axis=1)
-
-
-def _split(features: jax.Array, l_max: int) -> list[jax.Array]:
-    return [features[:, part] for part in spherical_harmonics.slices(l_max)]
+    scalars, *gates = jnp.split(rows[0], len(rows), axis=-1)
+    gated = [row * (SIGMOID_GAIN * nn.sigmoid(one)) for row, one in zip(rows[1:], gates, strict=True)]
+    return [SILU_GAIN * nn.silu(scalars), *gated]

@@ -45,6 +45,7 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
     """
     network = {"nequip": nequip.NequIP, "schnet": schnet.SchNet}[settings.name](settings)
 
+    @jax.jit
     def init(key: jax.Array) -> dict:
         graph = _smallest_graph()
         return network.init(key, graph.positions[graph.receivers] - graph.positions[graph.senders], graph)["params"]

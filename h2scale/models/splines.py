@@ -6,17 +6,16 @@ points, and edges pay for one matrix product. The spline is twice continuously d
 forces stay smooth, and follows the network to fourth order in the spacing.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-POINTS_PER_WAVE = 16
-"""Spline intervals per shortest wavelength of the basis, which resolves it to about 1e-4."""
+from h2scale.models import radial
 
-
-def num_intervals(num_radial: int) -> int:
-    """Intervals from 0 to the cutoff that resolve a Bessel basis whose last function makes num_radial half waves."""
-    return num_radial * POINTS_PER_WAVE // 2
+INTERVALS_PER_BESSEL = 4
+"""Eight intervals for each wavelength of the fastest Bessel function, which then is followed to about 2e-3."""
 
 
 def points(cutoff: float, num_intervals: int) -> np.ndarray:
@@ -40,16 +39,44 @@ def coefficients(values: jax.Array) -> jax.Array:
     return (8 * values[1:-1] - values[:-2] - values[2:]) / 6
 
 
-def basis(lengths: jax.Array, cutoff: float, num_intervals: int) -> jax.Array:
-    """Cubic B-splines that go with `coefficients`: twice continuously differentiable, four of them non-zero.
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
+def basis(lengths: jax.Array, cutoff: float, num_intervals: int, envelope_power: int) -> jax.Array:
+    """Cubic B-splines that go with `coefficients`, times the polynomial envelope.
+
+    Twice continuously differentiable, also at the cutoff for an envelope power of 2 or more; four of them are non-zero.
 
     Args:
         lengths: shape (n_edge,), angstrom, from 0 to the cutoff.
+        cutoff: angstrom.
+        num_intervals: between 0 and the cutoff.
+        envelope_power: of `radial.polynomial_envelope`.
 
     Returns:
         Shape (n_edge, num_intervals + 4).
     """
+    return _basis(lengths, cutoff, num_intervals, envelope_power)
+
+
+def _basis(lengths: jax.Array, cutoff: float, num_intervals: int, envelope_power: int) -> jax.Array:
     centers = jnp.asarray(np.arange(num_intervals + 4) - 1.5, lengths.dtype)
     distance = jnp.abs((lengths * (num_intervals / cutoff))[:, None] - centers[None, :])
-    near, far = jnp.maximum(1 - distance, 0.0), jnp.maximum(2 - distance, 0.0)
-    return far * far * far / 6 - near * near * near * (2 / 3)
+    near, far = jnp.where(distance < 1, 1 - distance, 0.0), jnp.where(distance < 2, 2 - distance, 0.0)
+    envelope = radial.polynomial_envelope(lengths, cutoff, envelope_power)
+    return (far * far * far / 6 - near * near * near * (2 / 3)) * envelope[:, None]
+
+
+@basis.defjvp
+def _basis_jvp(
+    cutoff: float,
+    num_intervals: int,
+    envelope_power: int,
+    primals: tuple[jax.Array],
+    tangents: tuple[jax.Array],
+) -> tuple[jax.Array, jax.Array]:
+    # Each row depends on one length alone: its slope is one array, where reverse mode through the factors above
+    # would pass over arrays of this shape half a dozen times.
+    (lengths,), (tangent,) = primals, tangents
+    values, slopes = jax.jvp(
+        lambda r: _basis(r, cutoff, num_intervals, envelope_power), (lengths,), (jnp.ones_like(lengths),)
+    )
+    return values, slopes * tangent[:, None]

@@ -39,14 +39,16 @@ def make_settings(**changes: object) -> settings_lib.ModelSettings:
 def make_graph(
     structures: list[tuple[list[int], np.ndarray]],
     *,
+    size: tuple[int, int, int] | None = None,
     cutoff: float = 3.0,
-    pad_nodes: int = 0,
-    pad_edges: int = 0,
     charge: list[float] | None = None,
     spin_multiplicity: list[float] | None = None,
     dtype: type = np.float64,
 ) -> Graph:
-    """One padded graph from (atomic numbers, positions in angstrom) of each structure; all pairs within the cutoff."""
+    """One graph from (atomic numbers, positions in angstrom) of each structure; all pairs within the cutoff are edges.
+
+    `size` pads to that many nodes, edges and graphs.
+    """
     positions, species, node_graph, senders, receivers = [], [], [], [], []
     start = 0
     for index, (numbers, coordinates) in enumerate(structures):
@@ -59,29 +61,25 @@ def make_graph(
         senders.append(sender + start)
         receivers.append(receiver + start)
         start += len(numbers)
-    num_graphs = len(structures) + (pad_nodes > 0)
-    num_edges = sum(len(part) for part in senders)
-    last = start + pad_nodes - 1
+    real = (start, sum(len(part) for part in senders), len(structures))
+    num_nodes, num_edges, num_graphs = size or real
 
     def padded(parts: list, count: int, value: float, dtype: type) -> jax.Array:
         joined = np.concatenate([np.asarray(part, dtype) for part in parts])
-        return jnp.asarray(np.concatenate([joined, np.full((count, *joined.shape[1:]), value, dtype)]))
+        return jnp.asarray(np.concatenate([joined, np.full((count - len(joined), *joined.shape[1:]), value, dtype)]))
 
-    def per_graph(values: list[float] | None, default: float) -> jax.Array:
-        given = [default] * len(structures) if values is None else values
-        return jnp.asarray(given + [default] * (num_graphs - len(structures)), dtype)
-
+    neutral, singlet = [0.0] * len(structures), [1.0] * len(structures)
     return Graph(
-        positions=padded(positions, pad_nodes, 0.0, dtype),
-        species=padded(species, pad_nodes, 0, np.int32),
-        node_graph=padded(node_graph, pad_nodes, num_graphs - 1, np.int32),
-        senders=padded(senders, pad_edges, last, np.int32),
-        receivers=padded(receivers, pad_edges, last, np.int32),
-        charge=per_graph(charge, 0.0),
-        spin_multiplicity=per_graph(spin_multiplicity, 1.0),
-        node_mask=jnp.arange(start + pad_nodes) < start,
-        edge_mask=jnp.arange(num_edges + pad_edges) < num_edges,
-        graph_mask=jnp.arange(num_graphs) < len(structures),
+        positions=padded(positions, num_nodes, 0.0, dtype),
+        species=padded(species, num_nodes, 0, np.int32),
+        node_graph=padded(node_graph, num_nodes, num_graphs - 1, np.int32),
+        senders=padded(senders, num_edges, num_nodes - 1, np.int32),
+        receivers=padded(receivers, num_edges, num_nodes - 1, np.int32),
+        charge=padded([charge or neutral], num_graphs, 0.0, dtype),
+        spin_multiplicity=padded([spin_multiplicity or singlet], num_graphs, 1.0, dtype),
+        node_mask=jnp.arange(num_nodes) < real[0],
+        edge_mask=jnp.arange(num_edges) < real[1],
+        graph_mask=jnp.arange(num_graphs) < real[2],
     )
 
 
@@ -96,12 +94,7 @@ def cluster(seed: int, num_atoms: int) -> tuple[list[int], np.ndarray]:
     return [int(number) for number in generator.choice(SPECIES, num_atoms)], np.array(positions)
 
 
-def randomised(params: dict, seed: int = 0) -> dict:
+def randomised(params: dict, seed: int = 0, scale: float = 0.3) -> dict:
     """The same tree in float64 with a random amount added everywhere, so that nothing stays at an initial zero."""
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(seed), len(leaves))
-    added = [
-        leaf.astype(jnp.float64) + 0.3 * jax.random.normal(key, leaf.shape, jnp.float64)
-        for leaf, key in zip(leaves, keys, strict=True)
-    ]
-    return jax.tree.unflatten(tree, added)
+    generator = np.random.default_rng(seed)
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf + scale * generator.normal(size=leaf.shape), jnp.float64), params)

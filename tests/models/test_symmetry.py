@@ -1,5 +1,6 @@
 """The symmetry checks themselves: they accept what is symmetric and reject functions broken in one way each."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -27,13 +28,21 @@ BROKEN_ENERGIES = {
 
 
 def test_invariance_accepts_a_pair_potential():
-    symmetry.assert_invariant(_pair_energy, POSITIONS)
+    symmetry.assert_invariant(jax.value_and_grad(_pair_energy), POSITIONS)
 
 
 @pytest.mark.parametrize("name", BROKEN_ENERGIES)
 def test_invariance_rejects_broken_energies(name):
     with pytest.raises(AssertionError):
-        symmetry.assert_invariant(BROKEN_ENERGIES[name], POSITIONS)
+        symmetry.assert_invariant(jax.value_and_grad(BROKEN_ENERGIES[name]), POSITIONS)
+
+
+def test_invariance_rejects_forces_that_stay_behind():
+    def stiff(positions):
+        return _pair_energy(positions), jax.grad(_pair_energy)(POSITIONS)
+
+    with pytest.raises(AssertionError):
+        symmetry.assert_invariant(stiff, POSITIONS)
 
 
 def _harmonic_layer(features, vectors):
