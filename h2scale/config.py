@@ -53,7 +53,7 @@ def default() -> ConfigDict:
                 "nequip": {"model": {}, "grid": {}},
             },
             "train": {
-                "steps": 1000,
+                "steps": 4000,
                 "structures_per_batch": 16,  # a batch is filled up to this many average structures
                 "warmup_fraction": 0.05,  # of the steps, linear; a cosine to zero follows
                 "weight_decay": 0.0,  # decoupled, per unit of learning rate
@@ -66,7 +66,7 @@ def default() -> ConfigDict:
                 "steps_per_call": 25,  # steps inside one compiled call; between calls progress is shown
             },
             "eval": {
-                "every": 100,  # steps between evaluations: validation set, H2 curve, two protons
+                "every": 200,  # steps between evaluations: validation set, H2 curve, two protons
             },
             "devices": {
                 "cpu_devices": 0,  # CPU devices that share the population; 0 means one per core
@@ -74,7 +74,7 @@ def default() -> ConfigDict:
                 "compile_cache": True,  # keep compiled programs in the user's cache folder
             },
             "checkpoint": {
-                "every": 200,  # steps between checkpoints; a multiple of eval.every
+                "every": 1000,  # steps between checkpoints; a multiple of eval.every
                 "keep": 2,  # checkpoints kept per bucket
             },
             "report": {

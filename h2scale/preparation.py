@@ -12,6 +12,7 @@ from h2scale.data import dataset as dataset_lib
 from h2scale.data import rungs, splits
 from h2scale.evaluation import physics_checks
 from h2scale.graphs import batching
+from h2scale.models import flat
 from h2scale.models import potential as potential_lib
 from h2scale.physics import curves
 from h2scale.training import losses, optimizers, population, step, trainer
@@ -75,7 +76,7 @@ def references(dataset: dataset_lib.Dataset) -> curves.References:
 def assemble(sources: Sources, bucket: study.Bucket, training: TrainingSettings, mesh: jax.sharding.Mesh) -> Assembled:
     """Builds and places everything that one bucket needs."""
     settings = bucket.settings
-    potential = potential_lib.make_potential(settings)
+    potential = flat.flat_potential(potential_lib.make_potential(settings))
     table = batching.make_table(sources.dataset, settings.cutoff, settings.species)
     rung_names = tuple(dict.fromkeys(spec.rung for spec in bucket.replicas))
     capacity = _capacity(sources, table, training.structures_per_batch)

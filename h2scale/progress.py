@@ -12,17 +12,18 @@ _LOG_SECONDS = 5.0
 class Progress:
     """Counts work and shows it; use as a context manager.
 
-    Work is measured in any additive unit that is proportional to time (here: floating-point operations), so that
-    the time left is right when large models follow small ones.
+    Work is measured in any additive unit that is roughly proportional to time, so that the time left is right when
+    large models follow small ones.
     """
 
     def __init__(self, total_work: float, total_replicas: int, stream: TextIO | None = None) -> None:
         self._stream = stream if stream is not None else sys.stderr
         self._total = total_work
-        self._done = 0.0
+        self._done = self._untimed = 0.0
         self._replicas, self._total_replicas = 0, total_replicas
-        self._steps = 0
-        self._start = self._last_line = time.monotonic()
+        self._timed_steps = 0
+        self._begin = self._last_line = time.monotonic()
+        self._clock_start: float | None = None
         self._facts: dict[str, str] = {}
         self._bar: tqdm.tqdm | None = None
         if self._stream.isatty():
@@ -42,14 +43,14 @@ class Progress:
         elif self._done:
             self._write_line()
 
-    def start_clock(self) -> None:
-        """Restarts the estimate of the time left: what went before (compilation) says nothing about it."""
-        self._start = time.monotonic()
-
     def advance(self, work: float, steps: int) -> None:
         """Adds work done, and the replica-steps it stands for."""
         self._done += work
-        self._steps += steps
+        if self._clock_start is None:
+            # The first piece had to wait for compilation and says nothing about the time left.
+            self._clock_start, self._untimed = time.monotonic(), self._done
+        else:
+            self._timed_steps += steps
         self._show(work)
 
     def finish_replicas(self, count: int) -> None:
@@ -75,15 +76,24 @@ class Progress:
         elif time.monotonic() - self._last_line >= _LOG_SECONDS:
             self._write_line()
 
+    def _timed(self) -> tuple[float, float]:
+        """Seconds on the clock, and the work done in them."""
+        if self._clock_start is None:
+            return 0.0, 0.0
+        return time.monotonic() - self._clock_start, self._done - self._untimed
+
     def _summary(self) -> str:
-        elapsed = max(time.monotonic() - self._start, 1e-9)
-        parts = [f"{self._steps / elapsed:.0f} steps/s", f"{self._replicas}/{self._total_replicas} replicas done"]
+        seconds, _ = self._timed()
+        parts = [f"{self._replicas}/{self._total_replicas} replicas done"]
+        if self._timed_steps:
+            parts.insert(0, f"{self._timed_steps / seconds:.0f} steps/s")
         return ", ".join(parts + [f"{name.replace('_', ' ')} {value}" for name, value in self._facts.items()])
 
     def _write_line(self) -> None:
         self._last_line = time.monotonic()
-        elapsed = self._last_line - self._start
-        left = elapsed * (self._total / self._done - 1) if self._done else float("nan")
+        elapsed = self._last_line - self._begin
+        seconds, work = self._timed()
+        left = seconds * (self._total - self._done) / work if work else float("nan")
         fraction = self._done / self._total
         print(
             f"{fraction:4.0%}, {_clock(elapsed)} so far, {_clock(left)} left, {self._summary()}",

@@ -200,11 +200,8 @@ def _train(config: FrozenConfigDict, path: Path, plan: Plan, buckets: list[study
             tracing.submit(preparation.prepare, plan.sources, bucket, training, mesh, compiling) for bucket in buckets
         ]
         try:
-            for place, future in enumerate(prepared):
-                ready = future.result()
-                if place == 0:
-                    bar.start_clock()
-                _train_bucket(config, path, ready, bar, watch)
+            for future in prepared:
+                _train_bucket(config, path, future.result(), bar, watch)
         except BaseException:
             for pool in (tracing, compiling):
                 pool.shutdown(wait=False, cancel_futures=True)

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from h2scale.graphs import build
+from h2scale.models import flat
 from h2scale.models import potential as potential_lib
-from h2scale.models import sizes
 from h2scale.models.settings import ModelSettings
 from h2scale.training import checkpoints
 from h2scale.types import Graph
@@ -25,10 +25,10 @@ class Replica:
     Numbers are computed in the widest float that JAX has enabled, whatever the precision of training.
     """
 
-    def __init__(self, settings: ModelSettings, params: dict[str, Any]) -> None:
+    def __init__(self, settings: ModelSettings, params: jax.Array) -> None:
         self.settings = settings
         self.params = params
-        self.num_params = sizes.count_params(params)
+        self.num_params = params.size
 
     def energy(
         self, atomic_numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin_multiplicity: int = 1
@@ -65,8 +65,7 @@ class Replica:
         )
         # Rounded up to a power of two: a trajectory whose neighbour lists change compiles a few times, not always.
         graph = build.pad_edges(graph, 1 << (len(graph.senders) - 1).bit_length())
-        params = jax.tree.map(lambda leaf: leaf.astype(dtype), self.params)
-        energy, forces = _energy_and_forces(self.settings)(params, graph)
+        energy, forces = _energy_and_forces(self.settings)(self.params.astype(dtype), graph)
         return float(energy[0]), np.asarray(forces)
 
 
@@ -87,15 +86,11 @@ def load_replica(workdir: str | Path, replica_id: str) -> Replica:
                 continue
             metadata = store.load_metadata()
             if replica_id in metadata["replica_ids"]:
-                params = _slice(store.load_state()["best_params"], metadata["replica_ids"].index(replica_id))
-                return Replica(_settings(metadata["settings"]), params)
+                params = store.load_state()["best_params"][metadata["replica_ids"].index(replica_id)]
+                return Replica(_settings(metadata["settings"]), jnp.asarray(params))
             known.extend(metadata["replica_ids"])
     listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") if known else "none"
     raise ValueError(f"{workdir} has no checkpoint of the replica {replica_id!r}; replicas there: {listed}.")
-
-
-def _slice(population: dict[str, Any], place: int) -> dict[str, Any]:
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf[place]), population)
 
 
 def _settings(values: dict[str, Any]) -> ModelSettings:
@@ -104,5 +99,5 @@ def _settings(values: dict[str, Any]) -> ModelSettings:
 
 
 @functools.cache
-def _energy_and_forces(settings: ModelSettings) -> Callable[[dict[str, Any], Graph], tuple[jax.Array, jax.Array]]:
-    return jax.jit(potential_lib.make_potential(settings).energy_and_forces)
+def _energy_and_forces(settings: ModelSettings) -> Callable[[jax.Array, Graph], tuple[jax.Array, jax.Array]]:
+    return jax.jit(flat.flat_potential(potential_lib.make_potential(settings)).energy_and_forces)

@@ -2,14 +2,10 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from h2scale.physics import electronic_structure, fci, potential_curve
-
-if TYPE_CHECKING:
-    from pyscf import gto
 
 GRID_LEVEL = 3
 """PySCF's default quadrature for density functionals."""
@@ -147,7 +143,9 @@ def _both_ways(
     return points
 
 
-def _scan(molecules: list["gto.Mole"], functional: str, restricted: bool) -> list[electronic_structure.MeanField]:
+def _scan(
+    molecules: list["electronic_structure.gto.Mole"], functional: str, restricted: bool
+) -> list[electronic_structure.MeanField]:
     found, density = [], None
     for molecule in molecules:
         point = electronic_structure.mean_field(
@@ -159,7 +157,7 @@ def _scan(molecules: list["gto.Mole"], functional: str, restricted: bool) -> lis
 
 
 def _solve(
-    molecule: "gto.Mole", method: str, restricted: bool, density: np.ndarray | None
+    molecule: "electronic_structure.gto.Mole", method: str, restricted: bool, density: np.ndarray | None
 ) -> electronic_structure.MeanField:
     """The stable solution nearest to a density, its energy that of coupled cluster if the method asks for it."""
     functional = "hf" if method == "ccsd(t)" else method
@@ -174,7 +172,7 @@ def _solve(
     return field._replace(energy_hartree=energy)
 
 
-def _refuse_wrong_root(molecule: "gto.Mole", energy: float) -> None:
+def _refuse_wrong_root(molecule: "electronic_structure.gto.Mole", energy: float) -> None:
     """Raises unless CCSD of two electrons, which is exact, agrees with full CI.
 
     On a restricted reference its equations have other solutions, which PySCF reports as converged: H2 in cc-pVTZ at 15

@@ -43,7 +43,7 @@ class SetErrors(NamedTuple):
 
 def batch_loss(
     potential: potential_lib.Potential,
-    params: dict[str, Any],
+    params: Any,
     graph: Graph,
     targets: batching.Targets,
     settings: LossSettings,
@@ -60,7 +60,7 @@ def batch_loss(
 
 def error_sums(
     potential: potential_lib.Potential,
-    params: dict[str, Any],
+    params: Any,
     graph: Graph,
     targets: batching.Targets,
     settings: LossSettings,

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-Params = dict[str, Any]
+Params = Any  # a pytree
 
 
 class OptimizerSettings(NamedTuple):

@@ -19,7 +19,7 @@ from h2scale.graphs import batching
 from h2scale.models import potential as potential_lib
 from h2scale.training import losses, optimizers, step
 
-Params = dict[str, Any]
+Params = step.Params
 
 REPLICA_AXIS = "replica"
 

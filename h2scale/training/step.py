@@ -12,7 +12,7 @@ from h2scale.graphs import batching
 from h2scale.models import potential as potential_lib
 from h2scale.training import losses, optimizers
 
-Params = dict[str, Any]
+Params = Any  # a pytree; one vector in a study, see models/flat.py
 
 # Streams of random numbers of one seed; a number never changes its meaning.
 _INIT_STREAM = 0

@@ -1,0 +1,30 @@
+"""A potential with its parameters in one vector is the same potential."""
+
+import jax
+import jax.numpy as jnp
+import model_cases
+import numpy as np
+import pytest
+
+from h2scale.models import flat, potential, sizes
+
+
+@pytest.mark.parametrize("name", ["nequip-l1", "schnet"])
+def test_vector_and_tree_give_the_same_numbers(name):
+    settings = model_cases.make_settings(**model_cases.ARCHITECTURES[name])
+    tree = potential.make_potential(settings)
+    vector = flat.flat_potential(tree)
+    key = jax.random.key(3)
+    params, flat_params = tree.init(key), vector.init(key)
+    assert flat_params.shape == (sizes.count_params(params),)
+    np.testing.assert_array_equal(
+        flat_params, np.concatenate([np.asarray(leaf).reshape(-1) for leaf in jax.tree.leaves(params)])
+    )
+    graph = model_cases.make_graph([([1, 6, 8], np.array([[0.0, 0, 0], [0, 0, 1.1], [0.9, 0.2, 0.3]]))])
+    wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
+    expected, forces = tree.energy_and_forces(wide, graph)
+    found, found_forces = vector.energy_and_forces(flat_params.astype(jnp.float64), graph)
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    np.testing.assert_allclose(found_forces, forces, rtol=1e-11, atol=1e-13)
+    np.testing.assert_array_equal(vector.energy(flat_params.astype(jnp.float64), graph), found)
+    np.testing.assert_allclose(vector.atomic_energies(flat_params.astype(jnp.float64), graph).sum(), found.sum())
