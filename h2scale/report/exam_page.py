@@ -140,7 +140,11 @@ def _summary(models: list[Model]) -> str:
 
 
 def _leaderboard(models: list[Model]) -> str:
-    groups = [group for group in GROUPS if group != "shape" and any(_of(model, group) for model in models)]
+    groups = [
+        group
+        for group in GROUPS
+        if any(one["status"] in _COUNTED for model in models for one in _of(model, group) if one["low"] is not None)
+    ]
     headers = ["Model", "Passed", *[group.capitalize() for group in groups], "H₂ D_e (eV)", "H⁺H⁺ R E / 14.4"]
     rows = []
     for model in models:

@@ -30,13 +30,15 @@ function limits(chart) {
   const inside = guide.e.filter((energy) => energy !== null);
   if (!inside.length) return [-1, 1];
   const low = Math.min(...inside, 0), depth = Math.max(-low, 0.5);
-  return [low - 0.5 * depth, 1.6 * depth];
+  // Without a well, as a gap between two states has none, the whole reference is shown.
+  return low < -0.1 ? [low - 0.5 * depth, 1.6 * depth] : [-1, Math.min(Math.max(...inside), 20) + 0.5];
 }
 
 function draw(chart) {
   const holder = make("div", {class: "chart", "data-section": chart.section, "data-system": chart.system},
     document.getElementById("charts"));
-  make("h3", {}, holder, chart.system + (isRatio(chart) ? ": R E / (Z Z 14.4)" : " (eV)"));
+  const section = chart.section === "diatomics" ? ", diatomics" : "";
+  make("h3", {}, holder, `${chart.system}${section}` + (isRatio(chart) ? ": R E / (Z Z 14.4)" : " (eV)"));
   const svg = make("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `curves of ${chart.system}`}, holder);
   const all = chart.lines.flatMap((line) => line.r);
   const [first, last] = [Math.min(...all), Math.max(...all)], [low, high] = limits(chart);
