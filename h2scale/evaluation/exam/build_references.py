@@ -1,7 +1,7 @@
 """Computes shipped/references.json: python -m h2scale.evaluation.exam.build_references.
 
-Curves are cached one by one, so an interrupted build goes on where it stopped. A curve that does not converge is named
-and left out.
+The file is written anew after every curve, and curves are cached one by one, so that an interrupted build goes on where
+it stopped. A curve that does not converge is named and left out.
 """
 
 import json
@@ -29,9 +29,9 @@ FCI_BASES = {"HeH+": "cc-pvqz", "LiH": "cc-pvqz", "Li2": "cc-pvqz", "BH": "cc-pv
 COUPLED_CLUSTER_BASIS = "cc-pvdz"
 
 
-def build() -> list[dict]:
-    """All curves that converge, as JSON values."""
-    found = []
+def build(target: Path) -> None:
+    """Writes all curves that converge to a JSON file."""
+    found: list[dict] = []
     for system, label, distances, compute in _requests():
         try:
             curve = compute()
@@ -48,7 +48,8 @@ def build() -> list[dict]:
                 "provenance": curve.provenance,
             }
         )
-    return found
+        text = json.dumps(found, ensure_ascii=False).replace('}, {"system"', '},\n{"system"')
+        tables.write_text(target, text + "\n")
 
 
 def _requests() -> list[tuple[str, str, np.ndarray, Callable[[], potential_curve.Curve]]]:
@@ -108,6 +109,4 @@ def _spelled(basis: str) -> str:
 
 
 if __name__ == "__main__":
-    target = Path(__file__).parent / "shipped" / "references.json"
-    tables.write_text(target, json.dumps(build(), ensure_ascii=False).replace('}, {"system"', '},\n{"system"') + "\n")
-    print(target)
+    build(Path(__file__).parent / "shipped" / "references.json")
