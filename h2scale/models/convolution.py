@@ -9,7 +9,8 @@ where the matrix holds the Clebsch-Gordan coefficients contracted with the harmo
 each operand: its derivative by one operand contracts the other three, and the derivatives of these four
 contractions are the same four again. `_contract` says so once, and reverse-mode differentiation of any order then stays
 on short loops over contiguous channels. Left to itself, XLA would differentiate the slices into padded sums and
-emit einsum as thousands of tiny matrix products, several times slower.
+emit einsum as thousands of tiny matrix products, several times slower. Arrays stay apart by degree and path for the
+same reason: a loop that must split a flattened index into path and channel does not vectorise.
 """
 
 import functools
@@ -37,7 +38,7 @@ def convolve(
 
     Args:
         features: for each input degree l1, shape (n_node, 2*l1+1, C).
-        harmonics: shape (n_edge, (l_edge + 1)^2).
+        harmonics: component-normalised, so that degree 0 is 1 everywhere; shape (n_edge, (l_edge + 1)^2).
         weights: for each output degree l3, one array for each of `clebsch_gordan.paths`, shape (n_edge, C).
         senders: shape (n_edge,).
         receivers: shape (n_edge,), non-decreasing.

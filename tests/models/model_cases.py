@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from h2scale.models import potential
 from h2scale.models import settings as settings_lib
 from h2scale.types import Graph
 
@@ -94,7 +95,12 @@ def cluster(seed: int, num_atoms: int) -> tuple[list[int], np.ndarray]:
     return [int(number) for number in generator.choice(SPECIES, num_atoms)], np.array(positions)
 
 
-def randomised(params: dict, seed: int = 0, scale: float = 0.3) -> dict:
-    """The same tree in float64 with a random amount added everywhere, so that nothing stays at an initial zero."""
+def random_params(model: potential.Potential, seed: int = 0) -> dict:
+    """Float64 parameters of a model, all of them random, also those that start at zero."""
+    return randomised(jax.eval_shape(model.init, jax.random.key(0)), seed)
+
+
+def randomised(shapes: dict, seed: int = 0) -> dict:
+    """A tree of random float64 arrays with the shapes of the given one."""
     generator = np.random.default_rng(seed)
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf + scale * generator.normal(size=leaf.shape), jnp.float64), params)
+    return jax.tree.map(lambda leaf: jnp.asarray(generator.normal(size=leaf.shape), jnp.float64), shapes)

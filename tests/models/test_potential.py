@@ -22,7 +22,7 @@ SIZE = (9, 24, 3)
 def _model(name, **changes):
     settings = model_cases.make_settings(**model_cases.ARCHITECTURES[name], **changes)
     model = potential.make_potential(settings)
-    params = model_cases.randomised(model.init(jax.random.key(0)))
+    params = model_cases.random_params(model)
     return model._replace(energy_and_forces=jax.jit(model.energy_and_forces)), params
 
 

@@ -19,7 +19,7 @@ SIZE = (5, 4, 2)
 def _model(name, **changes):
     settings = model_cases.make_settings(**model_cases.ARCHITECTURES[name], **changes)
     model = potential.make_potential(settings)
-    params = model_cases.randomised(model.init(jax.random.key(0)))
+    params = model_cases.random_params(model)
     return model._replace(energy=jax.jit(model.energy), energy_and_forces=jax.jit(model.energy_and_forces)), params
 
 

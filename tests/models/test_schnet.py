@@ -21,7 +21,7 @@ def test_exact_atoms_differ_from_free_ones_by_a_constant_per_species():
         potential.make_potential(model_cases.make_settings(name="schnet", l_max=0, isolated_atom_exact=flag))
         for flag in (True, False)
     )
-    params = model_cases.randomised(exact.init(jax.random.key(0)))
+    params = model_cases.random_params(exact)
     (exact_atoms, exact_forces), (free_atoms, free_forces) = (
         jax.jit(lambda p, m=model: (m.atomic_energies(p, GRAPH), m.energy_and_forces(p, GRAPH)[1]))(params)
         for model in (exact, free)
