@@ -4,8 +4,8 @@ Command: python launch.py --config=experiments/exam.py --config.calculator=NAME[
 NAME is a name of h2scale/evaluation/exam/registry.yaml, MODULE:FACTORY or FILE.py:FACTORY of an ASE calculator, the
 folder of a run (all its replicas), or WORKDIR#REPLICA_ID. Calculators run in processes of their own, in the
 interpreter --config.python if one is given, which needs ASE and NumPy. Smoke examines the answer key, which passes.
-Expected: the answer key passes all it answers; density functionals fail the tail of H2+; a model that takes no
-charge is not conditioned on bare nuclei.
+Expected: the answer key passes all that it answers; of two protons GFN2-xTB makes half of Coulomb's repulsion at 0.6
+angstrom; CHGNet takes no charge and is not conditioned on them, and its H2 at 0.2 angstrom lies below two atoms.
 Exit code: 0 if every question was answered or refused, 3 if a model could not be loaded, crashed, hung or gave NaN.
 """
 
