@@ -49,14 +49,14 @@ def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None
             written then.
         IncompleteError: everything is written, but an examined model left questions unanswered.
     """
-    _configure_jax(config)
+    configure_jax(config)
     folder = folder or os.path.join("runs", f"{config.experiment}-{config.size}")
     stages = {"scaling": _run_scaling, "baselines": _run_baselines, "exam": _run_exam}
     return stages[config.stage](config, folder, watch)
 
 
 def _run_scaling(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
-    plan = _plan_study(config)
+    plan = plan_study(config)
     path = workdir.open_workdir(folder, config_lib.flatten(config))
     finished = workdir.finished_replicas(path)
     to_do = [bucket for bucket in plan.buckets if study.unfinished(bucket, finished)]
@@ -121,7 +121,12 @@ def _run_exam(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Pat
     return path
 
 
-def _plan_study(config: FrozenConfigDict) -> Plan:
+def plan_study(config: FrozenConfigDict) -> Plan:
+    """The data and the buckets of a scaling study.
+
+    Raises:
+        InputError: a dataset, rung, size or model setting cannot be used.
+    """
     try:
         dataset = data.load_dataset(config.data.dataset)
         split = splits.SplitSettings(
@@ -185,7 +190,7 @@ def _make_buckets(
 def _train(config: FrozenConfigDict, path: Path, plan: Plan, buckets: list[study.Bucket], watch: Watch | None) -> None:
     """Trains the buckets one after another; the next ones are compiled meanwhile, outside the interpreter's lock."""
     mesh = population.make_mesh(jax.devices())
-    training = _training_settings(config)
+    training = training_settings(config)
     work_per_step = [len(bucket.replicas) * _relative_work(bucket.settings) for bucket in buckets]
     num_replicas = sum(len(bucket.replicas) for bucket in buckets)
     with (
@@ -249,7 +254,8 @@ def _train_bucket(
     bar.finish_replicas(len(bucket.replicas))
 
 
-def _training_settings(config: FrozenConfigDict) -> preparation.TrainingSettings:
+def training_settings(config: FrozenConfigDict) -> preparation.TrainingSettings:
+    """The settings that every bucket of a scaling study shares."""
     train = config.train
     return preparation.TrainingSettings(
         optimizer=optimizers.OptimizerSettings(
@@ -290,7 +296,7 @@ def _current_errors(history: np.ndarray) -> dict[str, str]:
     }
 
 
-def _configure_jax(config: FrozenConfigDict) -> None:
+def configure_jax(config: FrozenConfigDict) -> None:
     """Float64 for judging, full float32 in products, one CPU device per core, compiled programs kept on disk."""
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_default_matmul_precision", "highest")

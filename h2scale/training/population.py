@@ -73,6 +73,7 @@ class Programs(NamedTuple):
     advance: Callable[[step.ReplicaState, step.ReplicaInputs, batching.Table], step.ReplicaState]
     evaluate: Callable[[Params, jax.Array, batching.Table, EvaluationPlan, Any], Evaluation]
     record: Callable[[step.ReplicaState, Evaluation], step.ReplicaState]
+    check: Callable[[Params, Any], tuple[dict[str, jax.Array], dict[str, jax.Array]]]  # the physics check alone
 
 
 def make_mesh(devices: Sequence[jax.Device]) -> Mesh:
@@ -127,6 +128,9 @@ def make_programs(
         physics, energies = physics_check(params, references)
         return Evaluation(errors, physics, energies)
 
+    def check_one(params: Params, shared: tuple[Any]) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+        return physics_check(params, shared[0])
+
     def over(one: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         return _over_population(one, mesh, settings.replicas_at_once)
 
@@ -136,6 +140,7 @@ def make_programs(
         evaluate=jax.jit(
             lambda params, rung, table, plan, references: over(evaluate_one)((params, rung), (table, plan, references))
         ),
+        check=jax.jit(lambda params, references: over(check_one)(params, (references,))),
         record=jax.jit(
             jax.vmap(functools.partial(_record_one, steps_per_evaluation=settings.steps_per_evaluation)),
             donate_argnums=(0,),
