@@ -65,7 +65,7 @@ class Replica:
         )
         # Rounded up to a power of two: a trajectory whose neighbour lists change compiles a few times, not always.
         graph = build.pad_edges(graph, 1 << (len(graph.senders) - 1).bit_length())
-        energy, forces = _energy_and_forces(self.settings)(self.params.astype(dtype), graph)
+        energy, forces = compiled(self.settings)(self.params.astype(dtype), graph)
         return float(energy[0]), np.asarray(forces)
 
 
@@ -99,5 +99,6 @@ def _settings(values: dict[str, Any]) -> ModelSettings:
 
 
 @functools.cache
-def _energy_and_forces(settings: ModelSettings) -> Callable[[jax.Array, Graph], tuple[jax.Array, jax.Array]]:
+def compiled(settings: ModelSettings) -> Callable[[jax.Array, Graph], tuple[jax.Array, jax.Array]]:
+    """Energies and forces of a graph from a replica's parameter vector, jitted once per settings."""
     return jax.jit(flat.flat_potential(potential_lib.make_potential(settings)).energy_and_forces)

@@ -6,6 +6,7 @@ import pytest
 
 from h2scale.evaluation import replica as replica_lib
 from h2scale.evaluation.exam import models, replica_model, witness
+from h2scale.models import flat
 from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
 
@@ -36,14 +37,11 @@ def make(conditioning):
         conditioning=conditioning,
         convolution="fast",
     )
-    params = potential_lib.make_potential(settings).init(jax.random.key(0))
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(jax.random.key(1), len(leaves))
+    params = flat.flat_potential(potential_lib.make_potential(settings)).init(jax.random.key(0))
     # Some parameters start at zero, and would hide what depends on them.
-    noisy = [
-        leaf + 0.3 * jax.random.normal(key, leaf.shape, leaf.dtype) for leaf, key in zip(leaves, keys, strict=True)
-    ]
-    return replica_lib.Replica(settings, jax.tree.unflatten(tree, noisy))
+    return replica_lib.Replica(
+        settings, params + 0.3 * jax.random.normal(jax.random.key(1), params.shape, params.dtype)
+    )
 
 
 def test_batch_of_unlike_structures_equals_its_members():

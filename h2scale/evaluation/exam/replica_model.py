@@ -1,16 +1,13 @@
 """A trained replica under examination: every question of a section is one batch through one compiled program."""
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from h2scale.evaluation import replica as replica_lib
 from h2scale.evaluation.exam import models
-from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
 from h2scale.types import Graph
 
@@ -25,7 +22,7 @@ class ReplicaModel:
         self.replica = replica
         self.failure = ""
         self.environment: dict[str, Any] = {}
-        self._params = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), replica.params)
+        self._params = replica.params.astype(jnp.float64)
 
     def ask(self, asks: Sequence[models.Ask], *, reuse: bool = False) -> list[models.Answer]:
         """One answer per structure, in order; an unknown element or a charge it takes none of is refused."""
@@ -52,7 +49,7 @@ class ReplicaModel:
         settings = self.replica.settings
         padded = asks + [asks[-1]] * (BATCH - len(asks))
         graph = _graph(padded, settings)
-        energies, forces = (np.asarray(value) for value in _compiled(settings)(self._params, graph))
+        energies, forces = (np.asarray(value) for value in replica_lib.compiled(settings)(self._params, graph))
         forces = forces.reshape(BATCH, -1, 3)
         return [
             models.Answer(float(energy), force, models.OK, "")
@@ -101,8 +98,3 @@ def _graph(asks: list[models.Ask], settings: ModelSettings) -> Graph:
         edge_mask=jnp.asarray(((lengths < settings.cutoff) & (lengths > 0)).ravel()),
         graph_mask=jnp.ones(len(asks), bool),
     )
-
-
-@functools.cache
-def _compiled(settings: ModelSettings) -> Callable[[dict[str, Any], Graph], tuple[jax.Array, jax.Array]]:
-    return jax.jit(potential_lib.make_potential(settings).energy_and_forces)
