@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from h2scale.evaluation import curve_metrics
 from h2scale.graphs import build
 from h2scale.models import potential as potential_lib
-from h2scale.physics import curves
+from h2scale.physics import curve_metrics, curves
 from h2scale.training import population
 from h2scale.types import Graph
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from h2scale import tables
 from h2scale.graphs import batching
 from h2scale.models import potential as potential_lib
 from h2scale.training import losses, optimizers, step
@@ -23,18 +24,8 @@ Params = step.Params
 
 REPLICA_AXIS = "replica"
 
-# Metrics of the physics check that are recorded during training, in the order of the history's columns.
-HISTORY_METRICS = (
-    "train_loss",
-    "validation_energy_mae_ev_per_atom",
-    "validation_force_mae_ev_per_angstrom",
-    "h2_mae_ev",
-    "h2_wall_mae_ev",
-    "h2_well_mae_ev",
-    "h2_middle_mae_ev",
-    "h2_tail_mae_ev",
-    "protons_mae_ev",
-)
+HISTORY_METRICS = tables.HISTORY_COLUMNS[2:-1]
+"""What is recorded at each evaluation: the columns of history.csv between the step and the finite flag."""
 
 # (params, references) -> (metrics by name, energies in eV by system); jittable, passed in from the evaluation layer.
 PhysicsCheck = Callable[[Params, Any], tuple[dict[str, jax.Array], dict[str, jax.Array]]]

@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from h2scale.evaluation import curve_metrics
-from h2scale.physics import curves
+from h2scale.physics import curve_metrics, curves
 
 REFERENCES = curves.load_h2_references()
 DISTANCES = jnp.asarray(REFERENCES.distances_angstrom)
