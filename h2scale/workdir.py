@@ -24,7 +24,8 @@ CHECKPOINTS_FOLDER = "checkpoints"
 FIGURES_FOLDER = "figures"
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "e3nn-jax", "pyscf", "numpy", "scipy", "orbax-checkpoint", "h2scale")
-# Settings that may change between a run and its continuation: they decide how fast numbers come, not which.
+# Settings that may change between a run and its continuation: they decide how fast numbers come, and
+# of the numbers themselves only the rounding.
 _FREE_SECTIONS = ("devices.", "checkpoint.")
 
 

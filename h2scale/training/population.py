@@ -3,7 +3,8 @@
 Replicas of one bucket share every shape; what differs between them (seed, training set, rung, learning rate) is data.
 The population axis leads every mapped array. It is split over the devices; on each device the replicas are worked off
 `replicas_at_once` at a time, vectorised together. One at a time is best on a CPU core, whose cache holds one replica;
-all at once is best on a GPU. A replica's arithmetic does not depend on who is beside it.
+all at once is best on a GPU. A replica does not depend on who is beside it; how many devices there are and how many
+replicas are vectorised changes the order of float32 sums, and with it the last digits.
 """
 
 import functools
