@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from h2scale.physics import electronic_structure, fci, teachers
+from h2scale.physics.electronic_structure import mean_fields
 
 H2 = ("H", "H")
 COULSON_FISCHER = [1.4, 2.25, 2.3, 4.0, 15.0]
@@ -120,8 +121,8 @@ def test_two_in_two_separates_and_bonds() -> None:
 
 
 def test_an_unconverged_field_is_no_reference_point(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    monkeypatch.setattr(electronic_structure, "_SCF_CYCLES", 1)
-    monkeypatch.setattr(electronic_structure, "_SCF_TOLERANCE", 1e-18)
+    monkeypatch.setattr(mean_fields, "_SCF_CYCLES", 1)
+    monkeypatch.setattr(mean_fields, "_SCF_TOLERANCE", 1e-18)
     with pytest.raises(ValueError, match=r"hf of HH \(charge 0, cc-pvdz\) at 4 bohr did not converge"):
         teachers.teacher_curve(H2, "hf", "cc-pvdz", [4.0], cache_dir=tmp_path)
     assert not list(tmp_path.iterdir())

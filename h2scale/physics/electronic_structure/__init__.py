@@ -1,0 +1,49 @@
+"""The one door to PySCF: integrals, mean fields, coupled cluster and labels of small molecules, in hartree and bohr.
+
+PySCF is imported inside the functions, so that importing the package never waits for it. Coordinates are always
+handed over in bohr: PySCF carries the CODATA 2010 value, `units.py` that of 2018.
+"""
+
+from h2scale.physics.electronic_structure.full_ci import (
+    IRREPS,
+    LINEAR_DEPENDENCY_THRESHOLD,
+    MAX_DETERMINANTS,
+    ActiveSpace,
+    Integrals,
+    active_space,
+    integrals,
+    lowest_by_irrep,
+    two_in_two,
+)
+from h2scale.physics.electronic_structure.mean_fields import MeanField, coupled_cluster, mean_field
+from h2scale.physics.electronic_structure.molecules import (
+    ELEMENTS,
+    check_distinct,
+    check_electrons,
+    make_molecule,
+    nuclear_charges,
+    one_thread,
+    version,
+)
+
+__all__ = (
+    "ELEMENTS",
+    "IRREPS",
+    "LINEAR_DEPENDENCY_THRESHOLD",
+    "MAX_DETERMINANTS",
+    "ActiveSpace",
+    "Integrals",
+    "MeanField",
+    "active_space",
+    "check_distinct",
+    "check_electrons",
+    "coupled_cluster",
+    "integrals",
+    "lowest_by_irrep",
+    "make_molecule",
+    "mean_field",
+    "nuclear_charges",
+    "one_thread",
+    "two_in_two",
+    "version",
+)

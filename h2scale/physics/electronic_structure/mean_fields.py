@@ -1,0 +1,124 @@
+"""Hartree-Fock and Kohn-Sham fields of small molecules, and coupled cluster upon them; hartree and bohr."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from h2scale.physics.electronic_structure import molecules
+
+if TYPE_CHECKING:
+    from pyscf import gto, scf
+
+_SCF_TOLERANCE = 1e-10
+_SCF_CYCLES = 100
+_STABILITY_ROUNDS = 6
+
+
+class MeanField(NamedTuple):
+    """A converged self-consistent field."""
+
+    energy_hartree: float
+    spin_squared: float
+    density: np.ndarray  # (n_ao, n_ao), or (2, n_ao, n_ao) if spin-unrestricted
+
+
+def mean_field(
+    molecule: "gto.Mole",
+    functional: str,
+    *,
+    restricted: bool,
+    density: np.ndarray | None,
+    grid_level: int,
+    follow: bool,
+) -> MeanField:
+    """One self-consistent field.
+
+    Args:
+        molecule: without symmetry, or broken-symmetry solutions are out of reach.
+        functional: "hf", or any exchange-correlation functional PySCF knows.
+        restricted: one set of spatial orbitals; otherwise spin symmetry may break.
+        density: to start from; None starts from a guess whose frontier orbitals are mixed between the spins.
+        grid_level: PySCF's, for density functionals.
+        follow: leave saddle points along their instability until the solution is internally stable.
+
+    Raises:
+        ValueError: unknown functional, no convergence, or no stable solution within six rounds.
+    """
+    field = make_field(molecule, functional, restricted, grid_level)
+    what = f"{functional} of {molecules.describe(molecule)}"
+    converge(field, density, what)
+    if follow and molecule.nelectron > 1:
+        _follow(field, what)
+    spin = molecule.spin / 2
+    spin_squared = spin * (spin + 1) if restricted else float(field.spin_square()[0])
+    return MeanField(float(field.e_tot), spin_squared, np.asarray(field.make_rdm1()))
+
+
+def _follow(field: "scf.hf.SCF", what: str) -> None:
+    for _ in range(_STABILITY_ROUNDS):
+        orbitals, _, stable, _ = field.stability(return_status=True)
+        if stable:
+            return
+        converge(field, field.make_rdm1(orbitals, field.mo_occ), what)
+    raise ValueError(f"{what} reached no stable solution in {_STABILITY_ROUNDS} rounds.")
+
+
+def coupled_cluster(molecule: "gto.Mole", density: np.ndarray, *, restricted: bool) -> float:
+    """CCSD(T) total energy in hartree on the Hartree-Fock solution this density belongs to.
+
+    Raises:
+        ValueError: if Hartree-Fock or coupled cluster does not converge.
+    """
+    from pyscf import cc
+
+    field = make_field(molecule, "hf", restricted, 0)
+    converge(field, density, f"hf of {molecules.describe(molecule)}")
+    if molecule.nelectron < 2:
+        return float(field.e_tot)  # nothing to correlate
+    cluster = cc.CCSD(field)
+    cluster.conv_tol, cluster.conv_tol_normt, cluster.max_cycle = 1e-9, 1e-5, 200
+    cluster.kernel()
+    if not cluster.converged:
+        raise ValueError(f"CCSD of {molecules.describe(molecule)} did not converge.")
+    triples = cluster.ccsd_t() if molecule.nelectron > 2 else 0.0
+    return float(cluster.e_tot + triples)
+
+
+def make_field(molecule: "gto.Mole", functional: str, restricted: bool, grid_level: int) -> "scf.hf.SCF":
+    """A field of this functional, not yet run; raises ValueError for one that PySCF does not know."""
+    from pyscf import dft, scf
+
+    if functional == "hf":
+        open_shell = scf.ROHF if molecule.spin else scf.RHF
+        field = open_shell(molecule) if restricted else scf.UHF(molecule)
+    else:
+        try:
+            dft.libxc.parse_xc(functional)
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"method must be 'hf', 'ccsd(t)' or a functional PySCF knows; got {functional!r}."
+            ) from error
+        open_shell = dft.ROKS if molecule.spin else dft.RKS
+        field = open_shell(molecule) if restricted else dft.UKS(molecule)
+        field.xc = functional
+        field.grids.level = grid_level
+    if not restricted and molecule.nelectron > 1:
+        field.init_guess_breaksym = "mix"
+    field.conv_tol, field.max_cycle = _SCF_TOLERANCE, _SCF_CYCLES
+    return field
+
+
+def converge(field: "scf.hf.SCF", density: np.ndarray | None, what: str) -> None:
+    """Runs the field, by second-order steps if the plain iteration fails; raises ValueError if both do."""
+    field.kernel(density)
+    if not field.converged:
+        second_order = field.newton()
+        second_order.kernel(field.mo_coeff, field.mo_occ)
+        field.mo_coeff, field.mo_occ, field.mo_energy = (
+            second_order.mo_coeff,
+            second_order.mo_occ,
+            second_order.mo_energy,
+        )
+        field.e_tot, field.converged = second_order.e_tot, second_order.converged
+    if not field.converged:
+        raise ValueError(f"{what} did not converge; it is no reference point.")
