@@ -10,8 +10,9 @@ from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-STAGES = ("scaling", "baselines", "exam")
-SIZES = ("smoke", "default", "full")
+from h2scale import config_checks
+
+SIZES = config_checks.SIZES
 
 
 def default() -> ConfigDict:
@@ -20,7 +21,7 @@ def default() -> ConfigDict:
         {
             "experiment": "scaling",  # the question's name; names the workdir
             "size": "default",  # smoke, default or full; names the workdir
-            "stage": "scaling",  # which pipeline runs: scaling, baselines or exam
+            "stage": "scaling",  # which pipeline runs: scaling, baselines, exam or benchmark
             "data": {
                 "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file
                 "include_h2_equilibrium": True,  # H2 at its bond length is in every training set
@@ -72,6 +73,23 @@ def default() -> ConfigDict:
                 "cpu_devices": 0,  # CPU devices that share the population; 0 means one per core
                 "replicas_at_once": 0,  # replicas vectorised together on a device; 0 means 1 on a CPU, all on a GPU
                 "compile_cache": True,  # keep compiled programs in the user's cache folder
+                "distributed": {  # one run over several processes
+                    "enabled": False,  # join the other processes of this run
+                    "coordinator": "",  # HOST:PORT of process 0; empty where Slurm, Open MPI or a TPU pod tells
+                    "num_processes": 0,  # 0 where the environment tells
+                    "process_id": -1,  # -1 where the environment tells
+                },
+            },
+            "launcher": "here",  # who trains: this process, or one job a bucket on this machine (local) or by slurm
+            "cluster": {  # what each job asks for
+                "partition": "",  # of Slurm; empty for its default
+                "minutes": 240,  # wall time; a job that comes to its end is requeued and continues
+                "cpus": 0,  # cores; 0 leaves it to Slurm
+                "gpus": 0,  # GPUs
+                "memory_gb": 0.0,  # 0 leaves it to Slurm
+                "jobs_at_once": 0,  # at most so many run together; 0 for no limit
+                "retries": 2,  # new jobs for one that was killed; one that raised an error is not repeated
+                "setup": (),  # shell commands before a job's Python, e.g. ("module load cuda",)
             },
             "checkpoint": {
                 "every": 1000,  # steps between checkpoints; a multiple of eval.every
@@ -97,6 +115,16 @@ def default() -> ConfigDict:
                 "answer_seconds": 120.0,  # for one structure
                 "model_seconds": 7200.0,  # for one model
             },
+            "benchmark": {  # time and memory of training steps; every case uses model.* where it says nothing itself
+                "models": ((16, 1), (32, 2)),  # (num_features, l_max)
+                "num_molecules": (14, 32, 128, 512, 2048, 4352),  # random clusters in a step, for time against edges
+                "max_molecules": 512,  # of all models but the first, whose steps are shortest
+                "population_molecules": 32,  # in a step, for time against replicas
+                "replicas": (1, 2, 4, 8, 16),  # trained together by one program
+                "radial_hidden": 64,  # width of each of the two hidden layers of the radial network
+                "steps": 30,  # timed, after two that are not
+                "seconds": 40.0,  # a case stops after so long, with at least five steps
+            },
         }
     )
 
@@ -108,18 +136,7 @@ def resolve(config: ConfigDict) -> FrozenConfigDict:
         ValueError: names the first setting that cannot be, what arrived and what would be right.
     """
     config = ConfigDict(config.to_dict())
-    _require(config.stage in STAGES, "stage", config.stage, f"one of {', '.join(STAGES)}")
-    _require(config.size in SIZES, "size", config.size, f"one of {', '.join(SIZES)}")
-    for name in config.arms:
-        _check_keys(config, f"arms.{name}")
-    for name, arm in arm_settings(config):
-        where = "" if len(config.arms) == 1 else f" (arm {name})"
-        hidden = arm.model.radial_hidden_per_feature
-        _require(hidden > 0, f"model.radial_hidden_per_feature{where}", hidden, "positive")
-        _check_grid(arm.grid, f"grid{where}")
-    _check_data(config.data)
-    _check_train(config)
-    _check_exam(config.exam)
+    config_checks.check(config, default(), arm_settings(config))
     return FrozenConfigDict(config)
 
 
@@ -140,7 +157,7 @@ def flatten(config: ConfigDict | FrozenConfigDict) -> dict[str, Any]:
             if isinstance(value, dict):
                 visit(value, f"{prefix}{key}.")
             else:
-                flat[prefix + key] = list(value) if isinstance(value, tuple) else value
+                flat[prefix + key] = _as_json(value)
 
     visit(config.to_dict(), "")
     return flat
@@ -155,96 +172,5 @@ def closest_key(config: ConfigDict, key: str) -> str | None:
     return match[0] if match else None
 
 
-def _require(holds: bool, key: str, value: Any, right: str) -> None:
-    if not holds:
-        raise ValueError(f"config.{key} must be {right}; got {value!r}.")
-
-
-def _check_keys(config: ConfigDict, where: str) -> None:
-    arm = config.arms[where.split(".", 1)[1]]
-    for section in arm:
-        _require(section in ("model", "grid"), where, section, "made of the sections model and grid")
-        for key in arm[section]:
-            _require(
-                key in config[section],
-                f"{where}.{section}",
-                key,
-                f"made of keys of config.{section}: {list(config[section])}",
-            )
-
-
-def _check_grid(grid: ConfigDict, where: str) -> None:
-    for key in ("num_features", "num_train", "rungs", "seeds", "learning_rates"):
-        values = grid[key]
-        _require(len(values) > 0, f"{where}.{key}", values, "a list of at least one value")
-        _require(len(set(values)) == len(values), f"{where}.{key}", values, "free of repeated values")
-    for key in ("num_features", "num_train", "seeds"):
-        least = 0 if key == "seeds" else 1
-        _require(
-            all(isinstance(value, int) and value >= least for value in grid[key]),
-            f"{where}.{key}",
-            grid[key],
-            f"whole numbers of at least {least}",
-        )
-    _require(
-        all(isinstance(rate, int | float) and rate > 0 for rate in grid.learning_rates),
-        f"{where}.learning_rates",
-        grid.learning_rates,
-        "positive numbers",
-    )
-    _require(all(isinstance(rung, str) for rung in grid.rungs), f"{where}.rungs", grid.rungs, "names of rungs")
-
-
-def _check_exam(exam: ConfigDict) -> None:
-    known = default().exam.sections
-    _require(
-        len(set(exam.sections)) == len(exam.sections) and set(exam.sections) <= set(known),
-        "exam.sections",
-        exam.sections,
-        f"some of {', '.join(known)}",
-    )
-    for key in ("load_seconds", "answer_seconds", "model_seconds"):
-        _require(exam[key] > 0, f"exam.{key}", exam[key], "positive")
-
-
-def _check_data(data: ConfigDict) -> None:
-    for key in ("test_fraction", "validation_fraction"):
-        _require(0 < data[key] < 0.5, f"data.{key}", data[key], "between 0 and 0.5")
-
-
-def _check_train(config: ConfigDict) -> None:
-    train = config.train
-    _require(train.steps >= 1, "train.steps", train.steps, "at least 1")
-    _require(train.structures_per_batch >= 1, "train.structures_per_batch", train.structures_per_batch, "at least 1")
-    _require(train.steps_per_call >= 1, "train.steps_per_call", train.steps_per_call, "at least 1")
-    _require(0 <= train.warmup_fraction < 1, "train.warmup_fraction", train.warmup_fraction, "from 0 up to 1")
-    _require(0 <= train.ema_decay < 1, "train.ema_decay", train.ema_decay, "from 0 up to 1")
-    for key in ("energy_huber_ev_per_atom", "force_huber_ev_per_angstrom", "gradient_clip"):
-        _require(train[key] > 0, f"train.{key}", train[key], "positive")
-    for key in ("energy_weight", "force_weight", "weight_decay"):
-        _require(train[key] >= 0, f"train.{key}", train[key], "zero or more")
-    _require(
-        train.energy_weight + train.force_weight > 0,
-        "train.energy_weight",
-        0.0,
-        "positive where train.force_weight is 0",
-    )
-    every = config.eval.every
-    _require(every >= 1, "eval.every", every, "at least 1")
-    _require(train.steps % every == 0, "eval.every", every, f"a divisor of train.steps ({train.steps})")
-    _require(
-        every % train.steps_per_call == 0,
-        "train.steps_per_call",
-        train.steps_per_call,
-        f"a divisor of eval.every ({every})",
-    )
-    _require(config.checkpoint.keep >= 1, "checkpoint.keep", config.checkpoint.keep, "at least 1")
-    _require(
-        config.checkpoint.every >= every and config.checkpoint.every % every == 0,
-        "checkpoint.every",
-        config.checkpoint.every,
-        f"a multiple of eval.every ({every})",
-    )
-    for key in ("cpu_devices", "replicas_at_once"):
-        _require(config.devices[key] >= 0, f"devices.{key}", config.devices[key], "0 (automatic) or more")
-    _require(config.report.num_bootstrap >= 100, "report.num_bootstrap", config.report.num_bootstrap, "at least 100")
+def _as_json(value: Any) -> Any:
+    return [_as_json(item) for item in value] if isinstance(value, tuple) else value

@@ -158,6 +158,12 @@ def read_table(path: str | os.PathLike) -> Table:
     return {name: _column(name, values, path) for name, values in zip(header, by_column, strict=True)}
 
 
+def read_rows(path: str | os.PathLike) -> list[dict[str, str]]:
+    """Rows of a CSV file as text, keyed by its header: what `append_rows` writes unchanged into another table."""
+    header, *rows = _read_fields(Path(path))
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
 def select(table: Table, mask: np.ndarray) -> Table:
     """The rows of a table where `mask` is True."""
     return {name: values[mask] for name, values in table.items()}

@@ -1,11 +1,13 @@
 """The folder of a run: whose it is, what is finished in it, and how rows get into its tables."""
 
+import contextlib
+import fcntl
 import importlib.metadata
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,14 @@ HISTORY_FILE = "history.csv"
 FITS_FILE = "fits.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 FIGURES_FOLDER = "figures"
+JOBS_FOLDER = "jobs"
+PARTS_FOLDER = "parts"
+_LOCK_FILE = "lock"
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "e3nn-jax", "pyscf", "numpy", "scipy", "orbax-checkpoint", "h2scale")
-# Settings that may change between a run and its continuation: they decide how fast numbers come, and
+# Settings that may change between a run and its continuation: they decide where and how fast numbers come, and
 # of the numbers themselves only the rounding.
-_FREE_SECTIONS = ("devices.", "checkpoint.")
+_FREE_SETTINGS = ("devices.", "checkpoint.", "launcher", "cluster.")
 
 
 def open_workdir(folder: str, settings: Mapping[str, Any]) -> Path:
@@ -83,6 +88,35 @@ def write_results(
     tables.append_rows(path / REPLICAS_FILE, tables.REPLICA_COLUMNS, replicas, replace_by="replica_id")
 
 
+def part_folder(path: Path, name: str) -> Path:
+    """Where the job of one bucket writes its tables, so that no two processes ever write one file."""
+    return path / PARTS_FOLDER / name
+
+
+def collect_parts(path: Path, names: Iterable[str]) -> None:
+    """Moves the rows of every finished part into the workdir's own tables, in the order of `names`."""
+    files = (
+        (HISTORY_FILE, tables.HISTORY_COLUMNS),
+        (CURVES_FILE, tables.CURVE_COLUMNS),
+        (REPLICAS_FILE, tables.REPLICA_COLUMNS),
+    )
+    parts = [part_folder(path, name) for name in names]
+    parts = [part for part in parts if finished_replicas(part)]
+    for name, columns in files:
+        rows = [row for part in parts if (part / name).exists() for row in tables.read_rows(part / name)]
+        if rows:
+            tables.append_rows(path / name, columns, rows, replace_by="replica_id")
+
+
+@contextlib.contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Holds the folder alone among all processes that ask so; waits for whoever does. A killed holder lets go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def describe_environment() -> dict[str, Any]:
     """Commit, package versions and devices, for environment.json."""
     versions = {}
@@ -104,7 +138,7 @@ def describe_environment() -> dict[str, Any]:
 
 def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     for key in sorted(set(old) | set(new)):
-        if key.startswith(_FREE_SECTIONS):
+        if key.startswith(_FREE_SETTINGS):
             continue
         if old.get(key) != new.get(key):
             raise InputError(

@@ -21,17 +21,18 @@ def main() -> None:
     import scaling
 
     from h2scale import config as config_lib
-    from h2scale import preparation, runner
+    from h2scale import devices, preparation
+    from h2scale.stages import planning
     from h2scale.training import population
 
     config = config_lib.resolve(scaling.get_config("default"))
-    runner.configure_jax(config)
-    plan = runner.plan_study(config)
+    devices.configure(planning.device_settings(config))
+    plan = planning.plan_study(config)
     mesh = population.make_mesh(jax.devices())
     evaluations = config.train.steps // config.eval.every + 1
     total = 0.0
     for bucket in plan.buckets:
-        case = preparation.assemble(plan.sources, bucket, runner.training_settings(config), mesh)
+        case = preparation.assemble(plan.sources, bucket, planning.training_settings(config), mesh)
         params = jnp.stack([case.potential.init(jax.random.key(0))] * NUM_REPLICAS)
         params = jax.device_put(params, population.mapped_sharding(mesh))
         check = jax.jit(lambda params, case=case: case.programs.check(params, case.materials.references))

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "h2scale"
 
 # A module may import those of its own layer and of the layers before it.
 LAYERS = (
-    {"units", "types", "numerics", "errors", "tables", "config", "progress"},
+    {"units", "types", "numerics", "errors", "tables", "config", "config_checks", "progress", "cluster", "devices"},
     {"physics"},
     {"data"},
     {"labels"},
@@ -24,12 +24,14 @@ LAYERS = (
     {"report"},
     {"results", "workdir"},
     {"preparation"},
+    {"stages"},
     {"runner"},
     {"command_line"},
 )
 DOORS = {  # folders and files that may import a library
     "pyscf": ("physics/electronic_structure/",),
     "ase": ("evaluation/",),
+    "submitit": ("cluster.py",),
     "matplotlib": ("report/",),
     "rdkit": ("labels/molecules.py",),
     "tblite": ("labels/tight_binding.py", "evaluation/exam/adapters.py"),

@@ -1,0 +1,237 @@
+"""The door to submitit: one function called for many arguments, each call a job on this machine or under Slurm.
+
+A job that is preempted or comes to the end of its time is requeued by submitit, and one that was killed is submitted
+again; both call the function anew with the same argument. A function that is to lose no work keeps its own checkpoints.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from h2scale.errors import InputError
+
+_POLL_SECONDS = 0.5
+_SLURM_POLL_SECONDS = 5.0
+_SIGNAL_SECONDS = 120  # before the end of its time a job is told to requeue itself
+_MAX_TIMEOUTS = 1000  # a job may continue as often as its own checkpoints ask for
+_RESULT_SECONDS = 20.0  # how long a shared file system may hide the result of a job that has ended
+
+
+class ClusterSettings(NamedTuple):
+    """What each job asks for; 0 or empty leaves the choice to Slurm."""
+
+    launcher: str  # local or slurm
+    partition: str = ""
+    minutes: int = 240  # wall time
+    cpus: int = 0
+    gpus: int = 0
+    memory_gb: float = 0.0
+    jobs_at_once: int = 0  # 0: no limit under Slurm, as many as have cores on this machine
+    retries: int = 2  # new jobs for one that was killed
+    setup: tuple[str, ...] = ()  # shell commands before a job's Python
+
+
+class JobResult(NamedTuple):
+    """How one job ended."""
+
+    name: str
+    value: Any  # what the function returned; None if there is an error
+    error: str | None  # one line, with the path of the log
+    job_ids: tuple[str, ...]  # of every attempt
+
+
+class Requeued:
+    """A function that submitit calls again, with the same argument, after its job was preempted."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def __call__(self, argument: Any) -> Any:
+        return self._function(argument)
+
+    def checkpoint(self, argument: Any) -> Any:
+        """What submitit puts into the queue when the job is told to leave."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, argument)
+
+
+def map_jobs(
+    function: Callable[[Any], Any],
+    arguments: Sequence[Any],
+    settings: ClusterSettings,
+    folder: str | Path,
+    *,
+    names: Sequence[str] | None = None,
+    on_done: Callable[[JobResult], None] | None = None,
+) -> list[JobResult]:
+    """Calls `function` once for each argument, each in a job of its own, and waits for all.
+
+    Args:
+        function: of one argument; importable, or picklable by cloudpickle.
+        arguments: picklable.
+        settings: what each job asks for.
+        folder: logs and pickles of the jobs; on a file system that all of them see.
+        names: of the jobs, for people; their numbers if not given.
+        on_done: called for each job when it has ended, in the order of ending.
+
+    Returns:
+        One result per argument, in their order. A job that failed is a result with an error, not an exception.
+
+    Raises:
+        InputError: submitit is not installed, Slurm does not answer, or it refuses what the jobs ask for.
+    """
+    names = [str(place) for place in range(len(arguments))] if names is None else list(names)
+    executor = _make_executor(settings, Path(folder))
+    slots = settings.jobs_at_once or (_local_slots(settings) if settings.launcher == "local" else len(arguments))
+    waiting = list(range(len(arguments)))
+    running: dict[int, Any] = {}
+    attempts: dict[int, list[str]] = {place: [] for place in waiting}
+    results: dict[int, JobResult] = {}
+    task = Requeued(function)
+    try:
+        while waiting or running:
+            starting, waiting = waiting[: slots - len(running)], waiting[slots - len(running) :]
+            for place, job in zip(starting, _submit(executor, task, [arguments[i] for i in starting]), strict=True):
+                running[place] = job
+                attempts[place].append(job.job_id)
+            ended = _wait_for_any(running)
+            for place in ended:
+                result = _result(names[place], running.pop(place), tuple(attempts[place]))
+                if result is None and len(attempts[place]) <= settings.retries:
+                    waiting.append(place)
+                    continue
+                results[place] = result or _killed(names[place], attempts[place], folder)
+                if on_done is not None:
+                    on_done(results[place])
+    except BaseException:
+        for job in running.values():
+            job.cancel(check=False)
+        raise
+    return [results[place] for place in range(len(arguments))]
+
+
+def slurm_answers() -> bool:
+    """Whether jobs can be submitted to a Slurm from this machine."""
+    if shutil.which("sbatch") is None or shutil.which("squeue") is None:
+        return False
+    return subprocess.run(["squeue", "--noheader"], capture_output=True, check=False).returncode == 0
+
+
+def _make_executor(settings: ClusterSettings, folder: Path) -> Any:
+    try:
+        import submitit
+    except ImportError as error:
+        raise InputError(
+            f"config.launcher={settings.launcher!r} needs submitit; install it by pip install 'h2scale[cluster]'."
+        ) from error
+    if settings.launcher == "slurm":
+        if not slurm_answers():
+            raise InputError("config.launcher='slurm', but squeue does not answer on this machine.")
+        executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=_MAX_TIMEOUTS)
+        asked = {"partition": settings.partition, "cpus_per_task": settings.cpus, "gpus_per_node": settings.gpus}
+        if settings.memory_gb:
+            asked["mem"] = f"{round(1024 * settings.memory_gb)}M"
+        executor.update_parameters(
+            time=settings.minutes,
+            job_name="h2scale",
+            signal_delay_s=_signal_seconds(settings),
+            setup=list(settings.setup),
+            **{key: value for key, value in asked.items() if value},
+        )
+        return executor
+    executor = submitit.LocalExecutor(folder=folder, max_num_timeout=_MAX_TIMEOUTS)
+    executor.update_parameters(
+        timeout_min=settings.minutes,
+        gpus_per_node=settings.gpus,
+        signal_delay_s=_signal_seconds(settings),
+        setup=list(settings.setup),
+    )
+    return executor
+
+
+def _signal_seconds(settings: ClusterSettings) -> int:
+    """A job of few minutes is told to leave after half of them."""
+    return min(_SIGNAL_SECONDS, 30 * settings.minutes)
+
+
+def _local_slots(settings: ClusterSettings) -> int:
+    cores = len(os.sched_getaffinity(0))
+    return max(1, cores // (settings.cpus or cores))
+
+
+def _submit(executor: Any, task: Requeued, arguments: Sequence[Any]) -> list[Any]:
+    from submitit.core.utils import FailedJobError
+
+    try:
+        # Under Slurm several become one array, which its scheduler prefers.
+        return executor.map_array(task, arguments) if arguments else []
+    except FailedJobError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"Slurm refuses the jobs of config.cluster: {reason[-300:]}") from error
+
+
+def _wait_for_any(running: dict[int, Any]) -> list[int]:
+    """Places of jobs that have ended, at least one; a job that was requeued has not."""
+    asked = 0.0
+    while True:
+        ended = [place for place, job in running.items() if job.paths.result_pickle.exists()]
+        if not ended and time.monotonic() - asked >= _SLURM_POLL_SECONDS:
+            asked = time.monotonic()
+            ended = _without_process(running)
+        if ended:
+            return ended
+        time.sleep(_POLL_SECONDS)
+
+
+def _without_process(running: dict[int, Any]) -> list[int]:
+    """Places of jobs that neither run nor wait.
+
+    Slurm is asked by squeue: submitit's own question goes to the accounting, which small clusters do not keep.
+    """
+    from submitit.local.local import LocalJob
+
+    local = [place for place, job in running.items() if isinstance(job, LocalJob) and job.done()]
+    slurm = {place: job for place, job in running.items() if not isinstance(job, LocalJob)}
+    if not slurm:
+        return local
+    command = ["squeue", "--noheader", "--array", "--user", str(os.getuid()), "--format", "%F_%K %A %T"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:  # the controller is busy or restarting: ask again later
+        return local
+    alive = set()
+    for line in done.stdout.splitlines():
+        array_id, job_id, state = line.split()
+        if state not in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY"):
+            alive |= {array_id, job_id}
+    return local + [place for place, job in slurm.items() if job.job_id not in alive]
+
+
+def _result(name: str, job: Any, job_ids: tuple[str, ...]) -> JobResult | None:
+    """How a job that has ended did; None if it left no result."""
+    from submitit.core.utils import pickle_load
+
+    deadline = time.monotonic() + (_RESULT_SECONDS if job.paths.stderr.exists() and _is_slurm(job) else 0.0)
+    while not job.paths.result_pickle.exists():
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(_POLL_SECONDS)
+    outcome, value = pickle_load(job.paths.result_pickle)
+    if outcome == "success":
+        return JobResult(name, value, None, job_ids)
+    return JobResult(name, None, f"{value.strip().splitlines()[-1]} (log: {job.paths.stderr})", job_ids)
+
+
+def _is_slurm(job: Any) -> bool:
+    from submitit.slurm.slurm import SlurmJob
+
+    return isinstance(job, SlurmJob)
+
+
+def _killed(name: str, attempts: Sequence[str], folder: str | Path) -> JobResult:
+    ids = ", ".join(attempts)
+    return JobResult(name, None, f"was killed {len(attempts)} times (jobs {ids}; logs: {folder})", tuple(attempts))

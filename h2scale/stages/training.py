@@ -1,0 +1,119 @@
+"""Trains buckets in this process: programs, checkpoints, progress, rows of the tables."""
+
+import concurrent.futures
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+from ml_collections import FrozenConfigDict
+
+from h2scale import preparation, progress, results, study, workdir
+from h2scale.models.settings import ModelSettings
+from h2scale.stages import planning
+from h2scale.training import checkpoints, population, trainer
+
+Watch = Callable[[trainer.Snapshot], None]
+
+
+def train(
+    config: FrozenConfigDict,
+    path: Path,
+    plan: planning.Plan,
+    buckets: Sequence[study.Bucket],
+    watch: Watch | None,
+    tables_folder: Path | None = None,
+) -> None:
+    """Trains the buckets one after another; the next ones are compiled meanwhile, outside the interpreter's lock.
+
+    Args:
+        config: of the whole study.
+        path: the workdir; checkpoints go there.
+        plan: of the whole study.
+        buckets: those of the plan that are to be trained.
+        watch: called with every evaluation.
+        tables_folder: where rows are written; the workdir if not given.
+    """
+    tables_folder = tables_folder or path
+    mesh = population.make_mesh(jax.devices())
+    training = planning.training_settings(config)
+    work_per_step = [len(bucket.replicas) * _relative_work(bucket.settings) for bucket in buckets]
+    num_replicas = sum(len(bucket.replicas) for bucket in buckets)
+    with (
+        concurrent.futures.ThreadPoolExecutor(max_workers=1) as tracing,
+        concurrent.futures.ThreadPoolExecutor(max_workers=2) as compiling,
+        progress.Progress(sum(work_per_step) * training.optimizer.steps, num_replicas) as bar,
+    ):
+        devices = f"{mesh.size} {mesh.devices.flat[0].platform} device{'s' if mesh.size > 1 else ''}"
+        programs = f"{len(buckets)} compiled program{'s' if len(buckets) > 1 else ''}"
+        bar.say(f"Training {num_replicas} replicas in {programs} on {devices}.")
+        prepared = [
+            tracing.submit(preparation.prepare, plan.sources, bucket, training, mesh, compiling) for bucket in buckets
+        ]
+        try:
+            for future in prepared:
+                _train_bucket(config, path, tables_folder, future.result(), bar, watch)
+        except BaseException:
+            for pool in (tracing, compiling):
+                pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _train_bucket(
+    config: FrozenConfigDict,
+    path: Path,
+    tables_folder: Path,
+    ready: preparation.Prepared,
+    bar: progress.Progress,
+    watch: Watch | None,
+) -> None:
+    bucket = ready.described.bucket
+    references = jax.tree.map(np.asarray, ready.materials.references)
+
+    def on_progress(replica_steps: int, observation: trainer.Observation | None) -> None:
+        if observation is not None:
+            workdir.write_history(tables_folder, results.history_rows(bucket, observation.history, config.eval.every))
+            bar.note(**_current_errors(observation.history))
+            if watch is not None:
+                watch(trainer.Snapshot(bucket, observation, references))
+        bar.advance(replica_steps * _relative_work(bucket.settings), replica_steps)
+
+    folder = path / workdir.CHECKPOINTS_FOLDER / bucket.name
+    with checkpoints.BucketCheckpoints(str(folder), config.checkpoint.keep) as store:
+        outcome = trainer.train_bucket(
+            ready.programs,
+            ready.inputs,
+            ready.materials,
+            steps=config.train.steps,
+            steps_per_call=config.train.steps_per_call,
+            steps_per_evaluation=config.eval.every,
+            steps_per_checkpoint=config.checkpoint.every,
+            store=store,
+            metadata=study.bucket_metadata(bucket),
+            on_progress=on_progress,
+        )
+    workdir.write_results(
+        tables_folder,
+        results.replica_rows(ready.described, outcome),
+        results.curve_rows(ready.described, outcome, references),
+        results.history_rows(bucket, outcome.history, config.eval.every),
+    )
+    bar.finish_replicas(len(bucket.replicas))
+
+
+def _relative_work(settings: ModelSettings) -> float:
+    """Roughly proportional to the time of one training step of one replica; only the time left is judged by it."""
+    return settings.num_layers * (settings.l_max + 1) * (8 + settings.num_features)
+
+
+def _current_errors(history: np.ndarray) -> dict[str, str]:
+    """Medians over a bucket's replicas of the errors at the last evaluation, for the progress line."""
+    last = history[:, -1]
+    last = last[np.isfinite(last[:, 0])]
+    if not len(last):
+        return {"held-out_error": "none: every replica has diverged"}
+    median = dict(zip(population.HISTORY_METRICS, np.median(last, axis=0), strict=True))
+    return {
+        "held-out_error": f"{1000 * median['validation_energy_mae_ev_per_atom']:.1f} meV/atom",
+        "H2_error": f"{median['h2_mae_ev']:.2f} eV",
+    }
