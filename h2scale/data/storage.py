@@ -55,12 +55,18 @@ def save_dataset(path: str | Path, dataset: dataset_lib.Dataset) -> None:
             _write(file, f"text/{name}_values", np.char.encode(values, "utf-8"))
 
 
-def load_dataset(name_or_path: str | Path) -> dataset_lib.Dataset:
+def load_dataset(name_or_path: str | Path, *, allow_missing_forces: bool = False) -> dataset_lib.Dataset:
     """A dataset shipped with the package, by name, or one stored elsewhere, by path; read whole and validated.
+
+    Args:
+        name_or_path: a shipped name or a file.
+        allow_missing_forces: also load a dataset whose manifest says `has_forces: false`; its forces are NaN, which
+            only what looks at energies alone can use.
 
     Raises:
         ValueError: no such dataset; or the file is truncated, unreadable, of another format or version, does not
-            match its checksum, or holds a structure that `validation.validate` refuses. One line, naming the file.
+            match its checksum, has no forces, or holds a structure that `validation.validate` refuses. One line,
+            naming the file.
     """
     path = dataset_path(name_or_path)
     try:
@@ -69,6 +75,11 @@ def load_dataset(name_or_path: str | Path) -> dataset_lib.Dataset:
     except OSError as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"dataset {path} is unreadable, truncated or not an HDF5 file: {reason}.") from error
+    if not manifest.get("has_forces", True) and not allow_missing_forces:
+        raise ValueError(
+            f"dataset {path} holds energies without forces (has_forces: false in its manifest), and forces are asked "
+            f"for; where energies suffice, pass allow_missing_forces=True."
+        )
     dataset = dataset_lib.Dataset(**columns, manifest=manifest)
     found = checksum(dataset)
     if found != manifest.get("checksum_sha256"):

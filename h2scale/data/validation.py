@@ -15,14 +15,15 @@ def validate(dataset: dataset_lib.Dataset) -> None:
     Raises:
         ValueError: array lengths disagree; or a structure has no atoms, an unknown element, a value that is not
             finite (a missing label is NaN, never zero), two atoms closer than 0.1 angstrom, or a charge and spin
-            multiplicity that its electrons cannot have. The message names the first such structure.
+            multiplicity that its electrons cannot have. The message names the first such structure. Forces are
+            finite throughout, or, where the manifest says `has_forces: false`, NaN throughout.
     """
     _check_lengths(dataset)
     _refuse(dataset, dataset.n_atoms < 1, "has no atoms")
     unknown = ~np.isin(dataset.atomic_numbers, KNOWN_ELEMENTS)
     _refuse_atoms(dataset, unknown, "has an unknown element, atomic number", dataset.atomic_numbers)
     _refuse_atoms(dataset, ~np.isfinite(dataset.positions).all(axis=1), "has a position that is not finite,", None)
-    _refuse_atoms(dataset, ~np.isfinite(dataset.forces).all(axis=1), "has missing or non-finite forces,", None)
+    _check_forces(dataset)
     _refuse(dataset, ~np.isfinite(dataset.energy), "has a missing or non-finite energy")
     _refuse(dataset, ~np.isfinite(dataset.spin_squared), "has a missing or non-finite <S^2>")
     _check_electrons(dataset)
@@ -59,6 +60,14 @@ def _check_lengths(dataset: dataset_lib.Dataset) -> None:
     for name in (*dataset_lib.NUMBER_COLUMNS, *dataset_lib.TEXT_COLUMNS):
         if getattr(dataset, name).shape != (number,):
             raise ValueError(f"{name} must have shape {(number,)}; got {getattr(dataset, name).shape}.")
+
+
+def _check_forces(dataset: dataset_lib.Dataset) -> None:
+    if dataset.manifest.get("has_forces", True):
+        _refuse_atoms(dataset, ~np.isfinite(dataset.forces).all(axis=1), "has missing or non-finite forces,", None)
+    else:
+        present = ~np.isnan(dataset.forces).all(axis=1)
+        _refuse_atoms(dataset, present, "has forces although the manifest says has_forces: false,", None)
 
 
 def _check_electrons(dataset: dataset_lib.Dataset) -> None:

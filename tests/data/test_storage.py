@@ -1,5 +1,6 @@
 """What is stored is what is read; what is damaged is refused in one line that names the file."""
 
+import dataclasses
 import json
 import time
 
@@ -168,3 +169,16 @@ def test_unsound_labels_are_not_stored(tmp_path, shipped):
 def test_an_unknown_name_lists_what_is_shipped():
     with pytest.raises(ValueError, match=f"no dataset 'pbe1': give the path of a file or one of {NAME}"):
         data.load_dataset("pbe1")
+
+
+def test_a_set_without_forces_is_refused_unless_energies_suffice(tmp_path, shipped):
+    few = shipped.select(np.arange(3))
+    bare = dataclasses.replace(
+        few, forces=np.full_like(few.forces, np.nan), manifest={**few.manifest, "has_forces": False}
+    )
+    path = tmp_path / "energies.h5"
+    storage.save_dataset(path, bare)
+    assert_refused(path, "holds energies without forces")
+    loaded = data.load_dataset(path, allow_missing_forces=True)
+    assert np.isnan(loaded.forces).all()
+    np.testing.assert_array_equal(loaded.energy, few.energy)

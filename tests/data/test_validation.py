@@ -80,3 +80,14 @@ def test_pair_distances_cover_each_pair_once(sound):
     for s, i, j, d in zip(owner, first, second, distance, strict=True):
         assert s == i // 5 == j // 5
         assert d == pytest.approx(np.linalg.norm(sound.positions[i] - sound.positions[j]), abs=1e-14)
+
+
+def test_a_set_without_forces_says_so_and_has_none(sound):
+    says_none = dataclasses.replace(sound, manifest={**sound.manifest, "has_forces": False})
+    validation.validate(dataclasses.replace(says_none, forces=np.full_like(sound.forces, np.nan)))
+    with pytest.raises(ValueError, match="has forces although the manifest says has_forces: false, atom 0"):
+        validation.validate(says_none)
+    half = np.full_like(sound.forces, np.nan)
+    half[1] = 0.0  # zero in the place of a missing label is the mistake that must not pass
+    with pytest.raises(ValueError, match="has forces although the manifest says has_forces: false, atom 1"):
+        validation.validate(dataclasses.replace(says_none, forces=half))
