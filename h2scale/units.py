@@ -10,7 +10,7 @@ HARTREE_PER_BOHR_EV_PER_ANGSTROM = HARTREE_EV / BOHR_ANGSTROM
 COULOMB_EV_ANGSTROM = HARTREE_EV * BOHR_ANGSTROM
 """Energy of two unit charges one angstrom apart, in eV: 14.3996..."""
 
-KCAL_PER_MOL_EV = 0.0433641153087705
+KCAL_PER_MOL_EV = 4184 / (6.02214076e23 * 1.602176634e-19)
 """One thermochemical kcal/mol in eV: 4184 J / (Avogadro * e), exact in the 2019 SI."""
 
 HARTREE_PER_CM = 219474.63136320
