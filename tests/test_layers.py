@@ -30,7 +30,7 @@ LAYERS = (
 )
 DOORS = {  # folders and files that may import a library
     "pyscf": ("physics/electronic_structure/",),
-    "ase": ("evaluation/",),
+    "ase": ("evaluation/", "data/readers/ase_database.py"),
     "submitit": ("cluster.py",),
     "matplotlib": ("report/",),
     "rdkit": ("labels/molecules.py",),

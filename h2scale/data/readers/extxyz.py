@@ -5,15 +5,18 @@ Reference: https://github.com/libAtoms/extxyz (the subset that ASE writes for mo
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from h2scale import errors
+from h2scale.data import rungs
+from h2scale.data.readers import entries
+from h2scale.data.readers.periodic_table import ATOMIC_NUMBERS, SYMBOLS
 from h2scale.types import Structure
 
-SYMBOLS = ("X", *["H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar"])
-ATOMIC_NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS) if number > 0}
 _KEY_VALUE = re.compile(r'([\w-]+)=("[^"]*"|\S+)')
 
 
@@ -38,6 +41,23 @@ def read_extxyz(path: str | Path, teacher: str, rung_of_regime: Mapping[str, str
         info = {key: value.strip('"') for key, value in _KEY_VALUE.findall(comment)}
         structures.append(_structure(info, rows, teacher, rung_of_regime, where))
     return structures
+
+
+def read(paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]) -> Iterator[entries.Entry]:
+    """Entries of extxyz files with the keys that `read_extxyz` asks for; energies are total, in eV.
+
+    Raises:
+        InputError: what `read_extxyz` refuses.
+    """
+    for path in paths:
+        try:
+            structures = read_extxyz(path, options.level or "", rungs.RUNG_OF_REGIME)
+        except UnicodeDecodeError as error:
+            raise errors.InputError(f"{path} is no text file: {error}.") from error
+        except ValueError as error:
+            raise errors.InputError(str(error)) from error
+        for index, structure in enumerate(structures):
+            yield entries.Entry(structure, f"{path}, frame {index}")
 
 
 def isolated_atom_energies(structures: list[Structure], charge: int = 0) -> dict[int, float]:

@@ -1,0 +1,108 @@
+"""The zero of energy: what is subtracted from total energies, and how it is known."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from h2scale import errors
+from h2scale.data.readers import entries, periodic_table
+
+FIT, FILE = "fit", "file"
+"""Names by which a caller asks for a least-squares fit, or for the one-atom structures of the files themselves."""
+
+
+def parse(text: str) -> Mapping[str, float] | str:
+    """Isolated-atom energies (eV) from `H=-13.6,C=-1029.1`; `fit` and `file` are passed on.
+
+    Raises:
+        InputError: anything else.
+    """
+    if text in (FIT, FILE):
+        return text
+    energies = {}
+    for part in text.split(","):
+        symbol, _, value = part.partition("=")
+        try:
+            energies[symbol.strip()] = float(value)
+        except ValueError as error:
+            raise errors.InputError(
+                f"atomic energies must read H=-13.6,C=-1029.1 in eV, or be {FIT} or {FILE}; got {part!r}."
+            ) from error
+    return checked(energies)
+
+
+def checked(energies_ev: Mapping[str, float]) -> dict[str, float]:
+    """The same energies by symbol.
+
+    Raises:
+        InputError: a key is no element or a value is no finite number.
+    """
+    for symbol, energy in energies_ev.items():
+        if symbol not in periodic_table.ATOMIC_NUMBERS:
+            raise errors.InputError(f"atomic_energies_ev: unknown element {symbol!r}.")
+        if not math.isfinite(energy):
+            raise errors.InputError(f"atomic_energies_ev: the energy of {symbol} must be finite; got {energy}.")
+    return dict(energies_ev)
+
+
+def separated_atoms(atomic_numbers: np.ndarray, energies_ev: Mapping[str, float], where: str) -> float:
+    """Energy of the atoms taken apart, eV.
+
+    Raises:
+        InputError: an element has no isolated-atom energy.
+    """
+    symbols = [periodic_table.SYMBOLS[number] for number in atomic_numbers.tolist()]
+    missing = sorted(set(symbols) - set(energies_ev))
+    if missing:
+        raise errors.InputError(
+            f"{where}: no isolated-atom energy at this level for {', '.join(missing)}; give atomic_energies_ev, or "
+            f"leave such structures out with elements."
+        )
+    return math.fsum(energies_ev[symbol] for symbol in symbols)
+
+
+def from_single_atoms(found: Iterable[entries.Entry]) -> dict[str, float]:
+    """The lowest total energy (eV) of each element's neutral one-atom structures, by symbol.
+
+    Raises:
+        InputError: there are none.
+    """
+    energies: dict[str, float] = {}
+    for entry in found:
+        if len(entry.structure.atomic_numbers) == 1 and entry.structure.charge == 0:
+            symbol = periodic_table.SYMBOLS[int(entry.structure.atomic_numbers[0])]
+            energies[symbol] = min(entry.structure.energy, energies.get(symbol, math.inf))
+    if not energies:
+        raise errors.InputError(
+            f"the files hold no neutral isolated atoms, which atomic_energies_ev={FILE!r} takes the zero from; "
+            f"give atomic_energies_ev."
+        )
+    return energies
+
+
+def fitted(found: Iterable[entries.Entry]) -> dict[str, float]:
+    """Energy per element (eV) that best sums to the total energies, by least squares in one pass.
+
+    No isolated atom is behind these numbers: relative to them a bound molecule lies near zero.
+
+    Raises:
+        InputError: the compositions do not determine every element.
+    """
+    size = len(periodic_table.SYMBOLS)
+    normal, right = np.zeros((size, size)), np.zeros(size)
+    for entry in found:
+        counts = np.bincount(entry.structure.atomic_numbers, minlength=size).astype(np.float64)
+        normal += np.outer(counts, counts)
+        right += counts * entry.structure.energy
+    present = np.flatnonzero(np.diag(normal))
+    if not present.size:
+        raise errors.InputError("there is no structure to fit atomic energies to.")
+    block = normal[np.ix_(present, present)]
+    if np.linalg.matrix_rank(block) < present.size:
+        symbols = ", ".join(periodic_table.SYMBOLS[number] for number in present)
+        raise errors.InputError(
+            f"the compositions do not determine an energy for each of {symbols}; give atomic_energies_ev."
+        )
+    solution = np.linalg.solve(block, right[present])
+    return {periodic_table.SYMBOLS[number]: float(value) for number, value in zip(present, solution, strict=True)}
