@@ -24,8 +24,12 @@ LEVELS = {
     "PBE/def2-TZVPD": ("pbe", "def2-tzvpd"),
     "PBE0/def2-TZVPD": ("pbe0", "def2-tzvpd"),
 }
-FCI_BASES = {"HeH+": "cc-pvqz", "LiH": "cc-pvqz", "Li2": "cc-pvqz", "BH": "cc-pvdz"}
-"""Two valence electrons are cheap in any basis; the four of BH in a small one."""
+SLOW_LEVELS = {"ωB97M-V/def2-TZVPD": ("wb97m_v", "def2-tzvpd")}
+"""Most foundation models of molecules learn from this one; its nonlocal correlation takes 10 s per field."""
+SLOW_H2_DISTANCES = np.geomspace(0.2, 8.0, 30)
+SLOW_RESTRICTED_DISTANCES = np.geomspace(0.2, 5.0, 26)
+FCI_BASES = {"HeH+": "cc-pvqz", "LiH": "cc-pvtz", "Li2": "cc-pvtz", "BH": "cc-pvdz"}
+"""Two valence electrons are cheap as long as there are fewer than 64 orbitals; the four of BH in a small basis."""
 COUPLED_CLUSTER_BASIS = "cc-pvdz"
 
 
@@ -71,14 +75,18 @@ def _requests() -> list[tuple[str, str, np.ndarray, Callable[[], potential_curve
         H2_DISTANCES,
         lambda r: fci.diatomic_curve(("H", "H"), "def2-svp", r),
     )
-    for label, (method, basis) in LEVELS.items():
-        for branch, restricted in (("unrestricted", False), ("restricted", True)):
+
+    def add_branches(label: str, level: tuple[str, str], unrestricted: np.ndarray, restricted: np.ndarray):
+        for branch, distances in (("unrestricted", unrestricted), ("restricted", restricted)):
             add(
                 "H2",
                 f"{label}, {branch}",
-                RESTRICTED_DISTANCES if restricted else H2_DISTANCES,
-                lambda r, m=method, b=basis, x=restricted: teachers.teacher_curve(("H", "H"), m, b, r, restricted=x),
+                distances,
+                lambda r, x=branch == "restricted": teachers.teacher_curve(("H", "H"), *level, r, restricted=x),
             )
+
+    for label, level in LEVELS.items():
+        add_branches(label, level, H2_DISTANCES, RESTRICTED_DISTANCES)
     for one in diatomic_systems.SYSTEMS:
         if one.name == "H2" or "Cl" in (one.first, one.second):
             continue  # H2 has its exact curve, and the physics layer ends at neon
@@ -101,6 +109,8 @@ def _requests() -> list[tuple[str, str, np.ndarray, Callable[[], potential_curve
                 distances,
                 lambda r, s=symbols, k=state: teachers.teacher_curve(s, "ccsd(t)", COUPLED_CLUSTER_BASIS, r, **k),
             )
+    for label, level in SLOW_LEVELS.items():
+        add_branches(label, level, SLOW_H2_DISTANCES, SLOW_RESTRICTED_DISTANCES)
     return requests
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from scipy import interpolate
 
 from h2scale import units
-from h2scale.physics import curves, exact
+from h2scale.physics import exact
 
 SHIPPED = "references.json"
+_COMPILED = {"H2": jax.jit(exact.h2_ground_state), "H2+": jax.jit(exact.h2_cation)}
+"""Op by op, the splines would compile some hundred small programs."""
 
 
 class ShippedCurve(NamedTuple):
@@ -77,13 +79,14 @@ def measured_constants() -> dict[str, Measured]:
 
 
 def h2_ev(distances: np.ndarray) -> np.ndarray:
-    """Exact H2 relative to two H atoms, eV."""
-    return curves.h2_exact_ev(distances)
+    """Exact H2 relative to two H atoms, eV; shape (n,)."""
+    total = np.asarray(_COMPILED["H2"](np.asarray(distances, np.float64) / units.BOHR_ANGSTROM))
+    return (total - 2 * exact.HYDROGEN_ATOM_HARTREE) * units.HARTREE_EV
 
 
 def h2_cation_ev(distances: np.ndarray) -> np.ndarray:
-    """Exact H2+ relative to a proton and an H atom, eV."""
-    total = np.asarray(exact.h2_cation(np.asarray(distances, np.float64) / units.BOHR_ANGSTROM))
+    """Exact H2+ relative to a proton and an H atom, eV; shape (n,)."""
+    total = np.asarray(_COMPILED["H2+"](np.asarray(distances, np.float64) / units.BOHR_ANGSTROM))
     return (total - exact.HYDROGEN_ATOM_HARTREE) * units.HARTREE_EV
 
 
@@ -91,11 +94,10 @@ def h2_cation_ev(distances: np.ndarray) -> np.ndarray:
 def exact_constants(system: str) -> Measured:
     """Exact equilibrium constants of H2 or H2+; nuclear masses, as on any Born-Oppenheimer curve."""
     curve, start, limit = {
-        "H2": (exact.h2_ground_state, 1.4, 2 * exact.HYDROGEN_ATOM_HARTREE),
-        "H2+": (exact.h2_cation, 2.0, exact.HYDROGEN_ATOM_HARTREE),
+        "H2": (_COMPILED["H2"], 1.4, 2 * exact.HYDROGEN_ATOM_HARTREE),
+        "H2+": (_COMPILED["H2+"], 2.0, exact.HYDROGEN_ATOM_HARTREE),
     }[system]
-    # Compiled: the second derivative of the spline, op by op, takes five seconds.
-    found = exact.spectroscopy(jax.jit(curve), start_bohr=start, limit_hartree=limit)
+    found = exact.spectroscopy(curve, start_bohr=start, limit_hartree=limit)
     return Measured(
         found.bond_length_bohr * units.BOHR_ANGSTROM, found.omega_e_per_cm, found.well_depth_hartree * units.HARTREE_EV
     )

@@ -12,7 +12,8 @@ from h2scale.models.settings import ModelSettings
 from h2scale.types import Graph
 
 BATCH = 128
-"""Structures per call; a shorter batch repeats its last structure, so that each number of atoms compiles once."""
+MAX_ATOMS = 3
+"""Structures per call, and atoms in the largest of them: everything is padded to these, so that one program does."""
 
 
 class ReplicaModel:
@@ -27,12 +28,11 @@ class ReplicaModel:
     def ask(self, asks: Sequence[models.Ask], *, reuse: bool = False) -> list[models.Answer]:
         """One answer per structure, in order; an unknown element or a charge it takes none of is refused."""
         answers = [self._refusal(ask) for ask in asks]
-        for n_atoms in sorted({len(ask.numbers) for ask in asks}):
-            places = [i for i, ask in enumerate(asks) if answers[i] is None and len(ask.numbers) == n_atoms]
-            for start in range(0, len(places), BATCH):
-                chunk = places[start : start + BATCH]
-                for place, answer in zip(chunk, self._batch([asks[i] for i in chunk]), strict=True):
-                    answers[place] = answer
+        places = [place for place, refused in enumerate(answers) if refused is None]
+        for start in range(0, len(places), BATCH):
+            chunk = places[start : start + BATCH]
+            for place, answer in zip(chunk, self._batch([asks[i] for i in chunk]), strict=True):
+                answers[place] = answer
         return answers
 
     def _refusal(self, ask: models.Ask) -> models.Answer | None:
@@ -47,15 +47,14 @@ class ReplicaModel:
 
     def _batch(self, asks: list[models.Ask]) -> list[models.Answer]:
         settings = self.replica.settings
-        padded = asks + [asks[-1]] * (BATCH - len(asks))
-        graph = _graph(padded, settings)
-        energies, forces = (np.asarray(value) for value in replica_lib.compiled(settings)(self._params, graph))
-        forces = forces.reshape(BATCH, -1, 3)
+        program = replica_lib.compiled(settings)
+        energies, forces = (np.asarray(value) for value in program(self._params, _graph(asks, settings)))
+        ends = np.cumsum([len(ask.numbers) for ask in asks])
         return [
             models.Answer(float(energy), force, models.OK, "")
             if np.isfinite(energy)
             else models.Answer(np.nan, None, models.ERROR, f"the energy is {energy}")
-            for energy, force in zip(energies[: len(asks)], forces[: len(asks)], strict=True)
+            for energy, force in zip(energies, np.split(forces[: ends[-1]], ends[:-1]), strict=False)
         ]
 
 
@@ -77,24 +76,34 @@ def entry(workdir: str, replica_id: str, replica: replica_lib.Replica, teacher: 
 
 
 def _graph(asks: list[models.Ask], settings: ModelSettings) -> Graph:
-    """Structures of one size with every ordered pair of their atoms as an edge, masked beyond the cutoff."""
-    n_atoms = len(asks[0].numbers)
-    positions = np.array([ask.positions for ask in asks])  # (n_graph, n_atoms, 3)
-    receivers, senders = np.nonzero(~np.eye(n_atoms, dtype=bool))
-    if not len(senders):  # an edge that is masked: models are not made for arrays of no edges
-        receivers = senders = np.zeros(1, int)
-    lengths = np.linalg.norm(positions[:, receivers] - positions[:, senders], axis=-1)
-    first = n_atoms * np.arange(len(asks))[:, None]
-    species = [settings.species.index(number) for ask in asks for number in ask.numbers]
+    """Up to `BATCH` structures, padded, with every ordered pair of atoms within the cutoff as an edge."""
+    sizes = np.array([len(ask.numbers) for ask in asks])
+    n_node, n_edge = BATCH * MAX_ATOMS, BATCH * MAX_ATOMS * (MAX_ATOMS - 1)
+    positions, species, node_graph = np.zeros((n_node, 3)), np.zeros(n_node, np.int32), np.full(n_node, BATCH - 1)
+    total = int(sizes.sum())
+    positions[:total] = np.concatenate([ask.positions for ask in asks])
+    species[:total] = [settings.species.index(number) for ask in asks for number in ask.numbers]
+    node_graph[:total] = np.repeat(np.arange(len(asks)), sizes)
+    offsets = np.cumsum(sizes) - sizes
+    pairs = np.concatenate(
+        [first + np.argwhere(~np.eye(n, dtype=bool)) for first, n in zip(offsets, sizes, strict=True)]
+    )
+    lengths = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
+    near = pairs[(lengths < settings.cutoff) & (lengths > 0)]
+    edges = np.full((n_edge, 2), n_node - 1)
+    edges[: len(near)] = near
+    charge, spin = np.zeros(BATCH), np.ones(BATCH)
+    charge[: len(asks)] = [ask.charge for ask in asks]
+    spin[: len(asks)] = [ask.spin for ask in asks]
     return Graph(
-        positions=jnp.asarray(positions.reshape(-1, 3)),
-        species=jnp.asarray(species, jnp.int32),
-        node_graph=jnp.asarray(np.repeat(np.arange(len(asks)), n_atoms), jnp.int32),
-        senders=jnp.asarray((first + senders).ravel(), jnp.int32),
-        receivers=jnp.asarray((first + receivers).ravel(), jnp.int32),
-        charge=jnp.asarray([float(ask.charge) for ask in asks]),
-        spin_multiplicity=jnp.asarray([float(ask.spin) for ask in asks]),
-        node_mask=jnp.ones(n_atoms * len(asks), bool),
-        edge_mask=jnp.asarray(((lengths < settings.cutoff) & (lengths > 0)).ravel()),
-        graph_mask=jnp.ones(len(asks), bool),
+        positions=jnp.asarray(positions),
+        species=jnp.asarray(species),
+        node_graph=jnp.asarray(node_graph, jnp.int32),
+        senders=jnp.asarray(edges[:, 1], jnp.int32),
+        receivers=jnp.asarray(edges[:, 0], jnp.int32),
+        charge=jnp.asarray(charge),
+        spin_multiplicity=jnp.asarray(spin),
+        node_mask=jnp.arange(n_node) < total,
+        edge_mask=jnp.arange(n_edge) < len(near),
+        graph_mask=jnp.arange(BATCH) < len(asks),
     )
