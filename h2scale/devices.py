@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 from jax.experimental import multihost_utils
 
+from h2scale import host_memory
 from h2scale.errors import InputError
 
 
@@ -24,10 +25,13 @@ class DeviceSettings(NamedTuple):
 def configure(settings: DeviceSettings) -> None:
     """Float64 for judging, full float32 in products, one CPU device per core, compiled programs kept on disk.
 
+    The process keeps the memory that it frees (`host_memory`).
+
     Raises:
         InputError: JAX has already started with fewer CPU devices than asked for, or the other processes cannot be
             joined.
     """
+    host_memory.keep_freed_memory()
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_default_matmul_precision", "highest")
     if settings.compile_cache:

@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "h2scale"
 
 # A module may import those of its own layer and of the layers before it.
 LAYERS = (
-    {"units", "types", "numerics", "errors", "tables", "config", "config_checks", "progress", "cluster", "devices"},
+    {"units", "types", "numerics", "errors", "tables", "host_memory"}
+    | {"config", "config_checks", "progress", "cluster", "devices"},
     {"physics"},
     {"data"},
     {"labels"},
