@@ -1,30 +1,65 @@
-"""Population states on disk: saved in the background by Orbax, restored into the shapes of the running program."""
+"""Population states on disk: saved in the background by Orbax, restored into the shapes of the running program.
 
+Orbax renames a checkpoint into place when it is complete, but reads a flipped byte without complaint. So each
+checkpoint also carries a seal, the digests of its files, written before that rename and compared before it is read.
+"""
+
+import hashlib
 import json
-import os
+import shutil
+import warnings
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 
+from h2scale import tables
 from h2scale.training import step
 
 _STATE = "state"
 _METADATA = "metadata"
+_SEAL = "seal.json"
+_HALF_WRITTEN = ".orbax-checkpoint-tmp"
+_DAMAGED = "damaged-"
 
 
 class BucketCheckpoints:
     """The checkpoints of one bucket of replicas, a folder of its own; use as a context manager.
 
     Each checkpoint holds the whole population state (parameters, averages, best parameters, optimiser, cursor,
-    history) and metadata as JSON: what `load` needs to rebuild a replica without the program that made it.
+    history; keys are made from the seed and the cursor) and metadata as JSON: what `load` needs to rebuild a replica
+    without the program that made it. A checkpoint that is not what was written is passed over, with a warning that
+    names it, for the one before it.
+
+    Args:
+        folder: of this bucket alone; made if missing.
+        keep: how many checkpoints to keep; None opens the folder for reading only.
     """
 
     def __init__(self, folder: str, keep: int | None) -> None:
+        self._folder = Path(folder).absolute()
+        self._saving: int | None = None
+        reading = keep is None
+        writing = not reading and jax.process_index() == 0
+        if writing:
+            _discard_half_written(self._folder)
+        self._newest = _newest_intact(self._folder, put_aside=writing) if reading or writing else None
+        if not reading and jax.process_count() > 1:
+            multihost_utils.sync_global_devices(f"checked {self._folder}")
+            # Only now: the first process may have renamed what this one would have looked at.
+            self._newest = _newest_intact(self._folder, put_aside=False)
         self._manager = ocp.CheckpointManager(
-            os.path.abspath(folder),
-            options=ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True),
+            self._folder,
+            options=ocp.CheckpointManagerOptions(
+                max_to_keep=keep,
+                read_only=reading,
+                create=not reading,
+                enable_async_checkpointing=True,
+                async_options=ocp.AsyncOptions(post_finalization_callback=self._write_seal),
+            ),
             item_handlers={_STATE: ocp.StandardCheckpointHandler(), _METADATA: ocp.JsonCheckpointHandler()},
         )
 
@@ -37,6 +72,8 @@ class BucketCheckpoints:
 
     def save(self, training_step: int, state: step.ReplicaState, metadata: dict[str, Any]) -> None:
         """Starts writing the state; returns as soon as it is copied off the device."""
+        self._manager.wait_until_finished()
+        self._saving = training_step
         self._manager.save(
             training_step,
             args=ocp.args.Composite(
@@ -45,8 +82,8 @@ class BucketCheckpoints:
         )
 
     def latest_step(self) -> int | None:
-        """Training step of the newest complete checkpoint, or None."""
-        return self._manager.latest_step()
+        """Training step of the newest intact checkpoint, or None."""
+        return self._newest if self._saving is None else self._manager.latest_step()
 
     def restore(self, training_step: int, like: step.ReplicaState) -> tuple[step.ReplicaState, dict[str, Any]]:
         """The state of that step with the shapes, dtypes and shardings of `like`, and its metadata."""
@@ -58,14 +95,14 @@ class BucketCheckpoints:
         return restored[_STATE], restored[_METADATA]
 
     def load_metadata(self) -> dict[str, Any]:
-        """Metadata of the newest complete checkpoint; there must be one."""
+        """Metadata of the newest intact checkpoint; there must be one."""
         restored = self._manager.restore(
             self.latest_step(), args=ocp.args.Composite(**{_METADATA: ocp.args.JsonRestore()})
         )
         return restored[_METADATA]
 
     def load_state(self) -> dict[str, Any]:
-        """State of the newest complete checkpoint as nested dictionaries of host arrays; there must be one.
+        """State of the newest intact checkpoint as nested dictionaries of host arrays; there must be one.
 
         The devices that wrote it need not exist here.
         """
@@ -79,3 +116,59 @@ class BucketCheckpoints:
             newest, args=ocp.args.Composite(**{_STATE: ocp.args.StandardRestore(abstract)})
         )
         return jax.tree.map(np.asarray, restored[_STATE])
+
+    def _write_seal(self) -> None:
+        """Called by Orbax in its own thread when all files are written, before the folder gets its final name."""
+        name = str(self._saving)
+        for folder in self._folder.iterdir():
+            if folder.name == name or folder.name.startswith(name + _HALF_WRITTEN):
+                tables.write_text(folder / _SEAL, json.dumps(_digests(folder), indent=1) + "\n")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of the items; Orbax still writes to its own files beside them."""
+    files = sorted(path for item in (_STATE, _METADATA) for path in (folder / item).rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if path.name != "commit_success.txt"
+    }
+
+
+def _damage(folder: Path) -> str | None:
+    """What is wrong with a checkpoint, or None; one without a seal, from before there were seals, is taken as it is."""
+    try:
+        seal = json.loads((folder / _SEAL).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return f"its {_SEAL} cannot be read"
+    found = _digests(folder)
+    for name, digest in seal.items():
+        if name not in found:
+            return f"{name} is missing"
+        if found[name] != digest:
+            return f"{name} is not what was written"
+    return None
+
+
+def _newest_intact(folder: Path, *, put_aside: bool) -> int | None:
+    """Training step of the newest intact checkpoint; newer ones are warned of and, if asked, renamed out of the way."""
+    steps = sorted((int(path.name) for path in folder.glob("*") if path.name.isdigit()), reverse=True)
+    for training_step in steps:
+        path = folder / str(training_step)
+        damage = _damage(path)
+        if damage is None:
+            return training_step
+        warnings.warn(f"the checkpoint {path} is damaged ({damage}); the one before it is used.", stacklevel=3)
+        if put_aside:
+            aside = folder / f"{_DAMAGED}{training_step}"
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+    return None
+
+
+def _discard_half_written(folder: Path) -> None:
+    for path in folder.glob(f"*{_HALF_WRITTEN}*"):
+        warnings.warn(f"the checkpoint {path} is half written; it is removed and the one before it used.", stacklevel=3)
+        shutil.rmtree(path)
