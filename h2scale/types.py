@@ -20,6 +20,7 @@ class Structure(NamedTuple):
     molecule: str  # SMILES, or a formula where no SMILES exists
     teacher: str  # level of theory, e.g. pbe0/def2-svp
     spin_squared: float  # <S^2> of the label's wave function; 0 for a restricted one
+    convergence: str = ""  # which solution the label is of and how it was found; empty if not recorded
 
 
 class Graph(NamedTuple):

@@ -17,7 +17,7 @@ NUMBER_COLUMNS = {
     "spin_multiplicity": np.int32,
     "spin_squared": np.float64,
 }
-TEXT_COLUMNS = ("rung", "regime", "molecule", "teacher")
+TEXT_COLUMNS = ("rung", "regime", "molecule", "teacher", "convergence")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,6 +39,7 @@ class Dataset:
     regime: np.ndarray  # (n_structures,), str
     molecule: np.ndarray  # (n_structures,), str
     teacher: np.ndarray  # (n_structures,), str
+    convergence: np.ndarray  # (n_structures,), str
     manifest: Mapping[str, Any]
 
     @functools.cached_property
@@ -67,6 +68,7 @@ class Dataset:
             molecule=str(self.molecule[index]),
             teacher=str(self.teacher[index]),
             spin_squared=float(self.spin_squared[index]),
+            convergence=str(self.convergence[index]),
         )
 
     def select(self, indices: np.ndarray) -> "Dataset":

@@ -13,6 +13,12 @@ RUNGS = ("equilibrium", "thermal", "stretched", "h2")
 ATOM = "atom"
 """Isolated atoms: outside the ladder, admitted by `include_isolated_atoms`."""
 
+ION = "ion"
+"""Charged structures: outside the ladder, since a model without a charge input cannot tell them from neutral ones."""
+
+SPIN_STATE = "spin_state"
+"""Neutral structures in another spin state than the molecule's ground state: outside the ladder for the like reason."""
+
 TEST_CURVE = "test_curve"
 """The teacher's curve of H2 on the test distances: never trained on, at any rung."""
 
@@ -23,7 +29,10 @@ RUNG_OF_REGIME: Mapping[str, str] = MappingProxyType(
         "stretched": "stretched",
         "compressed": "stretched",
         "scaled": "stretched",
+        "curve": "stretched",
         "h2_curve": "h2",
+        "ion": ION,
+        "spin_state": SPIN_STATE,
         "atom": ATOM,
         "h2_test_curve": TEST_CURVE,
     }

@@ -7,12 +7,12 @@ text format parses a hundred times slower and rounds; a folder of .npy files can
 checks per array, no partial reads, and stamps the time into every member, so equal data would give unequal files. HDF5
 is written here without time stamps: equal datasets give equal bytes and a repository sees no false change.
 
-Layout (version 1)::
+Layout (version 2; version 1 had no `convergence`)::
 
-    attributes   format = "h2scale-dataset", version = 1, manifest = JSON
+    attributes   format = "h2scale-dataset", version = 2, manifest = JSON
     atoms/       atomic_numbers (total_atoms,), positions (total_atoms, 3), forces (total_atoms, 3)
     structures/  n_atoms, energy, charge, spin_multiplicity, spin_squared, each (n_structures,)
-    text/        rung, regime, molecule, teacher: codes (n_structures,) into <name>_values
+    text/        rung, regime, molecule, teacher, convergence: codes (n_structures,) into <name>_values
 
 The manifest carries a SHA-256 over the decoded arrays, so that it holds whatever the compression.
 """
@@ -29,7 +29,7 @@ from h2scale.data import dataset as dataset_lib
 from h2scale.data import validation
 
 FORMAT = "h2scale-dataset"
-VERSION = 1
+VERSION = 2
 SHIPPED = Path(__file__).parent / "shipped"
 
 

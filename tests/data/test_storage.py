@@ -122,8 +122,8 @@ def test_foreign_hdf5_is_refused(tmp_path):
 
 def test_a_newer_version_is_refused(stored):
     with h5py.File(stored, "r+") as file:
-        file.attrs["version"] = 2
-    assert_refused(stored, "version 2; this package reads 1")
+        file.attrs["version"] = 3
+    assert_refused(stored, "version 3; this package reads 2")
 
 
 @pytest.mark.parametrize("entry", ["structures/charge", "atoms/forces", "text/rung"])
