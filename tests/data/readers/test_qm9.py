@@ -1,4 +1,4 @@
-"""QM9 as published: U0 holds the zero-point energy, exponents are Mathematica's, archives are read without unpacking."""
+"""QM9 as published: U0 holds the zero-point energy, exponents are Mathematica's, archives are read as streams."""
 
 import io
 import tarfile

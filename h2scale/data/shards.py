@@ -1,0 +1,254 @@
+"""Datasets larger than memory: a folder of shards whose arrays are mapped, not read.
+
+Layout (version 1)::
+
+    manifest.json               format, version, complete or not, the manifest of the dataset, checksums of the shards
+    shard-00000/atoms.npy       a record an atom: atomic_numbers, positions, forces (absent if the set has none)
+    shard-00000/structures.npy  a record a structure: atom_offset, n_atoms, energy, charge, ..., molecule, teacher
+
+Records rather than a file per column: a structure drawn at random then touches two places of the disk and not fourteen,
+and a shard costs two open files. Every shard is written beside its name and renamed when it is whole, and the manifest
+is replaced after each, so that a writer that is killed, or a disk that is full, leaves whole shards and nothing else;
+the same call continues behind them.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from h2scale import errors
+from h2scale.data import dataset as dataset_lib
+from h2scale.data import validation
+from h2scale.types import Structure
+
+FORMAT = "h2scale-shards"
+VERSION = 1
+MANIFEST = "manifest.json"
+ATOMS, STRUCTURES = "atoms.npy", "structures.npy"
+STRUCTURES_PER_SHARD = 32768
+ATOMS_PER_SHARD = 1 << 21
+"""A shard ends at whichever comes first; both bound the writer's memory, to some 200 MB."""
+
+PAIRS_PER_CHECK = 1 << 22
+"""Validation looks at all pairs of atoms; large molecules are checked in pieces of this many."""
+
+
+def write_shards(
+    folder: str | Path,
+    structures: Iterable[Structure],
+    manifest: Mapping[str, Any],
+    *,
+    structures_per_shard: int = STRUCTURES_PER_SHARD,
+) -> None:
+    """Writes structures as they come, one shard after the other; continues what an earlier call left unfinished.
+
+    Args:
+        folder: made if it does not exist.
+        structures: consumed once. To continue, the same structures from the first on, which are then skipped.
+        manifest: level, units, energy zero, ...; read again at the end, so that a reader may complete it meanwhile.
+        structures_per_shard: at most.
+
+    Raises:
+        InputError: the folder holds a whole dataset, one begun with another manifest, or something else; a structure is
+            refused by `validation.validate`; the disk is full. Whole shards stay, nothing half-written does.
+        ValueError: there are no structures, or one is incomplete.
+    """
+    folder = Path(folder)
+    identity = hashlib.sha256(json.dumps(_identity(manifest), sort_keys=True).encode()).hexdigest()
+    index = _begun(folder, identity)
+    has_forces = bool(manifest.get("has_forces", True))
+    done = sum(shard["num_structures"] for shard in index["shards"])
+    remaining = iter(structures)
+    skipped = sum(1 for _ in itertools.islice(remaining, done))
+    if skipped < done:
+        raise errors.InputError(f"{folder} holds {done} structures of this dataset, which now has only {skipped}.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for chunk in _chunks(remaining, structures_per_shard):
+            dataset = dataset_lib.from_structures(chunk, {"has_forces": has_forces})
+            _check(dataset, folder, done)
+            index["shards"].append(_write_shard(folder, len(index["shards"]), dataset, has_forces))
+            done += len(dataset)
+            _write_index(folder, index)
+        if not done:
+            raise ValueError("a dataset needs at least one structure; got none.")
+        index["manifest"] = {**manifest, "num_structures": done, "has_forces": has_forces}
+        index["complete"] = True
+        _write_index(folder, index)
+    except OSError as error:
+        raise errors.InputError(
+            f"{folder} cannot be written: {error.strerror or error}; {len(index['shards'])} whole shards stay, and the "
+            f"same call continues behind them."
+        ) from error
+
+
+def read_index(folder: str | Path, *, verify: bool) -> dict[str, Any]:
+    """Contents of a folder's manifest.json, with the sizes of all files checked.
+
+    Args:
+        verify: also compare every file with its checksum, at the speed of the disk.
+
+    Raises:
+        InputError: no such folder; another format or version; writing was not finished; a file is missing, cut short
+            or does not match its checksum.
+    """
+    folder = Path(folder)
+    index = _load_index(folder)
+    if not index["complete"]:
+        raise errors.InputError(f"{folder} is not complete: writing it was interrupted; the same call continues it.")
+    for shard in index["shards"]:
+        for name, expected in shard["files"].items():
+            path = folder / shard["name"] / name
+            if not path.is_file():
+                raise errors.InputError(f"{path} is missing.")
+            if path.stat().st_size != expected["bytes"]:
+                raise errors.InputError(
+                    f"{path} has {path.stat().st_size} bytes; the manifest says {expected['bytes']}."
+                )
+            if verify and _checksum(path) != expected["sha256"]:
+                raise errors.InputError(f"{path} does not match its checksum in the manifest; copy or make it again.")
+    return index
+
+
+def fingerprint(index: Mapping[str, Any]) -> str:
+    """SHA-256 over the checksums of all files of an index, hexadecimal: what two equal datasets share."""
+    sums = [shard["files"][file]["sha256"] for shard in index["shards"] for file in (ATOMS, STRUCTURES)]
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
+
+
+def atom_dtype(has_forces: bool) -> np.dtype:
+    """One atom: atomic number, position (angstrom), force (eV/angstrom) where the set has them."""
+    fields = [("atomic_numbers", "<i4"), ("positions", "<f8", (3,))]
+    return np.dtype([*fields, ("forces", "<f8", (3,))] if has_forces else fields)
+
+
+def _structure_dtype(dataset: dataset_lib.Dataset) -> np.dtype:
+    numbers = [(name, np.dtype(dtype).newbyteorder("<")) for name, dtype in dataset_lib.NUMBER_COLUMNS.items()]
+    widths = {name: max(len(text.encode()) for text in getattr(dataset, name)) for name in dataset_lib.TEXT_COLUMNS}
+    return np.dtype([("atom_offset", "<i8"), *numbers, *((name, f"S{max(1, w)}") for name, w in widths.items())])
+
+
+def _chunks(structures: Iterator[Structure], size: int) -> Iterator[list[Structure]]:
+    chunk: list[Structure] = []
+    n_atoms = 0
+    for structure in structures:
+        chunk.append(structure)
+        n_atoms += len(structure.atomic_numbers)
+        if len(chunk) == size or n_atoms >= ATOMS_PER_SHARD:
+            yield chunk
+            chunk, n_atoms = [], 0
+    if chunk:
+        yield chunk
+
+
+def _check(dataset: dataset_lib.Dataset, folder: Path, first: int) -> None:
+    pairs = np.cumsum(dataset.n_atoms.astype(np.int64) ** 2)
+    piece = pairs // PAIRS_PER_CHECK
+    for number in np.unique(piece):
+        rows = np.flatnonzero(piece == number)
+        try:
+            validation.validate(dataset.select(rows))
+        except ValueError as error:
+            raise errors.InputError(f"{folder}: among the structures from {first + rows[0]} on, {error}") from error
+
+
+def _write_shard(folder: Path, number: int, dataset: dataset_lib.Dataset, has_forces: bool) -> dict[str, Any]:
+    name = f"shard-{number:05d}"
+    atoms = np.empty(len(dataset.atomic_numbers), atom_dtype(has_forces))
+    for column in atoms.dtype.names:
+        atoms[column] = getattr(dataset, column)
+    records = np.empty(len(dataset), _structure_dtype(dataset))
+    records["atom_offset"] = dataset.atom_offset
+    for column in dataset_lib.NUMBER_COLUMNS:
+        records[column] = getattr(dataset, column)
+    for column in dataset_lib.TEXT_COLUMNS:
+        records[column] = np.char.encode(getattr(dataset, column), "utf-8")
+    partial = folder / f"{name}.partial"
+    partial.mkdir()
+    try:
+        for file, array in ((ATOMS, atoms), (STRUCTURES, records)):
+            _save(partial / file, array)
+        partial.rename(folder / name)
+    except OSError:
+        shutil.rmtree(partial)
+        raise
+    files = {
+        file: {"bytes": (folder / name / file).stat().st_size, "sha256": _checksum(folder / name / file)}
+        for file in (ATOMS, STRUCTURES)
+    }
+    return {"name": name, "num_structures": len(records), "num_atoms": len(atoms), "files": files}
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    # As numpy.save does, but for the reason of a failure: NumPy says "n requested and m written" on a full disk.
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(array.view(np.uint8).data)
+
+
+def _begun(folder: Path, identity: str) -> dict[str, Any]:
+    """The index to continue from, with whatever an interrupted writer left half-written removed."""
+    fresh = {"format": FORMAT, "version": VERSION, "complete": False, "identity": identity, "shards": []}
+    if not folder.exists():
+        return fresh
+    if not folder.is_dir():
+        raise errors.InputError(f"{folder} is a file; shards are written to a folder.")
+    leftovers = [path for path in folder.iterdir() if path.name != MANIFEST]
+    if not (folder / MANIFEST).is_file():
+        index = fresh
+    else:
+        index = _load_index(folder)
+        if index["complete"]:
+            raise errors.InputError(f"{folder} holds a whole dataset already; remove it or write to another folder.")
+        if index["identity"] != identity:
+            raise errors.InputError(f"{folder} was begun as another dataset; remove it or write to another folder.")
+    whole = {shard["name"] for shard in index["shards"]}
+    for path in leftovers:
+        if path.name in whole:
+            continue
+        if not path.name.startswith(("shard-", MANIFEST)):
+            raise errors.InputError(f"{folder} holds {path.name}, which is no part of a dataset; nothing was written.")
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return index
+
+
+def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What a dataset is known by before its first structure is read."""
+    names = ("format_read", "level", "energy_zero", "isolated_atom_energies_ev", "has_forces", "sources")
+    return {name: manifest[name] for name in names if name in manifest}
+
+
+def _write_index(folder: Path, index: Mapping[str, Any]) -> None:
+    partial = folder / f"{MANIFEST}.partial"
+    try:
+        partial.write_text(json.dumps(index, indent=1, sort_keys=True), encoding="utf-8")
+        os.replace(partial, folder / MANIFEST)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _load_index(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise errors.InputError(f"{folder} is no folder of shards: there is no {MANIFEST} in it.")
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise errors.InputError(f"{path} is damaged: {error}.") from error
+    if index.get("format") != FORMAT or index.get("version") != VERSION:
+        found = (index.get("format"), index.get("version"))
+        raise errors.InputError(f"{path}: format and version must be {(FORMAT, VERSION)}; got {found}.")
+    return index
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
