@@ -19,6 +19,7 @@ The manifest carries a SHA-256 over the decoded arrays, so that it holds whateve
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,11 @@ def save_dataset(path: str | Path, dataset: dataset_lib.Dataset) -> None:
 
     Raises:
         ValueError: the dataset does not pass `validation.validate`; nothing is written.
+        OSError: the disk is full or the folder cannot be written; an older file of that name stays as it was.
     """
     validation.validate(dataset)
     manifest = {**dataset.manifest, **counts(dataset), "checksum_sha256": checksum(dataset)}
-    with h5py.File(path, "w", libver="earliest", track_order=False) as file:
+    with h5py.File(path, "w", driver="core", backing_store=False, libver="earliest", track_order=False) as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
         file.attrs["manifest"] = json.dumps(manifest, sort_keys=True)
@@ -53,6 +55,9 @@ def save_dataset(path: str | Path, dataset: dataset_lib.Dataset) -> None:
             values, codes = np.unique(getattr(dataset, name), return_inverse=True)
             _write(file, f"text/{name}", codes.astype(np.int32))
             _write(file, f"text/{name}_values", np.char.encode(values, "utf-8"))
+        file.flush()
+        image = file.id.get_file_image()
+    _write_whole(Path(path), image)
 
 
 def load_dataset(name_or_path: str | Path, *, allow_missing_forces: bool = False) -> dataset_lib.Dataset:
@@ -133,6 +138,17 @@ def counts(dataset: dataset_lib.Dataset) -> dict[str, Any]:
         "counts_per_rung": per_value(dataset.rung),
         "counts_per_regime": per_value(dataset.regime),
     }
+
+
+def _write_whole(path: Path, contents: bytes) -> None:
+    # HDF5 itself leaves half a file on a full disk, or ends the process while it cleans up: it writes to memory.
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_bytes(contents)
+        os.replace(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _write(file: h5py.File, name: str, array: np.ndarray) -> None:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 import time
 
 import h5py
@@ -182,3 +184,20 @@ def test_a_set_without_forces_is_refused_unless_energies_suffice(tmp_path, shipp
     loaded = data.load_dataset(path, allow_missing_forces=True)
     assert np.isnan(loaded.forces).all()
     np.testing.assert_array_equal(loaded.energy, few.energy)
+
+
+def test_a_full_disk_leaves_the_older_file(tmp_path, shipped):
+    path = tmp_path / "some.h5"
+    storage.save_dataset(path, shipped.select(np.arange(3)))
+    before = path.read_bytes()
+    code = (
+        "import resource, sys; from h2scale import data; from h2scale.data import storage;"
+        "dataset = data.load_dataset('pbe0_def2svp');"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000,) * 2);"  # less than the set takes; a quota acts alike
+        "storage.save_dataset(sys.argv[1], dataset)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "OSError: [Errno 27] File too large" in done.stderr
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["some.h5"]
