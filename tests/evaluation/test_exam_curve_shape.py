@@ -21,6 +21,8 @@ def test_smooth_bound_curve_is_ideal_by_every_metric():
     assert curve_shape.force_flips(forces) == 1
     assert curve_shape.spearman_repulsion(DISTANCES, energies) == pytest.approx(-1.0)
     assert curve_shape.spearman_attraction(DISTANCES, energies) == pytest.approx(1.0)
+    assert curve_shape.spearman_force_descending(DISTANCES, forces) == pytest.approx(-1.0)
+    assert curve_shape.spearman_force_ascending(DISTANCES, forces) == pytest.approx(1.0)
     assert curve_shape.minima_ml_peg(energies) == 1
     assert curve_shape.inflections_ml_peg(DISTANCES, energies) == 1
     assert curve_shape.conservation_deviation(DISTANCES, energies, forces) < 0.01
@@ -34,6 +36,7 @@ def test_conservation_deviation_is_the_mean_force_that_is_missing():
 def test_jump_counts_both_steps_at_every_turn():
     energies = np.array([3.0, 1.0, 0.0, 2.0, 1.5, 4.0])  # turns at 0, 2 and 1.5
     assert curve_shape.energy_flips(energies) == 3
+    assert curve_shape.energy_total_variation(energies) == pytest.approx(2 + 1 + 2 + 0.5 + 2.5)
     assert curve_shape.energy_jump(energies) == pytest.approx((1 + 2) + (2 + 0.5) + (0.5 + 2.5))
     assert curve_shape.tortuosity(energies) == pytest.approx((2 + 1 + 2 + 0.5 + 2.5) / (3 + 4))
 
@@ -41,6 +44,19 @@ def test_jump_counts_both_steps_at_every_turn():
 def test_ripple_below_a_millielectronvolt_is_no_turn():
     energies = np.array([2.0, 1.0, 1.0005, 0.5, 0.4998, 1.0])
     assert curve_shape.energy_flips(energies) == 1
+
+
+def test_force_that_wavers_beyond_its_strongest_attraction_is_not_ordered():
+    _, forces = morse(DISTANCES)
+    wavering = forces + 0.5 * np.sin(20 * DISTANCES) * (DISTANCES > 2)
+    assert curve_shape.spearman_force_descending(DISTANCES, wavering) == pytest.approx(-1.0)
+    assert curve_shape.spearman_force_ascending(DISTANCES, wavering) < 0.9
+
+
+def test_steepest_slope_is_that_of_the_wall():
+    energies, forces = morse(DISTANCES)
+    # at its end the derivative is one-sided: half a step times the curvature is 2.4 % of the slope
+    assert curve_shape.steepest_slope(DISTANCES, energies) == pytest.approx(np.abs(forces).max(), rel=0.03)
 
 
 def test_small_forces_do_not_flip():

@@ -55,9 +55,14 @@ def constants(distances: np.ndarray, energies: np.ndarray, reduced_mass_dalton: 
     bend = float(slope.derivative()(best)) / distance**2  # eV/angstrom^2; the slope vanishes here
     if bend <= 0:
         raise ValueError("the curve's minimum is too rough to have a curvature")
+    return Constants(float(distance), float(spline(best)), wave_number(bend, reduced_mass_dalton))
+
+
+def wave_number(bend: float, reduced_mass_dalton: float) -> float:
+    """Harmonic wave number in 1/cm of a second derivative in eV/angstrom^2, which must be positive."""
     bend_atomic = bend / units.HARTREE_EV * units.BOHR_ANGSTROM**2
     mass = reduced_mass_dalton * units.DALTON_ELECTRON_MASS
-    return Constants(float(distance), float(spline(best)), float(np.sqrt(bend_atomic / mass) * units.HARTREE_PER_CM))
+    return float(np.sqrt(bend_atomic / mass) * units.HARTREE_PER_CM)
 
 
 def conservation_deviation(distances: np.ndarray, energies: np.ndarray, forces: np.ndarray) -> float:
@@ -69,6 +74,16 @@ def tortuosity(energies: np.ndarray) -> float:
     """Way up and down divided by the height of the two ends above the minimum (Arena, matbench); 1 is ideal."""
     height = abs(energies[0] - energies.min()) + abs(energies[-1] - energies.min())
     return float(np.sum(np.abs(np.diff(energies))) / height) if height else np.nan
+
+
+def energy_total_variation(energies: np.ndarray) -> float:
+    """Sum of |dE| (Arena), eV."""
+    return float(np.sum(np.abs(np.diff(energies))))
+
+
+def steepest_slope(distances: np.ndarray, energies: np.ndarray) -> float:
+    """Largest |dE/dr|, the derivative by `np.gradient` (Arena), eV/angstrom."""
+    return float(np.max(np.abs(np.gradient(energies, distances))))
 
 
 def energy_jump(energies: np.ndarray) -> float:
@@ -89,7 +104,7 @@ def force_flips(forces: np.ndarray) -> int:
 
 
 def force_total_variation(forces: np.ndarray) -> float:
-    """Sum of |dF| (matbench), eV/angstrom."""
+    """Sum of |dF| (Arena, matbench), eV/angstrom."""
     return float(np.sum(np.abs(np.diff(forces))))
 
 
@@ -111,6 +126,18 @@ def spearman_attraction(distances: np.ndarray, energies: np.ndarray) -> float:
     """Rank correlation of distance and energy beyond the global minimum, without it (Arena, ml-peg); +1 is ideal."""
     start = int(np.argmin(energies)) + 1
     return _spearman(distances[start:], energies[start:])
+
+
+def spearman_force_descending(distances: np.ndarray, forces: np.ndarray) -> float:
+    """Rank correlation of distance and force up to the strongest attraction and with it (Arena); -1 is ideal."""
+    stop = int(np.argmin(forces)) + 1
+    return _spearman(distances[:stop], forces[:stop])
+
+
+def spearman_force_ascending(distances: np.ndarray, forces: np.ndarray) -> float:
+    """Rank correlation of distance and force beyond the strongest attraction, without it (Arena); +1 is ideal."""
+    start = int(np.argmin(forces)) + 1
+    return _spearman(distances[start:], forces[start:])
 
 
 def minima_ml_peg(energies: np.ndarray) -> int:

@@ -64,6 +64,13 @@ def resample(curve: ShippedCurve, distances: np.ndarray) -> np.ndarray:
     return values / distances
 
 
+def bond_force(curve: ShippedCurve, distances: np.ndarray) -> np.ndarray:
+    """Minus the slope of `resample`, eV/angstrom; NaN outside the curve's own distances."""
+    spline = interpolate.CubicSpline(np.log(curve.distances), curve.energies * curve.distances, extrapolate=False)
+    place = np.log(distances)
+    return (spline(place) - spline(place, 1)) / distances**2
+
+
 @functools.cache
 def measured_constants() -> dict[str, Measured]:
     """Constants by molecule."""

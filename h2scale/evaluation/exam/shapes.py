@@ -7,15 +7,16 @@ asks for the right energy. All pairs are asked with charge 0 and multiplicity 1,
 from collections.abc import Callable
 
 import numpy as np
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import atomic_masses, chemical_symbols, covalent_radii
 from ase.data.vdw_alvarez import vdw_radii
 
-from h2scale.evaluation.exam import curve_shape, diatomic_systems, grading, models
+from h2scale.evaluation.exam import curve_shape, diatomic_systems, grading, models, pbe_metrics, references
 
 ARENA_STEP_ANGSTROM = 0.01
 ML_PEG_DISTANCES = np.linspace(0.18, 6.0, 100)
 MATBENCH_DISTANCES = np.geomspace(0.1, 6.0, 119)
 _INNER, _OUTER, _OUTER_MAX = 0.9, 3.1, 6.0
+_INNER_WALL = 0.8
 
 Metric = tuple[str, str, bool, Callable[[np.ndarray, np.ndarray, np.ndarray], float]]
 _COMMON: tuple[Metric, ...] = (
@@ -23,12 +24,21 @@ _COMMON: tuple[Metric, ...] = (
     ("Spearman, repulsion", "", False, lambda r, e, f: curve_shape.spearman_repulsion(r, e)),
     ("Spearman, attraction", "", False, lambda r, e, f: curve_shape.spearman_attraction(r, e)),
 )
+_FORCE_VARIATION: tuple[Metric, ...] = (
+    ("force jump", "eV/Å", True, lambda r, e, f: curve_shape.force_jump(f)),
+    ("force total variation", "eV/Å", True, lambda r, e, f: curve_shape.force_total_variation(f)),
+)
 _ARENA: tuple[Metric, ...] = (
     *_COMMON,
     ("conservation deviation", "eV/Å", True, curve_shape.conservation_deviation),
     ("tortuosity", "", False, lambda r, e, f: curve_shape.tortuosity(e)),
     ("energy jump", "eV", False, lambda r, e, f: curve_shape.energy_jump(e)),
     ("energy-difference flips", "", False, lambda r, e, f: curve_shape.energy_flips(e)),
+    ("energy total variation", "eV", False, lambda r, e, f: curve_shape.energy_total_variation(e)),
+    ("steepest slope", "eV/Å", False, lambda r, e, f: curve_shape.steepest_slope(r, e)),
+    ("Spearman, force descending", "", True, lambda r, e, f: curve_shape.spearman_force_descending(r, f)),
+    ("Spearman, force ascending", "", True, lambda r, e, f: curve_shape.spearman_force_ascending(r, f)),
+    *_FORCE_VARIATION,
 )
 _ML_PEG: tuple[Metric, ...] = (
     *_COMMON,
@@ -40,9 +50,10 @@ _MATBENCH: tuple[Metric, ...] = (
     ("tortuosity", "", False, lambda r, e, f: curve_shape.tortuosity(e)),
     ("energy jump", "eV", False, lambda r, e, f: curve_shape.energy_jump(e)),
     ("energy-difference flips", "", False, lambda r, e, f: curve_shape.energy_flips(e)),
-    ("force jump", "eV/Å", True, lambda r, e, f: curve_shape.force_jump(f)),
-    ("force total variation", "eV/Å", True, lambda r, e, f: curve_shape.force_total_variation(f)),
+    *_FORCE_VARIATION,
 )
+PBE_LABEL = "PBE/def2-TZVPD, unrestricted"
+"""Stands for matbench-discovery's own PBE curves, which are of plane waves and projectors, for the elements it has."""
 
 
 def scored_window(number: int) -> tuple[float, float]:
@@ -64,6 +75,13 @@ def matbench_distances(number: int) -> np.ndarray:
     return grid[(grid >= low) & (grid <= high)]
 
 
+def matbench_wall_distances(number: int) -> np.ndarray:
+    """The points of its run at which matbench-discovery looks for the wall: from 0.8 covalent radii on."""
+    high = scored_window(number)[1]
+    grid = MATBENCH_DISTANCES
+    return grid[(grid >= _INNER_WALL * covalent_radii[number]) & (grid <= high)]
+
+
 def examine(model: models.Examinee, elements: tuple[str, ...] = diatomic_systems.ORGANIC) -> grading.Part:
     """Arena and matbench on homonuclear pairs, ml-peg on all pairs of the elements."""
     findings = []
@@ -71,6 +89,7 @@ def examine(model: models.Examinee, elements: tuple[str, ...] = diatomic_systems
         number = chemical_symbols.index(symbol)
         findings += _curve(model, "shape, MLIP Arena", (number, number), arena_distances(number), _ARENA)
         findings += _curve(model, "shape, matbench-discovery", (number, number), matbench_distances(number), _MATBENCH)
+        findings += _against_pbe(model, number)
     for first, second in diatomic_systems.organic_pairs():
         if first in elements and second in elements:
             pair = (chemical_symbols.index(first), chemical_symbols.index(second))
@@ -90,4 +109,39 @@ def _curve(
             place, name, unit, answers, lambda c=compute: c(distances, energies, forces), forces=needs_forces
         )
         for name, unit, needs_forces, compute in metrics
+    ]
+
+
+def _against_pbe(model: models.Examinee, number: int) -> list[grading.Finding]:
+    """matbench-discovery's metrics against PBE, where a PBE curve of the pair is shipped."""
+    symbol = chemical_symbols[number]
+    shipped = references.shipped(f"{symbol}2", PBE_LABEL)
+    if not shipped:
+        return []
+    distances = matbench_wall_distances(number)
+    answers = model.ask([models.dimer(number, number, distance, 0, 1) for distance in distances])
+    energies, forces = grading.energies(answers), grading.bond_forces(answers)
+    pbe = references.resample(shipped[0], distances)
+    scored = distances >= scored_window(number)[0]
+    r, e, f = distances[scored], energies[scored], forces[scored]
+    p, push = pbe[scored], references.bond_force(shipped[0], r)
+    mass = atomic_masses[number] / 2
+    return [
+        grading.measure(
+            ("shape, matbench-discovery", symbol * 2),
+            f"PBE {name}",
+            unit,
+            answers,
+            compute,
+            forces=needs_forces,
+            reason=f"PBE is {PBE_LABEL} here, VASP's in the benchmark",
+        )
+        for name, unit, needs_forces, compute in (
+            ("energy MAE", "eV", False, lambda: pbe_metrics.energy_error(r, e, p)),
+            ("force MAE", "eV/Å", True, lambda: pbe_metrics.force_error(r, f, push)),
+            ("bond-length error", "Å", False, lambda: pbe_metrics.bond_length_error(r, e, p)),
+            ("well-depth error", "eV", False, lambda: pbe_metrics.depth_error(e, p)),
+            ("frequency error", "1/cm", False, lambda: pbe_metrics.frequency_error(r, e, p, mass)),
+            ("wall-distance MAE", "Å", False, lambda: pbe_metrics.wall_error(distances, energies, pbe)),
+        )
     ]
