@@ -26,7 +26,7 @@ def test_a_frame_is_read_as_written(tmp_path):
     np.testing.assert_array_equal(second.atomic_numbers, [1, 9])
     np.testing.assert_array_equal(second.positions, [[0.1, 0.2, 0.3], [1.0, 0.0, 0.0]])
     np.testing.assert_array_equal(second.forces, [[1.0, 2.0, 3.0], [-1.0, -2.0, -3.5]])
-    assert second[4:] == (0, 1, "thermal", "thermal", "[H]F", "pbe0/def2-svp", 0.5)
+    assert second[4:-1] == (0, 1, "thermal", "thermal", "[H]F", "pbe0/def2-svp", 0.5)
     assert second.energy == -12.5
 
 

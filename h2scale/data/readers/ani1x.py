@@ -12,7 +12,7 @@ atoms: github.com/isayev/ANI1_dataset, issue 2, and torchani's ground state atom
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -40,7 +40,9 @@ ENERGY, FORCES = "wb97x_dz.energy", "wb97x_dz.forces"
 NO_LABEL = f"no {ENERGY} or {FORCES}"
 
 
-def read(paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]) -> Iterator[entries.Entry]:
+def read(
+    paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]
+) -> Generator[entries.Entry, None, None]:
     """Entries of .h5 files, with total energies (eV) and forces; those without a label are counted in `facts`.
 
     Raises:

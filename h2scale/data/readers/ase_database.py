@@ -6,16 +6,18 @@ others under several names in `data` or the key-value pairs; the caller may decl
 is <S^2> where a row has it, else the value S(S + 1) of a pure spin state is put in its place and the manifest says so.
 The level is not in the file and must be declared (OMol25: wb97m-v/def2-tzvpd), isolated-atom energies likewise.
 
-An `.aselmdb` file maps row numbers to zlib-compressed JSON; it is read here without fairchem, with the `lmdb` package.
+An `.aselmdb` file maps row numbers to zlib-compressed JSON; it is read here without fairchem, with the `lmdb` package
+(extra `readers`).
 
 References: ase.db of ASE 3.29 (https://ase-lib.org/ase/db/db.html); LMDBDatabase of fairchem-core and ase-db-backends;
 OMol25: arXiv:2505.08762 and https://huggingface.co/facebook/OMol25 (keys of a row).
 """
 
+import contextlib
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,9 @@ Row = Mapping[str, Any]
 """numbers, positions, energy, forces, pbc as the file has them; data and key-value pairs merged under `facts`."""
 
 
-def read(paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]) -> Iterator[entries.Entry]:
+def read(
+    paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]
+) -> Generator[entries.Entry, None, None]:
     """Entries of databases, row by row, with total energies (eV); forces are NaN where a row has none.
 
     Raises:
@@ -43,16 +47,19 @@ def read(paths: Sequence[Path], options: entries.Options, facts: dict[str, Any])
             multiplicity, or has arrays of a wrong shape.
     """
     for path in paths:
-        rows = _lmdb_rows(path) if path.suffix == ".aselmdb" else _ase_rows(path)
-        for row_id, row in rows:
-            where = f"{path}, row {row_id}"
-            yield entries.Entry(_structure(row, options, facts, where), where)
+        # LMDB opens a file once a process, so that one which a refused row leaves open could not be read again.
+        with contextlib.closing(_lmdb_rows(path) if path.suffix == ".aselmdb" else _ase_rows(path)) as rows:
+            for row_id, row in rows:
+                where = f"{path}, row {row_id}"
+                yield entries.Entry(_structure(row, options, facts, where), where)
 
 
-def _ase_rows(path: Path) -> Iterator[tuple[int, Row]]:
+def _ase_rows(path: Path) -> Generator[tuple[int, Row], None, None]:
     import ase.db
 
     try:
+        if path.suffix == ".db":
+            _check_systems(path)
         with ase.db.connect(path) as database:
             for row in database.select():
                 yield (
@@ -70,11 +77,21 @@ def _ase_rows(path: Path) -> Iterator[tuple[int, Row]]:
         raise errors.InputError(f"{path} is no ASE database or is cut short: {error}.") from error
 
 
-def _lmdb_rows(path: Path) -> Iterator[tuple[int, Row]]:
+def _check_systems(path: Path) -> None:
+    # ASE would write its tables into any other sqlite file.
+    with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        found = connection.execute("select count(*) from sqlite_master where name = 'systems'").fetchone()[0]
+    if not found:
+        raise sqlite3.DatabaseError("it has no table 'systems'")
+
+
+def _lmdb_rows(path: Path) -> Generator[tuple[int, Row], None, None]:
     try:
         import lmdb
     except ImportError as error:
-        raise errors.InputError(f"{path}: reading .aselmdb needs the package lmdb: pip install lmdb.") from error
+        raise errors.InputError(
+            f"{path}: reading .aselmdb needs the package lmdb: pip install 'h2scale[readers]'."
+        ) from error
 
     try:
         with lmdb.open(str(path), subdir=False, readonly=True, lock=False, readahead=False) as environment:

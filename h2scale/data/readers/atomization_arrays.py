@@ -10,7 +10,7 @@ is neutral, closed-shell and at its minimum.
 The level is that of the set behind the arrays (GDB-9-G4(MP2) or VQM24 in the paper) and must be declared.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ NUMBERS, POSITIONS, ENERGIES = (
 )
 
 
-def read(paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]) -> Iterator[entries.Entry]:
+def read(
+    paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]
+) -> Generator[entries.Entry, None, None]:
     """Entries of each folder, energies in eV relative to isolated atoms, without forces.
 
     Raises:

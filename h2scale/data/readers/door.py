@@ -1,9 +1,10 @@
 """One door to every foreign format: named files in, structures relative to isolated atoms and a manifest out."""
 
+import contextlib
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -111,7 +112,7 @@ def read(
             format; ase has none, and extxyz takes "file".
         elements: symbols to keep; structures with any other element are left out and counted.
         rung: one of `rungs.RUNGS` instead of the format's own (equilibrium for paper, qm9 and vqm24; thermal for
-            ani1x, spice and ase; as written for extxyz).
+            ani1x, spice and ase; as written for extxyz). Ions and isolated atoms stand beside the ladder.
         charge: for rows of an ase database that have none, units of e.
         spin_multiplicity: likewise, 2S + 1.
         bound_sign: for paper and vqm24, the sign of a bound molecule's stored energy, 1 or -1; by default looked at.
@@ -124,8 +125,8 @@ def read(
     """
     chosen = _format(format)
     files = _existing([paths] if isinstance(paths, str | Path) else paths)
-    if rung is not None:
-        rungs.check_rung(rung)
+    if rung is not None and rung not in rungs.RUNGS:
+        raise errors.InputError(f"rung must be one of {', '.join(rungs.RUNGS)}; got {rung!r}.")
     options = entries.Options(_level(format, chosen, level), charge, spin_multiplicity, bound_sign)
     kept = _symbols(elements)
     energies, source = _atomic_energies(format, chosen, atomic_energies_ev, files, options, kept)
@@ -136,7 +137,11 @@ def read(
     if not sample:
         raise errors.InputError(f"{files[0]}: no structure is left; {_reasons(facts['dropped'])}.")
     if check_units:
-        plausibility.check(sample, energies=atomic_energies_ev != zero.FIT)
+        try:
+            plausibility.check(sample, energies=atomic_energies_ev != zero.FIT)
+        except errors.InputError:
+            found.close()
+            raise
     has_forces = not np.isnan(sample[0].structure.forces).any()
     manifest: dict[str, Any] = {
         "format_read": format,
@@ -149,7 +154,7 @@ def read(
     }
     if energies is not None:
         manifest["isolated_atom_energies_ev"] = dict(sorted(energies.items()))
-    return Reading(_structures(itertools.chain(sample, found), has_forces, manifest, facts), manifest)
+    return Reading(_structures(sample, found, has_forces, manifest, facts), manifest)
 
 
 def checksum(path: Path) -> str:
@@ -235,26 +240,35 @@ def _is_kept(numbers: np.ndarray, kept: frozenset[int] | None) -> bool:
 
 
 def _finished(
-    found: Iterator[entries.Entry],
+    found: Generator[entries.Entry, None, None],
     energies: Mapping[str, float] | None,
     kept: frozenset[int] | None,
     rung: str | None,
     options: entries.Options,
     left_out: Counter[str],
-) -> Iterator[entries.Entry]:
-    for structure, where in found:
-        if not _is_kept(structure.atomic_numbers, kept):
-            left_out["an element that is not asked for"] += 1
-            continue
-        _check(structure, where)
-        if energies is not None:
-            atoms = zero.separated_atoms(structure.atomic_numbers, energies, where)
-            structure = structure._replace(energy=structure.energy - atoms)
-        if len(structure.atomic_numbers) == 1:
-            structure = structure._replace(rung=rungs.ATOM, regime="atom")
-        elif rung is not None:
-            structure = structure._replace(rung=rung, regime=rung)
-        yield entries.Entry(structure._replace(teacher=options.level or ""), where)
+) -> Generator[entries.Entry, None, None]:
+    with contextlib.closing(found):
+        for structure, where in found:
+            if not _is_kept(structure.atomic_numbers, kept):
+                left_out["an element that is not asked for"] += 1
+                continue
+            _check(structure, where)
+            energy = structure.energy
+            if energies is not None:
+                energy -= zero.separated_atoms(structure.atomic_numbers, energies, where)
+            placed = _rung(structure, rung)
+            yield entries.Entry(structure._replace(energy=energy, rung=placed, teacher=options.level or ""), where)
+
+
+def _rung(structure: Structure, asked: str | None) -> str:
+    """The rung of a structure whose format or file says one; what never stands on the ladder stays beside it."""
+    if structure.rung not in rungs.RUNGS:
+        return structure.rung
+    if structure.charge != 0:
+        return rungs.ION
+    if len(structure.atomic_numbers) == 1:
+        return rungs.ATOM
+    return asked or structure.rung
 
 
 def _check(structure: Structure, where: str) -> None:
@@ -276,16 +290,21 @@ def _check(structure: Structure, where: str) -> None:
 
 
 def _structures(
-    found: Iterator[entries.Entry], has_forces: bool, manifest: dict[str, Any], facts: dict[str, Any]
+    sample: list[entries.Entry],
+    rest: Generator[entries.Entry, None, None],
+    has_forces: bool,
+    manifest: dict[str, Any],
+    facts: dict[str, Any],
 ) -> Iterator[Structure]:
-    for structure, where in found:
-        missing = np.isnan(structure.forces)
-        if missing.any() if has_forces else not missing.all():
-            raise errors.InputError(
-                f"{where}: it has {'no whole' if has_forces else ''} forces, unlike the first structure; a dataset has "
-                f"them for all of its structures or for none."
-            )
-        yield structure
+    with contextlib.closing(rest):
+        for structure, where in itertools.chain(sample, rest):
+            missing = np.isnan(structure.forces)
+            if missing.any() if has_forces else not missing.all():
+                raise errors.InputError(
+                    f"{where}: it has {'no whole ' if has_forces else ''}forces, unlike the first structure; a dataset "
+                    f"has them for all of its structures or for none."
+                )
+            yield structure
     manifest.update({**facts, "dropped": dict(facts["dropped"])})
 
 

@@ -1,7 +1,7 @@
 """What every reader yields, what it may be told, and the checks that all of them share."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -32,7 +32,9 @@ class Options:
 class Reader(Protocol):
     """Yields the entries of files, in order; may note facts for the manifest, such as a sign it found."""
 
-    def __call__(self, paths: Sequence[Path], options: Options, facts: dict[str, Any]) -> Iterator[Entry]: ...
+    def __call__(
+        self, paths: Sequence[Path], options: Options, facts: dict[str, Any]
+    ) -> Generator[Entry, None, None]: ...
 
 
 SIGN_MAJORITY = 0.9

@@ -5,7 +5,7 @@ Reference: https://github.com/libAtoms/extxyz (the subset that ASE writes for mo
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,9 @@ def read_extxyz(path: str | Path, teacher: str, rung_of_regime: Mapping[str, str
     return structures
 
 
-def read(paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]) -> Iterator[entries.Entry]:
+def read(
+    paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]
+) -> Generator[entries.Entry, None, None]:
     """Entries of extxyz files with the keys that `read_extxyz` asks for; energies are total, in eV.
 
     Raises:

@@ -17,7 +17,7 @@ Reference: Ramakrishnan, Dral, Rupp, von Lilienfeld, Sci. Data 1, 140022 (2014),
 import lzma
 import tarfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -40,7 +40,9 @@ NUM_PROPERTIES = 17
 _ARCHIVES = (".tar", ".bz2", ".gz", ".tgz", ".xz")
 
 
-def read(paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]) -> Iterator[entries.Entry]:
+def read(
+    paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]
+) -> Generator[entries.Entry, None, None]:
     """Entries of xyz files, of folders of them, or of the tar archive (also compressed), without unpacking it.
 
     Energies are total and electronic, in eV; there are no forces.
@@ -61,7 +63,7 @@ def read(paths: Sequence[Path], options: entries.Options, facts: dict[str, Any])
             yield _entry(path.read_text(encoding="utf-8", errors="replace"), str(path))
 
 
-def _archive(path: Path) -> Iterator[entries.Entry]:
+def _archive(path: Path) -> Generator[entries.Entry, None, None]:
     last = None
     try:
         # A stream: the archive is read once, forwards, and never held in memory.

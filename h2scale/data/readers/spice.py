@@ -15,7 +15,7 @@ for names, units and atoms (Psi4 1.5).
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -60,7 +60,9 @@ def formal_charge(smiles: str) -> int:
     return total
 
 
-def read(paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]) -> Iterator[entries.Entry]:
+def read(
+    paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]
+) -> Generator[entries.Entry, None, None]:
     """Entries of .hdf5 files, with total energies (eV) and forces.
 
     Raises:

@@ -10,7 +10,7 @@ References: Khan, Benali, Kim, von Rudorff, von Lilienfeld, Sci. Data 12 (2025),
 doi:10.5281/zenodo.15442257; array names and hartree as in `GNN_learning.py` of github.com/dkhan42/VQM24.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ ADDITIVITY_TOLERANCE_HARTREE = 0.01
 """Far above rounding and what a dispersion correction left out of one column would do, far below a wrong unit."""
 
 
-def read(paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]) -> Iterator[entries.Entry]:
+def read(
+    paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]
+) -> Generator[entries.Entry, None, None]:
     """Entries of .npz files, energies in eV relative to isolated atoms, without forces.
 
     Raises:
