@@ -16,9 +16,11 @@ from h2scale.errors import InputError
 
 _POLL_SECONDS = 0.5
 _SLURM_POLL_SECONDS = 5.0
+_ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY")
+_NEVER_STARTS = ("PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "InvalidAccount", "InvalidQOS")
 _SIGNAL_SECONDS = 120  # before the end of its time a job is told to requeue itself
 _MAX_TIMEOUTS = 1000  # a job may continue as often as its own checkpoints ask for
-_RESULT_SECONDS = 20.0  # how long a shared file system may hide the result of a job that has ended
+_RESULT_SECONDS = 10.0  # how long a shared file system may hide the result of a job that has ended
 
 
 class ClusterSettings(NamedTuple):
@@ -177,45 +179,48 @@ def _submit(executor: Any, task: Requeued, arguments: Sequence[Any]) -> list[Any
 
 def _wait_for_any(running: dict[int, Any]) -> list[int]:
     """Places of jobs that have ended, at least one; a job that was requeued has not."""
-    asked = 0.0
+    from submitit.local.local import LocalJob
+
+    asked = time.monotonic()
     while True:
-        ended = [place for place, job in running.items() if job.paths.result_pickle.exists()]
-        if not ended and time.monotonic() - asked >= _SLURM_POLL_SECONDS:
+        local = [place for place, job in running.items() if isinstance(job, LocalJob)]
+        ended = [place for place in local if running[place].done()]
+        slurm = {place: job for place, job in running.items() if place not in local}
+        ended += [place for place, job in slurm.items() if job.paths.result_pickle.exists()]
+        if slurm and not ended and time.monotonic() - asked >= _SLURM_POLL_SECONDS:
             asked = time.monotonic()
-            ended = _without_process(running)
+            ended = _unknown_to_slurm(slurm)
         if ended:
             return ended
         time.sleep(_POLL_SECONDS)
 
 
-def _without_process(running: dict[int, Any]) -> list[int]:
+def _unknown_to_slurm(jobs: dict[int, Any]) -> list[int]:
     """Places of jobs that neither run nor wait.
 
     Slurm is asked by squeue: submitit's own question goes to the accounting, which small clusters do not keep.
     """
-    from submitit.local.local import LocalJob
-
-    local = [place for place, job in running.items() if isinstance(job, LocalJob) and job.done()]
-    slurm = {place: job for place, job in running.items() if not isinstance(job, LocalJob)}
-    if not slurm:
-        return local
-    command = ["squeue", "--noheader", "--array", "--user", str(os.getuid()), "--format", "%F_%K %A %T"]
+    command = ["squeue", "--noheader", "--array", "--user", str(os.getuid()), "--format", "%F_%K %A %T %r"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:  # the controller is busy or restarting: ask again later
-        return local
+        return []
     alive = set()
     for line in done.stdout.splitlines():
-        array_id, job_id, state = line.split()
-        if state not in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY"):
+        array_id, job_id, state, reason = line.split(maxsplit=3)
+        ours = any(job.job_id in (array_id, job_id) for job in jobs.values())
+        if ours and state == "PENDING" and reason in _NEVER_STARTS:
+            raise InputError(f"Slurm will not start the jobs ({reason}): config.cluster asks for more than it allows.")
+        if state not in _ENDED:
             alive |= {array_id, job_id}
-    return local + [place for place, job in slurm.items() if job.job_id not in alive]
+    return [place for place, job in jobs.items() if job.job_id not in alive]
 
 
 def _result(name: str, job: Any, job_ids: tuple[str, ...]) -> JobResult | None:
     """How a job that has ended did; None if it left no result."""
     from submitit.core.utils import pickle_load
+    from submitit.local.local import LocalJob
 
-    deadline = time.monotonic() + (_RESULT_SECONDS if job.paths.stderr.exists() and _is_slurm(job) else 0.0)
+    deadline = time.monotonic() + (0.0 if isinstance(job, LocalJob) else _RESULT_SECONDS)
     while not job.paths.result_pickle.exists():
         if time.monotonic() >= deadline:
             return None
@@ -224,12 +229,6 @@ def _result(name: str, job: Any, job_ids: tuple[str, ...]) -> JobResult | None:
     if outcome == "success":
         return JobResult(name, value, None, job_ids)
     return JobResult(name, None, f"{value.strip().splitlines()[-1]} (log: {job.paths.stderr})", job_ids)
-
-
-def _is_slurm(job: Any) -> bool:
-    from submitit.slurm.slurm import SlurmJob
-
-    return isinstance(job, SlurmJob)
 
 
 def _killed(name: str, attempts: Sequence[str], folder: str | Path) -> JobResult:

@@ -26,7 +26,7 @@ CHECKPOINTS_FOLDER = "checkpoints"
 FIGURES_FOLDER = "figures"
 JOBS_FOLDER = "jobs"
 PARTS_FOLDER = "parts"
-_LOCK_FILE = "lock"
+LOCK_FILE = "lock"
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "e3nn-jax", "pyscf", "numpy", "scipy", "orbax-checkpoint", "h2scale")
 # Settings that may change between a run and its continuation: they decide where and how fast numbers come, and
@@ -110,10 +110,15 @@ def collect_parts(path: Path, names: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def claim(folder: Path) -> Iterator[None]:
-    """Holds the folder alone among all processes that ask so; waits for whoever does. A killed holder lets go."""
+    """Holds the folder alone among all processes that ask so; waits for whoever does. A killed holder lets go.
+
+    While it is held, the lock file names the machine and the process.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK_FILE).open("w") as lock:
+    with (folder / LOCK_FILE).open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.truncate(0)
+        print(platform.node(), os.getpid(), file=lock, flush=True)
         yield
 
 
