@@ -127,6 +127,15 @@ class RaisesNear(Honest):
         return super().answer(charge, spin)
 
 
+class RefusesProtons(Honest):
+    """Needs an electron, and says so."""
+
+    def answer(self, charge, spin):
+        if charge == self.atoms.numbers.sum():
+            raise ValueError("there are no electrons")
+        return super().answer(charge, spin)
+
+
 class Crashes(Honest):
     def answer(self, charge, spin):
         if charge == 2:

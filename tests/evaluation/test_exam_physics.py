@@ -156,6 +156,32 @@ def test_unknown_element_is_refused_and_the_others_go_on():
     assert found["H2", "r_e"].value == pytest.approx(0.7414, abs=1e-3)
 
 
+def test_every_molecule_has_a_computed_curve_but_one_whose_constants_stand_alone():
+    without = [one.name for one in diatomic_systems.SYSTEMS if one.name != "H2" and not references.shipped(one.name)]
+    assert without == ["HCl"]
+    systems = tuple(one for one in diatomic_systems.SYSTEMS if one.name in ("HCl", "HF"))
+    found = by_check(diatomics.examine(Local(made_up("Honest")), ASKED, systems))
+    assert found["HCl", "r_e"].reason == "no computed curve of this molecule is shipped: measured constants alone"
+    assert found["HCl", "r_e"].reference == 1.27455
+    assert found["HF", "r_e"].reason == ""
+    assert ("HF", "curve against UCCSD(T)/cc-pVDZ: mean absolute error") in found
+
+
+def test_model_levels_of_theory_are_shipped_on_both_branches():
+    for level in ("HF/def2-SVP", "PBE0/def2-SVP", "PBE/def2-TZVPD", "PBE0/def2-TZVPD", "ωB97M-V/def2-TZVPD"):
+        labels = {curve.label for curve in references.shipped("H2", level + ",")}
+        assert labels == {f"{level}, unrestricted", f"{level}, restricted"}
+
+
+def test_every_level_that_the_registry_names_for_h2_is_shipped():
+    without = set()
+    for entry in registry.load().values():
+        level = entry.facts.get("closest_level") or entry.facts["level_of_theory"]
+        if not references.shipped("H2", level + ","):
+            without.add(level)
+    assert without == {"exact", "GFN1-xTB", "GFN2-xTB"}  # their own level is what they are
+
+
 def test_ground_states_can_be_made_of_the_ground_state_atoms():
     for system in diatomic_systems.SYSTEMS:
         parts = diatomic_systems.fragments(system)

@@ -63,7 +63,8 @@ def test_element_and_charge_it_does_not_know_are_refused():
 
 def test_replica_without_conditioning_is_declared_blind():
     replica = make("none")
-    entry = replica_model.entry("runs/x", "r0", replica, "pbe0/def2-svp")
+    entry = replica_model.entry("/somewhere/runs/x", "r0", replica, "pbe0/def2-svp")
+    assert entry.entry == "x#r0"  # results name no folder of the machine
     conditioning, _ = witness.examine(replica_model.ReplicaModel(replica), entry)
     assert conditioning == ("the model takes no charge", "the model takes no spin")
 

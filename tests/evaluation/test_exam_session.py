@@ -6,8 +6,8 @@ import json
 import pytest
 from exam_local import CALCULATORS
 
+from h2scale import command_line, runner
 from h2scale import config as config_lib
-from h2scale import runner
 from h2scale.errors import IncompleteError, InputError
 from h2scale.evaluation.exam import models, registry, session
 
@@ -59,6 +59,29 @@ def test_finished_model_is_not_asked_again_and_an_incomplete_one_is(tmp_path):
 def test_nan_leaves_the_exam_incomplete_and_a_refusal_does_not(tmp_path):
     assert not run(tmp_path, f"{CALCULATORS}:NotANumber", sections=())[0]
     assert run(tmp_path, f"{CALCULATORS}:RaisesNear", sections=())[0]
+
+
+def test_model_that_raises_on_two_protons_is_refused_which_is_an_answer(tmp_path):
+    complete, rows, _, _ = run(tmp_path, f"{CALCULATORS}:RefusesProtons")
+    protons = [row for row in rows if row["section"] == "bare nuclei" and row["system"] == "H+ H+"]
+    assert {row["status"] for row in protons} == {"refused"}
+    assert all("ValueError: there are no electrons" in row["reason"] for row in protons)
+    assert complete
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        (f"{CALCULATORS}:RaisesNear", 0),
+        (f"{CALCULATORS}:NotANumber", command_line.EXIT_INCOMPLETE),
+        ("no_such_module_at_all:make", command_line.EXIT_INCOMPLETE),
+    ],
+)
+def test_exit_code_says_whether_the_exam_was_complete(tmp_path, name, code, capsys):
+    config = config_lib.default()
+    config.stage, config.calculator, config.exam.sections = "exam", name, ()
+    assert command_line.run(["launch.py"], config, str(tmp_path / "run")) == code
+    assert ("the exam is incomplete" in capsys.readouterr().err) == bool(code)
 
 
 def test_results_name_no_folder_of_this_checkout(tmp_path):

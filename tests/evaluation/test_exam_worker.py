@@ -1,13 +1,15 @@
 """A calculator in a process of its own: its answers arrive, and its death, silence or absence is a reason."""
 
+import ast
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from exam_local import CALCULATORS, Local, made_up
 
-from h2scale.evaluation.exam import models
+from h2scale.evaluation.exam import models, worker
 
 LIMITS = models.TimeLimits(load=60.0, answer=30.0, model=60.0)
 H2 = models.dimer(1, 1, 0.8, 0, 1)
@@ -96,3 +98,11 @@ def test_raising_is_a_refusal_and_the_rest_goes_on():
     answers, _ = ask("RaisesNear", [models.dimer(1, 1, 0.2, 0, 1), models.dimer(6, 1, 1.0, 0, 2), H2])
     assert [answer.status for answer in answers] == ["refused", "refused", "ok"]
     assert answers[0].reason == "RuntimeError: atoms too close"
+
+
+def test_worker_needs_only_ase_and_numpy_beside_the_standard_library():
+    tree = ast.parse(Path(worker.__file__).read_text(encoding="utf-8"))
+    named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    named |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    foreign = {name.split(".")[0] for name in named} - set(sys.stdlib_module_names)
+    assert foreign == {"ase"}  # NumPy comes with it

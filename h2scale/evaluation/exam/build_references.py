@@ -28,9 +28,10 @@ SLOW_LEVELS = {"ωB97M-V/def2-TZVPD": ("wb97m_v", "def2-tzvpd")}
 """Most foundation models of molecules learn from this one; its nonlocal correlation takes 10 s per field."""
 SLOW_H2_DISTANCES = np.geomspace(0.2, 8.0, 30)
 SLOW_RESTRICTED_DISTANCES = np.geomspace(0.2, 5.0, 26)
-FCI_BASES = {"HeH+": "cc-pvqz", "LiH": "cc-pvtz", "Li2": "cc-pvtz", "BH": "cc-pvdz"}
+FCI_BASES = {"HeH+": "cc-pvqz", "LiH": "cc-pvtz", "BH": "cc-pvdz"}
 """Two valence electrons are cheap as long as there are fewer than 64 orbitals; the four of BH in a small basis."""
-COUPLED_CLUSTER_BASIS = "cc-pvdz"
+COUPLED_CLUSTER_BASES = {"Li2": "cc-pvtz"}
+COUPLED_CLUSTER_BASIS = "cc-pvdz"  # of all others
 
 
 def build(target: Path) -> None:
@@ -103,11 +104,12 @@ def _requests() -> list[tuple[str, str, np.ndarray, Callable[[], potential_curve
                 lambda r, s=symbols, b=basis, f=frozen, k=state: fci.diatomic_curve(s, b, r, frozen_core=f, **k),
             )
         else:
+            basis = COUPLED_CLUSTER_BASES.get(one.name, COUPLED_CLUSTER_BASIS)
             add(
                 one.name,
-                f"UCCSD(T)/{_spelled(COUPLED_CLUSTER_BASIS)}",
+                f"UCCSD(T)/{_spelled(basis)}",
                 distances,
-                lambda r, s=symbols, k=state: teachers.teacher_curve(s, "ccsd(t)", COUPLED_CLUSTER_BASIS, r, **k),
+                lambda r, s=symbols, b=basis, k=state: teachers.teacher_curve(s, "ccsd(t)", b, r, **k),
             )
     for label, level in SLOW_LEVELS.items():
         add_branches(label, level, SLOW_H2_DISTANCES, SLOW_RESTRICTED_DISTANCES)

@@ -41,7 +41,9 @@ def _molecule(model: models.Examinee, conditioning: Conditioning, system: diatom
     shown = {"exact": references.h2_ev(distances)} if system.name == "H2" else {}
     if shipped is not None:
         shown[shipped.label] = references.resample(shipped, distances)
-    findings = _constants(place, system, distances, energies, answers, note)
+    remarks = [] if note == "own atoms" else [note]
+    alone = [] if shown else ["no computed curve of this molecule is shipped: measured constants alone"]
+    findings = _constants(place, system, distances, energies, answers, "; ".join(remarks + alone))
     for label, reference in shown.items():
         inside = np.isfinite(reference)
         findings.append(
@@ -51,7 +53,7 @@ def _molecule(model: models.Examinee, conditioning: Conditioning, system: diatom
                 "eV",
                 [answer for answer, wanted in zip(answers, inside, strict=True) if wanted],
                 lambda r=reference, i=inside: np.mean(np.abs(energies - r)[i]),
-                reason="" if note == "own atoms" else note,
+                reason="; ".join(remarks),
             )
         )
     return grading.Part(findings, [grading.Curve(*place, note, distances, energies, shown)])
@@ -76,7 +78,7 @@ def _constants(
     distances: np.ndarray,
     energies: np.ndarray,
     answers: list[models.Answer],
-    note: str,
+    remark: str,
 ) -> list[grading.Finding]:
     masses = [atomic_masses[diatomic_systems.ATOMIC_NUMBERS[symbol]] for symbol in (system.first, system.second)]
     reduced = masses[0] * masses[1] / sum(masses)
@@ -98,7 +100,7 @@ def _constants(
                 lambda read=read: read(curve_shape.constants(distances, energies, reduced)),
                 limit=None if reference is None else grading.around(reference, tolerance),
                 reference=reference,
-                reason="" if note == "own atoms" else note,
+                reason=remark,
             )
         )
     return findings

@@ -1,6 +1,7 @@
 """A trained replica under examination: every question of a section is one batch through one compiled program."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -63,7 +64,7 @@ def entry(workdir: str, replica_id: str, replica: replica_lib.Replica, teacher: 
     conditioned = replica.settings.conditioning != "none"
     return models.Entry(
         name=replica_id,
-        entry=f"{workdir}#{replica_id}",
+        entry=f"{Path(workdir).name}#{replica_id}",
         charge="info:charge" if conditioned else "none",
         spin="info:spin" if conditioned else "none",
         facts={
