@@ -30,9 +30,9 @@ from h2scale.data import shards
 from h2scale.types import Structure
 
 ROUNDS = 6
-RELEASE_AFTER = 2048
+RELEASE_AFTER = 64
 """Mapped pages count as this process's memory until they are given back, which happens after so many structures. A
-touched page brings up to 64 kB of its neighbours along, two places a structure: 256 MB at most."""
+touched page may bring a huge page of 2 MB along, at two places a structure: 256 MB at most."""
 
 OPEN_SHARDS = 192
 """Two files each; systems allow a process 1024 by default."""
@@ -110,14 +110,13 @@ class ShardedDataset:
         records: list[np.void] = []
         for shard, row in zip(owner.tolist(), local.tolist(), strict=True):
             atom_map, structure_map = self._shard(shard)
-            record = structure_map.array[row]
+            # Copied at once: pages that are given back while something still points at them come again.
+            record = structure_map.array[row].copy()
             start = int(record["atom_offset"])
             records.append(record)
-            atoms.append(atom_map.array[start : start + int(record["n_atoms"])])
-        loaded = _dataset(np.concatenate(atoms), records, self.manifest)
-        del atoms, records
-        self._release(len(indices))
-        return loaded
+            atoms.append(atom_map.array[start : start + int(record["n_atoms"])].copy())
+            self._touch()
+        return _dataset(np.concatenate(atoms), records, self.manifest)
 
     def _shard(self, number: int) -> "tuple[_Mapped, _Mapped]":
         if number not in self._open:
@@ -128,8 +127,8 @@ class ShardedDataset:
         self._open.move_to_end(number)
         return self._open[number]
 
-    def _release(self, touched: int) -> None:
-        self._touched += touched
+    def _touch(self) -> None:
+        self._touched += 1
         if self._touched >= RELEASE_AFTER:
             self._touched = 0
             for maps in self._open.values():

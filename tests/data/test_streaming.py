@@ -51,19 +51,26 @@ def test_an_image_needs_no_table_of_the_set():
     assert abs(images.mean() / size - 0.5) < 4.5 / np.sqrt(12 * 1000)
 
 
+def chi_squared_and_followers(orders):
+    """How uneven the structures are over the places, and how often one follows its neighbor; orders (epochs, size)."""
+    epochs, size = orders.shape
+    counts = np.stack([np.bincount(column, minlength=size) for column in orders.T])
+    expected = epochs / size
+    return np.sum((counts - expected) ** 2) / expected, np.mean(np.diff(orders, axis=1) == 1)
+
+
 def test_every_place_gets_every_structure_equally_often():
-    size, epochs = 23, 4000
-    counts = np.zeros((size, size))
-    for epoch in range(epochs):
-        counts[np.arange(size), streaming.permuted(np.arange(size), size, seed=1, epoch=epoch)] += 1
-    chi_squared = np.sum((counts - epochs / size) ** 2) / (epochs / size)
+    size, epochs = 23, 800
+    places = np.arange(size)
+    orders = np.stack([streaming.permuted(places, size, seed=1, epoch=epoch) for epoch in range(epochs)])
+    chi_squared, followers = chi_squared_and_followers(orders)
     freedom = (size - 1) ** 2
-    assert abs(chi_squared - freedom) < 5 * np.sqrt(2 * freedom)
-    # The control: a shuffle that only rotates passes as a permutation, not here.
-    neighbors = [
-        np.mean(np.diff(streaming.permuted(np.arange(size), size, seed=1, epoch=epoch)) == 1) for epoch in range(epochs)
-    ]
-    assert np.mean(neighbors) < 2.5 / size
+    bound = 5 * np.sqrt(2 * freedom)  # five standard deviations; the seed is fixed
+    assert abs(chi_squared - freedom) < bound
+    assert abs(followers - 1 / size) < 5 * np.sqrt(1 / size / orders.size)
+    # Broken shuffles that either count alone would let pass: one order for ever, and rotations of one order.
+    assert chi_squared_and_followers(np.tile(orders[0], (epochs, 1)))[0] > freedom + bound
+    assert chi_squared_and_followers((places + np.arange(epochs)[:, None]) % size)[1] > 0.9
 
 
 def test_every_structure_comes_once_an_epoch(dataset):
