@@ -1,9 +1,11 @@
 """Perfect calculators pass every limit they can be asked, and spoiled ones fail where they are spoiled."""
 
+import jax
 import numpy as np
 import pytest
 from exam_local import Local, made_up
 
+from h2scale import units
 from h2scale.evaluation.exam import (
     curve_shape,
     diatomic_systems,
@@ -16,7 +18,7 @@ from h2scale.evaluation.exam import (
     registry,
 )
 from h2scale.evaluation.exam.witness import Conditioning
-from h2scale.physics import curves
+from h2scale.physics import curves, exact
 
 ASKED = Conditioning("", "")
 BLIND = Conditioning("no charge", "no spin")
@@ -217,10 +219,22 @@ def test_resampling_errs_by_millielectronvolts():
     assert np.abs(error).max() < 0.03
 
 
+@pytest.mark.parametrize(
+    ("system", "curve", "start", "limit"),
+    [("H2", exact.h2_ground_state, 1.4, -1.0), ("H2+", exact.h2_cation, 2.0, -0.5)],
+)
+def test_shipped_exact_constants_are_those_of_the_exact_curves(system, curve, start, limit):
+    found = exact.spectroscopy(jax.jit(curve), start_bohr=start, limit_hartree=limit)
+    known = references.EXACT_CONSTANTS[system]
+    assert known.bond_length_angstrom == pytest.approx(found.bond_length_bohr * units.BOHR_ANGSTROM, abs=1e-9)
+    assert known.depth_ev == pytest.approx(found.well_depth_hartree * units.HARTREE_EV, abs=1e-9)
+    assert known.omega_e_per_cm == pytest.approx(found.omega_e_per_cm, abs=1e-4)
+
+
 def test_constants_of_the_exact_curve_from_samples():
     distances = curves.H2_TEST_DISTANCES_ANGSTROM
     found = curve_shape.constants(distances, references.h2_ev(distances), hydrogen.PROTON_DALTON / 2)
-    known = references.exact_constants("H2")
+    known = references.EXACT_CONSTANTS["H2"]
     assert found.bond_length_angstrom == pytest.approx(known.bond_length_angstrom, abs=1e-6)
     assert -found.energy_ev == pytest.approx(known.depth_ev, abs=1e-7)
     assert found.omega_e_per_cm == pytest.approx(known.omega_e_per_cm, rel=1e-5)

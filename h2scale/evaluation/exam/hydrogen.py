@@ -84,7 +84,7 @@ def _curve_checks(
     findings.append(
         grading.measure(place, "largest minus smallest error", "eV", answers, lambda: np.ptp(error), reason=remark)
     )
-    known = references.exact_constants(system)
+    known = references.EXACT_CONSTANTS[system]
     for check, unit, reference, tolerance, read in (
         ("R_e", "Å", known.bond_length_angstrom, _LENGTH_TOLERANCE, lambda c: c.bond_length_angstrom),
         ("D_e", "eV", known.depth_ev, _CHEMICAL, lambda c: -c.energy_ev),

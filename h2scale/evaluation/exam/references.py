@@ -28,11 +28,18 @@ class ShippedCurve(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Spectroscopic constants of one molecule, Huber and Herzberg 1979."""
+    """Spectroscopic constants of one molecule; of those with a name in `diatomics.csv`, Huber and Herzberg 1979."""
 
     bond_length_angstrom: float
     omega_e_per_cm: float
     depth_ev: float
+
+
+EXACT_CONSTANTS = {
+    "H2": Measured(0.7414211781519501, 4405.950773209868, 4.747731961461068),
+    "H2+": Measured(1.056869190487821, 2324.3482869682844, 2.792830262586021),
+}
+"""Of the exact Born-Oppenheimer curves, by `exact.spectroscopy`, with the masses of the nuclei."""
 
 
 @functools.cache
@@ -95,16 +102,3 @@ def h2_cation_ev(distances: np.ndarray) -> np.ndarray:
     """Exact H2+ relative to a proton and an H atom, eV; shape (n,)."""
     total = np.asarray(_COMPILED["H2+"](np.asarray(distances, np.float64) / units.BOHR_ANGSTROM))
     return (total - exact.HYDROGEN_ATOM_HARTREE) * units.HARTREE_EV
-
-
-@functools.cache
-def exact_constants(system: str) -> Measured:
-    """Exact equilibrium constants of H2 or H2+; nuclear masses, as on any Born-Oppenheimer curve."""
-    curve, start, limit = {
-        "H2": (_COMPILED["H2"], 1.4, 2 * exact.HYDROGEN_ATOM_HARTREE),
-        "H2+": (_COMPILED["H2+"], 2.0, exact.HYDROGEN_ATOM_HARTREE),
-    }[system]
-    found = exact.spectroscopy(curve, start_bohr=start, limit_hartree=limit)
-    return Measured(
-        found.bond_length_bohr * units.BOHR_ANGSTROM, found.omega_e_per_cm, found.well_depth_hartree * units.HARTREE_EV
-    )
