@@ -25,15 +25,7 @@ from h2scale.types import Structure
 
 LEVEL = "wb97x/6-31g(d)"
 ATOMIC_ENERGIES_HARTREE = MappingProxyType(
-    {
-        "H": -0.499321232710,
-        "C": -37.8338334397,
-        "N": -54.5732824628,
-        "O": -75.0424519384,
-        "F": -99.6949007172,
-        "S": -398.081416857,
-        "Cl": -460.116700576,
-    }
+    {"H": -0.499321232710, "C": -37.8338334397, "N": -54.5732824628, "O": -75.0424519384}
 )
 ATOMIC_ENERGIES_SOURCE = "self energies of the ANI models, UKS wB97X/6-31G(d) ground states"
 ENERGY, FORCES = "wb97x_dz.energy", "wb97x_dz.forces"
