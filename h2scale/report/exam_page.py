@@ -21,7 +21,9 @@ STATUSES = ("fail", "error", "not run", "not conditioned", "refused", "measured"
 GROUPS = ("witness", "bare nuclei", "hydrogen", "teacher split", "diatomics", "shape")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """What the browser itself enforces: nothing is fetched."""
+_WITHOUT_LIMITS = ("shape", "teacher split")
 _SHOWN_FAILURES = 8
+_NAMED_AT_MOST = 4
 _COUNTED = tuple(status for status in STATUSES if status != "measured")
 
 Model = dict[str, Any]
@@ -75,9 +77,13 @@ def worst_first(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def num_passed(model: Model) -> tuple[int, int]:
-    """Checks passed, and checks that have a limit or should have been answered."""
-    counted = [one["status"] for one in model["findings"] if one["status"] in _COUNTED]
+    """Checks passed, and checks that have a limit or would have had one, had they been answered."""
+    counted = [one["status"] for one in model["findings"] if _is_scored(one)]
     return counted.count("pass"), len(counted)
+
+
+def _is_scored(finding: Finding) -> bool:
+    return finding["status"] in _COUNTED and not finding["section"].startswith(_WITHOUT_LIMITS)
 
 
 def _read(path: Path) -> list[Model]:
@@ -133,17 +139,21 @@ def _summary(models: list[Model]) -> str:
     passed, asked = num_passed(best)
     parts.append(f"{best['name']} passes most: {passed} of {asked} checks.")
     if blind:
-        parts.append(f"Charge or spin does not reach {', '.join(blind)}.")
+        parts.append(f"Charge or spin does not reach {_named(blind)}.")
     if incomplete:
-        parts.append(f"Incomplete: {', '.join(incomplete)}.")
+        parts.append(f"Incomplete: {_named(incomplete)}.")
     return " ".join(parts)
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _NAMED_AT_MOST else f"{len(names)} of them"
 
 
 def _leaderboard(models: list[Model]) -> str:
     groups = [
         group
         for group in GROUPS
-        if any(one["status"] in _COUNTED for model in models for one in _of(model, group) if one["low"] is not None)
+        if any(_is_scored(one) for model in models for one in _of(model, group) if one["low"] is not None)
     ]
     headers = ["Model", "Passed", *[group.capitalize() for group in groups], "H₂ D_e (eV)", "H⁺H⁺ R E / 14.4"]
     rows = []
@@ -151,7 +161,7 @@ def _leaderboard(models: list[Model]) -> str:
         passed, asked = num_passed(model)
         cells: list[str | tuple[str, float]] = [model["name"], (f"{passed} of {asked}", passed)]
         for group in groups:
-            counted = [one for one in _of(model, group) if one["status"] in _COUNTED]
+            counted = [one for one in _of(model, group) if _is_scored(one)]
             passed = sum(one["status"] == "pass" for one in counted)
             cells.append((f"{passed}/{len(counted)}", passed / len(counted)) if counted else "–")
         cells.append(_headline(model, "hydrogen", "H2", "D_e"))

@@ -103,6 +103,21 @@ def test_leaderboard_counts_what_was_asked_and_names_who_is_blind_or_incomplete(
     assert text.index(">good</td>") < text.index(">bad &lt;b&gt;&amp;</td>")
 
 
+def test_metrics_without_limits_are_not_counted_whatever_became_of_them(tmp_path):
+    mute = copy.deepcopy(GOOD)
+    mute["findings"] += [
+        finding("shape, ml-peg", "HF", "force flips", "refused", reason="the calculator gives no forces"),
+        finding("teacher split", "H2", "model against exact", "error", reason="the energy is nan"),
+    ]
+    assert exam_page.num_passed(mute) == exam_page.num_passed(GOOD) == (3, 5)
+    assert "3 of 5 checks" in page(tmp_path, mute)
+
+
+def test_many_names_are_counted_and_not_listed(tmp_path):
+    text = page(tmp_path, *[{**BAD, "name": f"blind{i}"} for i in range(5)])
+    assert "Charge or spin does not reach 5 of them." in text
+
+
 def test_text_of_a_model_stays_text(tmp_path):
     text = page(tmp_path, BAD)
     assert "<b>&" not in text

@@ -9,7 +9,7 @@ from h2scale.evaluation.exam import models
 
 PASS, FAIL, MEASURED, NOT_CONDITIONED = "pass", "fail", "measured", "not conditioned"
 STATUSES = (FAIL, models.ERROR, models.NOT_RUN, NOT_CONDITIONED, models.REFUSED, MEASURED, PASS)
-"""Worst first; `measured` has a number and no limit."""
+"""Worst first; `measured` has no limit, and has a number if the curve has one."""
 INCOMPLETE = (models.ERROR, models.NOT_RUN)
 """A model that refuses has answered; one that crashed, hung or gave NaN has not."""
 
@@ -71,7 +71,7 @@ def measure(
         check: what is measured.
         unit: of the value.
         answers: those the number depends on.
-        compute: gives the number; NaN or ValueError means that the curve has no such number, which fails.
+        compute: gives the number; NaN or ValueError means that the curve has no such number, which fails a limit.
         limit: smallest and largest value that pass; None measures without a verdict.
         reference: the number to compare with.
         forces: whether the forces are needed too.
@@ -85,7 +85,8 @@ def measure(
     except ValueError as error:
         value, reason = np.nan, str(error)
     if not np.isfinite(value):
-        return without_number(place, check, unit, FAIL, reason or "the curve has no such number", reference=reference)
+        status = MEASURED if limit is None else FAIL
+        return without_number(place, check, unit, status, reason or "the curve has no such number", reference=reference)
     if limit is None:
         return Finding(*place, check, value, unit, reference, None, None, MEASURED, reason)
     low, high = (float(bound) for bound in limit)
