@@ -30,6 +30,7 @@ SLOW_H2_DISTANCES = np.geomspace(0.2, 8.0, 30)
 SLOW_RESTRICTED_DISTANCES = np.geomspace(0.2, 5.0, 26)
 FCI_BASES = {"HeH+": "cc-pvqz", "LiH": "cc-pvtz", "BH": "cc-pvdz"}
 """Two valence electrons are cheap as long as there are fewer than 64 orbitals; the four of BH in a small basis."""
+COUPLED_CLUSTER = "UCCSD(T)"
 COUPLED_CLUSTER_BASES = {"Li2": "cc-pvtz"}
 COUPLED_CLUSTER_BASIS = "cc-pvdz"  # of all others
 
@@ -44,17 +45,29 @@ def build(target: Path) -> None:
             print(f"{system}, {label}: left out: {error}", flush=True)
             continue
         print(f"{system}, {label}: done", flush=True)
+        energies = curve.interaction_hartree * units.HARTREE_EV
+        stop = _end_of_lowest(energies) if label.startswith(COUPLED_CLUSTER) else len(energies)
         found.append(
             {
                 "system": system,
                 "label": label,
-                "distances_angstrom": np.round(distances, 6).tolist(),
-                "energies_ev": np.round(curve.interaction_hartree * units.HARTREE_EV, 6).tolist(),
+                "distances_angstrom": np.round(distances[:stop], 6).tolist(),
+                "energies_ev": np.round(energies[:stop], 6).tolist(),
                 "provenance": curve.provenance,
             }
         )
         text = json.dumps(found, ensure_ascii=False).replace('}, {"system"', '},\n{"system"')
         tables.write_text(target, text + "\n")
+
+
+def _end_of_lowest(energies: np.ndarray) -> int:
+    """Number of points before a curve, followed outwards from its minimum, rises above its own separated atoms.
+
+    From there on the unrestricted field has not broken every bond: it is not the lowest one, and coupled cluster on it
+    is no reference.
+    """
+    above = np.flatnonzero(energies[np.argmin(energies) :] > 0)
+    return int(np.argmin(energies) + above[0]) if above.size else len(energies)
 
 
 def _requests() -> list[tuple[str, str, np.ndarray, Callable[[], potential_curve.Curve]]]:
@@ -107,7 +120,7 @@ def _requests() -> list[tuple[str, str, np.ndarray, Callable[[], potential_curve
             basis = COUPLED_CLUSTER_BASES.get(one.name, COUPLED_CLUSTER_BASIS)
             add(
                 one.name,
-                f"UCCSD(T)/{_spelled(basis)}",
+                f"{COUPLED_CLUSTER}/{_spelled(basis)}",
                 distances,
                 lambda r, s=symbols, b=basis, k=state: teachers.teacher_curve(s, "ccsd(t)", b, r, **k),
             )
