@@ -21,7 +21,7 @@ def default() -> ConfigDict:
         {
             "experiment": "scaling",  # the question's name; names the workdir
             "size": "default",  # smoke, default or full; names the workdir
-            "stage": "scaling",  # which pipeline runs: scaling, baselines, exam or benchmark
+            "stage": "scaling",  # which pipeline runs: scaling, baselines, labels, exam or benchmark
             "data": {
                 "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file
                 "include_h2_equilibrium": True,  # H2 at its bond length is in every training set
@@ -49,6 +49,9 @@ def default() -> ConfigDict:
                 "rungs": ("equilibrium", "thermal", "stretched"),  # data distributions; also h2
                 "seeds": (0, 1),
                 "learning_rates": (0.02,),  # peak of the schedule
+                "weight_decays": (),  # where empty, that of `train`
+                "steps": (),  # lengths of training, each with a schedule of its own; where empty, that of `train`
+                "width_spread": 1.0,  # widths up to this factor apart share a program; 1 gives each its own
             },
             "arms": {  # named grids; a key given here overrides `model` or `grid` in that arm alone
                 "nequip": {"model": {}, "grid": {}},
@@ -103,6 +106,28 @@ def default() -> ConfigDict:
                 "basis": "cc-pvtz",  # of all methods but full CI
                 "fci_bases": ("cc-pvdz", "cc-pvtz", "aug-cc-pvtz", "cc-pvqz"),  # full CI is done in each
                 "workers": 0,  # single-threaded processes; 0 means one per core
+            },
+            "labels": {  # making datasets; tuples by size hold an entry per number of heavy atoms, from one up
+                "teacher": "dft",  # dft (Kohn-Sham) or gfn2 (GFN2-xTB)
+                "functional": "pbe0",
+                "basis": "def2-svp",
+                "grid_level": 2,  # of PySCF's quadrature
+                "seed": 0,  # of displacements and of the sampled molecules
+                "smiles": (),  # molecules; empty for every graph of max_heavy_atoms, hydrides and diatomics
+                "max_heavy_atoms": 4,  # of the enumerated graphs
+                "conformers": (2, 2, 2, 1),  # minima of a molecule, at most
+                "thermal": (20, 20, 10, 3),  # displacements of a molecule at 300 to 1500 K
+                "scans": (8, 8, 4, 0),  # of a molecule, eight lengths of one bond each
+                "scaled": (4, 4, 2, 0),  # of a molecule, seven sizes each
+                "ions": (25, 25),  # geometries of a molecule's cation
+                "frequencies_up_to": 3,  # heavy atoms up to which a minimum must have no imaginary mode
+                "curve_points": 45,  # of each diatomic's whole curve; 0 for none
+                "batches": 1200,  # gfn2: units of sampled molecules
+                "batch_size": 64,  # gfn2: molecules of a unit
+                "displaced_share": 0.25,  # gfn2: of the sampled molecules
+                "displacements": 14,  # gfn2: of each of those
+                "workers": 0,  # single-threaded processes or jobs; 0 means one per core
+                "minutes": 0.0,  # after so long no further unit is begun; 0 for no limit
             },
             "calculator": "",  # whom to examine, comma-separated: registry names, MODULE:FACTORY, WORKDIR#REPLICA_ID
             "python": "",  # interpreter that the examined calculators run in; empty for this one

@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-STAGES = ("scaling", "baselines", "exam", "benchmark")
+STAGES = ("scaling", "baselines", "labels", "exam", "benchmark")
 LAUNCHERS = ("here", "local", "slurm")
 SIZES = ("smoke", "default", "full")
 
@@ -27,6 +27,7 @@ def check(config: ConfigDict, default: ConfigDict, arms: Iterable[tuple[str, Con
         hidden = arm.model.radial_hidden_per_feature
         _require(hidden > 0, f"model.radial_hidden_per_feature{where}", hidden, "positive")
         _check_grid(arm.grid, f"grid{where}")
+        _check_steps(arm.grid.steps, config.eval.every, f"grid.steps{where}")
     _check_data(config.data)
     _check_train(config)
     _check_exam(config.exam, default)
@@ -53,9 +54,10 @@ def _check_keys(config: ConfigDict, where: str) -> None:
 
 
 def _check_grid(grid: ConfigDict, where: str) -> None:
-    for key in ("num_features", "num_train", "rungs", "seeds", "learning_rates"):
+    for key in ("num_features", "num_train", "rungs", "seeds", "learning_rates", "weight_decays", "steps"):
         values = grid[key]
-        _require(len(values) > 0, f"{where}.{key}", values, "a list of at least one value")
+        may_be_empty = key in ("weight_decays", "steps")
+        _require(len(values) > 0 or may_be_empty, f"{where}.{key}", values, "a list of at least one value")
         _require(len(set(values)) == len(values), f"{where}.{key}", values, "free of repeated values")
     for key in ("num_features", "num_train", "seeds"):
         least = 0 if key == "seeds" else 1
@@ -71,7 +73,23 @@ def _check_grid(grid: ConfigDict, where: str) -> None:
         grid.learning_rates,
         "positive numbers",
     )
+    _require(
+        all(isinstance(decay, int | float) and decay >= 0 for decay in grid.weight_decays),
+        f"{where}.weight_decays",
+        grid.weight_decays,
+        "numbers of zero or more",
+    )
+    _require(grid.width_spread >= 1, f"{where}.width_spread", grid.width_spread, "at least 1")
     _require(all(isinstance(rung, str) for rung in grid.rungs), f"{where}.rungs", grid.rungs, "names of rungs")
+
+
+def _check_steps(steps: tuple[int, ...], every: int, where: str) -> None:
+    _require(
+        all(isinstance(count, int) and count >= 1 and count % every == 0 for count in steps),
+        where,
+        steps,
+        f"whole multiples of eval.every ({every})",
+    )
 
 
 def _check_exam(exam: ConfigDict, default: ConfigDict) -> None:

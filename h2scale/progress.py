@@ -12,11 +12,20 @@ _LOG_SECONDS = 5.0
 class Progress:
     """Counts work and shows it; use as a context manager.
 
-    Work is measured in any additive unit that is roughly proportional to time, so that the time left is right when
-    large models follow small ones.
+    `things` are counted one by one, and `rate` names what is counted per second. Work is measured in any additive unit
+    that is roughly proportional to time, so that the time left is right when large models follow small ones.
     """
 
-    def __init__(self, total_work: float, total_replicas: int, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        total_work: float,
+        total_replicas: int,
+        stream: TextIO | None = None,
+        *,
+        things: str = "replicas",
+        rate: str = "steps",
+    ) -> None:
+        self._things, self._rate = things, rate
         self._stream = stream if stream is not None else sys.stderr
         self._total = total_work
         self._done = self._untimed = 0.0
@@ -84,9 +93,9 @@ class Progress:
 
     def _summary(self) -> str:
         seconds, _ = self._timed()
-        parts = [f"{self._replicas}/{self._total_replicas} replicas done"]
+        parts = [f"{self._replicas}/{self._total_replicas} {self._things} done"]
         if self._timed_steps:
-            parts.insert(0, f"{self._timed_steps / seconds:.0f} steps/s")
+            parts.insert(0, f"{self._timed_steps / seconds:.3g} {self._rate}/s")
         return ", ".join(parts + [f"{name.replace('_', ' ')} {value}" for name, value in self._facts.items()])
 
     def _write_line(self) -> None:

@@ -30,7 +30,7 @@ def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None
     """
     devices.configure(planning.device_settings(config))
     folder = folder or os.path.join("runs", f"{config.experiment}-{config.size}")
-    stages = {"scaling": _scaling, "baselines": _baselines, "exam": _exam}
+    stages = {"scaling": _scaling, "baselines": _baselines, "labels": _labels, "exam": _exam, "benchmark": _benchmark}
     return stages[config.stage](config, folder, watch)
 
 
@@ -50,8 +50,22 @@ def _baselines(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Pa
     return baselines.run(config, folder)
 
 
+def _labels(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
+    from h2scale.stages import labels
+
+    del watch  # nothing is trained
+    return labels.run(config, folder)
+
+
 def _exam(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
     from h2scale.stages import exam
 
     del watch  # nothing is trained
     return exam.run(config, folder)
+
+
+def _benchmark(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
+    from h2scale.stages import benchmark
+
+    del watch  # nothing is trained to its end
+    return benchmark.run(config, folder)

@@ -31,7 +31,7 @@ LOCK_FILE = "lock"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "e3nn-jax", "pyscf", "numpy", "scipy", "orbax-checkpoint", "h2scale")
 # Settings that may change between a run and its continuation: they decide where and how fast numbers come, and
 # of the numbers themselves only the rounding.
-_FREE_SETTINGS = ("devices.", "checkpoint.", "launcher", "cluster.")
+_FREE_SETTINGS = ("devices.", "checkpoint.", "launcher", "cluster.", "labels.workers", "labels.minutes")
 
 
 def open_workdir(folder: str, settings: Mapping[str, Any]) -> Path:
@@ -124,12 +124,7 @@ def claim(folder: Path) -> Iterator[None]:
 
 def describe_environment() -> dict[str, Any]:
     """Commit, package versions and devices, for environment.json."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
+    versions = {package: installed_version(package) for package in _PACKAGES}
     return {
         "commit": _commit(),
         "python": platform.python_version(),
@@ -139,6 +134,14 @@ def describe_environment() -> dict[str, Any]:
         "devices": [device.device_kind for device in jax.devices()],
         "cpu_count": os.cpu_count(),
     }
+
+
+def installed_version(package: str) -> str | None:
+    """Version of an installed package, without importing it; None if it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

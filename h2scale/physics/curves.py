@@ -44,6 +44,16 @@ class References(NamedTuple):
     protons_ev: np.ndarray  # (m,)
 
 
+def h2_training_distances() -> np.ndarray:
+    """Distances (angstrom) at which H2 may be learned from at rung `h2`, increasing.
+
+    Every second geometric midpoint of the test distances between 0.25 and 7 angstrom, the bond-length window left out,
+    so that each keeps 1.4 % of its length from every test distance.
+    """
+    between = np.sqrt(H2_TEST_DISTANCES_ANGSTROM[:-1] * H2_TEST_DISTANCES_ANGSTROM[1:])[::2]
+    return between[(between > 0.25) & (between < 7.0) & ((between < 0.72) | (between > 0.79))]
+
+
 def regions(distances_angstrom: jax.Array) -> Regions:
     """Which distances belong to the wall, the well, the middle and the tail; any shape."""
     distance = jnp.asarray(distances_angstrom)

@@ -1,0 +1,32 @@
+"""Which labels can a model learn physics from? Makes the datasets of the other experiments.
+
+Command: python launch.py --config=experiments/labels.py[:smoke|default|full|gfn2] [--config.labels.minutes=60]
+What: PBE0/def2-SVP labels of every closed-shell graph of C, N, O, F with up to four heavy atoms, small hydrides and
+diatomics: minima, thermal, stretched, compressed and scaled geometries, whole curves, ions. `gfn2` makes a large set at
+GFN2-xTB level instead, random molecules of up to seven heavy atoms. `full` adds scans of the largest molecules.
+Stopped at any moment, the same command continues; `labels.minutes` ends it after so long and packs what there is.
+Needs: pip install 'h2scale[labels]'.
+"""
+
+from ml_collections import ConfigDict
+
+from h2scale import config as config_lib
+
+
+def get_config(size: str = "default") -> ConfigDict:
+    """Settings of one size: smoke, default, full, or gfn2 for the other teacher."""
+    config = config_lib.default()
+    config.experiment = "labels"
+    config.size = size
+    config.stage = "labels"
+    labels = config.labels
+    if size == "smoke":
+        labels.smiles = ("[H][H]", "O", "N#N")
+        labels.conformers, labels.thermal, labels.scans, labels.scaled = (1,), (2,), (1,), (1,)
+        labels.ions, labels.frequencies_up_to, labels.curve_points = (), 1, 0
+    elif size == "full":
+        labels.scans, labels.scaled = (8, 8, 4, 2), (4, 4, 2, 1)
+    elif size == "gfn2":
+        config.experiment, config.size = "labels-gfn2", "default"
+        labels.teacher = "gfn2"
+    return config

@@ -1,0 +1,171 @@
+"""Geometries from geometries: minima, normal modes, thermal displacements, stretched bonds, scaled molecules.
+
+Positions in angstrom, energies in eV, forces in eV/angstrom, masses in dalton.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+EnergyAndForces = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+BOLTZMANN_EV_PER_KELVIN = 8.617333262e-5
+SOFT_MODE_EV = 0.0155
+"""Modes below this quantum (125 per cm) are not displaced: torsions and rotations of nearly free groups are not
+harmonic."""
+
+_BOND_TOLERANCE = 1.3
+_HESSIAN_STEP_ANGSTROM = 0.01
+_STIFF_BOND = 70.0  # eV/angstrom^2
+_LONGEST_STEP_ANGSTROM = 0.2
+_SOFTEST_CURVATURE = 1.0  # eV/angstrom^2, below which a Hessian is no guide to a step
+_HBAR_EV = 0.06465415  # hbar in eV sqrt(dalton) angstrom / sqrt(eV): quantum of a mode of unit curvature and mass
+
+
+class Modes(NamedTuple):
+    """Harmonic vibrations, without translations and rotations."""
+
+    quanta_ev: np.ndarray  # (n_modes,), increasing; imaginary ones negative
+    curvatures: np.ndarray  # (n_modes,), eV / (angstrom^2 dalton)
+    vectors: np.ndarray  # (n_modes, n_atoms, 3), orthonormal in mass-weighted coordinates
+
+
+def bonded_pairs(positions: np.ndarray, radii: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """Pairs of atoms closer than 1.3 times the sum of their covalent radii, sorted; positions (n, 3), radii (n,)."""
+    first, second = np.triu_indices(len(positions), k=1)
+    distances = np.linalg.norm(positions[first] - positions[second], axis=1)
+    close = distances < _BOND_TOLERANCE * (radii[first] + radii[second])
+    return tuple((int(i), int(j)) for i, j in zip(first[close], second[close], strict=True))
+
+
+def shortest_distance(positions: np.ndarray) -> float:
+    """Smallest distance between two atoms, angstrom; infinite for one atom."""
+    first, second = np.triu_indices(len(positions), k=1)
+    return float(np.linalg.norm(positions[first] - positions[second], axis=1).min(initial=np.inf))
+
+
+def minimize(
+    energy_and_forces: EnergyAndForces,
+    positions: np.ndarray,
+    *,
+    max_force: float,
+    max_steps: int,
+    hessian: np.ndarray | None = None,
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """A local minimum by quasi-Newton steps.
+
+    Args:
+        energy_and_forces: of positions (n_atoms, 3).
+        positions: where to start.
+        max_force: largest force component left.
+        max_steps: iterations allowed.
+        hessian: (3n, 3n) to start from; soft directions are stiffened.
+
+    Returns:
+        Positions, energy and forces at the minimum.
+
+    Raises:
+        ValueError: the forces are still larger after `max_steps`.
+    """
+    curvature = _STIFF_BOND * np.eye(positions.size) if hessian is None else hessian
+    energy, forces = energy_and_forces(positions)
+    for _ in range(max_steps):
+        if np.abs(forces).max() <= max_force:
+            return positions, energy, forces
+        # No line search: on a fixed grid, energies and forces disagree by more than the last steps gain.
+        values, vectors = np.linalg.eigh(curvature)
+        step = vectors @ ((vectors.T @ forces.ravel()) / np.clip(np.abs(values), _SOFTEST_CURVATURE, None))
+        step = step.reshape(positions.shape)
+        step *= min(1.0, _LONGEST_STEP_ANGSTROM / np.linalg.norm(step, axis=1).max())
+        positions = positions + step
+        previous = forces
+        energy, forces = energy_and_forces(positions)
+        curvature = _bfgs_update(curvature, step.ravel(), (previous - forces).ravel())
+    if np.abs(forces).max() <= max_force:
+        return positions, energy, forces
+    raise ValueError(f"relaxation left a force of {np.abs(forces).max():.3f} eV/angstrom after {max_steps} steps.")
+
+
+def _bfgs_update(curvature: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Second derivatives that explain how the gradient changed; Nocedal and Wright, Numerical Optimization, 6.19."""
+    image = curvature @ step
+    along, before = float(change @ step), float(step @ image)
+    if abs(along) < 1e-10 or abs(before) < 1e-10:
+        return curvature
+    return curvature + np.outer(change, change) / along - np.outer(image, image) / before
+
+
+def hessian(energy_and_forces: EnergyAndForces, positions: np.ndarray) -> np.ndarray:
+    """Second derivatives of the energy by central differences of forces, (3n, 3n), symmetric, eV/angstrom^2."""
+    size = positions.size
+    columns = np.empty((size, size))
+    for index in range(size):
+        step = np.zeros(size)
+        step[index] = _HESSIAN_STEP_ANGSTROM
+        step = step.reshape(positions.shape)
+        forward, backward = energy_and_forces(positions + step)[1], energy_and_forces(positions - step)[1]
+        columns[:, index] = (backward - forward).ravel() / (2 * _HESSIAN_STEP_ANGSTROM)
+    return (columns + columns.T) / 2
+
+
+def normal_modes(hessian_matrix: np.ndarray, positions: np.ndarray, masses: np.ndarray) -> Modes:
+    """Vibrations of a harmonic energy, rotations and translations projected out exactly."""
+    root = np.repeat(np.sqrt(masses), 3)
+    outer = _rigid_motions(positions, masses)
+    vibrations = scipy.linalg.null_space(outer.T)
+    weighted = vibrations.T @ (hessian_matrix / np.outer(root, root)) @ vibrations
+    curvatures, vectors = np.linalg.eigh(weighted)
+    quanta = np.sign(curvatures) * _HBAR_EV * np.sqrt(np.abs(curvatures))
+    return Modes(quanta, curvatures, (vibrations @ vectors).T.reshape(-1, *positions.shape))
+
+
+def thermal(
+    positions: np.ndarray, modes: Modes, masses: np.ndarray, kelvin: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Positions drawn from the classical harmonic ensemble at a temperature, soft modes left alone."""
+    amplitudes = rng.normal(size=len(modes.quanta_ev))
+    hard = modes.quanta_ev > SOFT_MODE_EV
+    widths = np.sqrt(BOLTZMANN_EV_PER_KELVIN * kelvin / modes.curvatures[hard])
+    weighted = np.tensordot(amplitudes[hard] * widths, modes.vectors[hard], axes=1)
+    return positions + weighted / np.sqrt(masses)[:, None]
+
+
+def fragment(number_of_atoms: int, bonds: tuple[tuple[int, int], ...], bond: tuple[int, int]) -> tuple[int, ...] | None:
+    """Atoms on the second atom's side of a bond, or None if the bond is in a ring."""
+    side, queue = {bond[1]}, [bond[1]]
+    neighbors: list[set[int]] = [set() for _ in range(number_of_atoms)]
+    for i, j in bonds:
+        if (i, j) != bond and (j, i) != bond:
+            neighbors[i].add(j)
+            neighbors[j].add(i)
+    while queue:
+        for other in neighbors[queue.pop()] - side:
+            side.add(other)
+            queue.append(other)
+    return None if bond[0] in side else tuple(sorted(side))
+
+
+def stretch(positions: np.ndarray, bond: tuple[int, int], side: tuple[int, ...], factor: float) -> np.ndarray:
+    """Positions with a bond set to `factor` times its length by moving the atoms on one side of it."""
+    axis = positions[bond[1]] - positions[bond[0]]
+    moved = positions.copy()
+    moved[list(side)] += (factor - 1.0) * axis
+    return moved
+
+
+def scale(positions: np.ndarray, factor: float) -> np.ndarray:
+    """Positions with every distance multiplied by `factor`."""
+    center = positions.mean(axis=0)
+    return center + factor * (positions - center)
+
+
+def _rigid_motions(positions: np.ndarray, masses: np.ndarray) -> np.ndarray:
+    """Orthonormal mass-weighted translations and rotations, (3n, 5 or 6)."""
+    root = np.sqrt(masses)[:, None]
+    centered = positions - np.average(positions, axis=0, weights=masses)
+    columns = [np.broadcast_to(axis, positions.shape) * root for axis in np.eye(3)]
+    columns += [np.cross(axis, centered) * root for axis in np.eye(3)]
+    vectors, values, _ = np.linalg.svd(np.stack([column.ravel() for column in columns], axis=1), full_matrices=False)
+    return vectors[:, values > 1e-4 * values[0]]

@@ -1,0 +1,202 @@
+"""Which molecules are labelled: valence-correct closed-shell graphs, small hydrides, diatomics; and first geometries.
+
+The one door to RDKit. A molecular graph is named by its canonical SMILES and grown atom by atom: removing an outermost
+atom of a connected graph leaves a smaller connected one, so growing every graph of n - 1 atoms by one atom in every
+way that valence allows gives all graphs of n atoms.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
+
+VALENCE = {"C": 4, "N": 3, "O": 2, "F": 1}
+HYDRIDES_AND_DIATOMICS = ("[H][H]", "[LiH]", "[BeH2]", "B", "[BH]", "[Li][Li]", "[Li]F", "[Be]=O", "[B]F", "[C-]#[O+]")
+"""Closed-shell molecules that the graphs of C, N, O, F do not cover."""
+TRIPLETS = ("O=O",)
+"""Graphs whose ground state is a triplet although every valence is satisfied."""
+
+_EMBEDDING_TRIES = 5
+_BOND_ORDERS, _BOND_ORDER_ODDS = (1, 2, 3), (0.75, 0.18, 0.07)
+_RING_CLOSURE_ODDS = 0.3
+
+
+class Molecule(NamedTuple):
+    """A molecular graph with its hydrogens."""
+
+    smiles: str
+    atomic_numbers: tuple[int, ...]
+    bonds: tuple[tuple[int, int], ...]  # first index smaller, sorted
+    charge: int
+    spin_multiplicity: int
+
+
+def enumerate_graphs(max_heavy_atoms: int) -> list[str]:
+    """SMILES of every valence-correct closed-shell graph of C, N, O, F, by size, then alphabet: 4, 19, 87, 576, ...
+
+    Excluded are triple bonds and cumulated double bonds within a ring, which no small ring can bear.
+    """
+    sizes = [sorted(VALENCE)]
+    for _ in range(1, max_heavy_atoms):
+        sizes.append(sorted({smiles for parent in sizes[-1] for smiles in _grown(parent)}))
+    return [smiles for size in sizes for smiles in size]
+
+
+def sample_graph(heavy_atoms: int, rng: np.random.Generator) -> str:
+    """SMILES of a random graph of this many heavy atoms, grown atom by atom."""
+    while True:
+        smiles = str(rng.choice(["C", "C", "C", "N", "O"]))
+        while smiles is not None and _parsed(smiles).GetNumAtoms() < heavy_atoms:
+            smiles = _grown_randomly(smiles, rng)
+        if smiles is not None:
+            return smiles
+
+
+def heavy_atoms(smiles: str) -> int:
+    """Number of atoms other than hydrogen."""
+    return sum(atom.GetAtomicNum() > 1 for atom in _parsed(smiles).GetAtoms())
+
+
+def molecule(smiles: str) -> Molecule:
+    """The graph of a SMILES with explicit hydrogens.
+
+    Raises:
+        ValueError: a SMILES that RDKit cannot read.
+    """
+    from rdkit import Chem
+
+    mol = Chem.AddHs(_parsed(smiles))
+    bonds = sorted(tuple(sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))) for bond in mol.GetBonds())
+    return Molecule(
+        smiles=smiles,
+        atomic_numbers=tuple(atom.GetAtomicNum() for atom in mol.GetAtoms()),
+        bonds=tuple(bonds),
+        charge=Chem.GetFormalCharge(mol),
+        spin_multiplicity=3 if smiles in TRIPLETS else 1,
+    )
+
+
+def embed(smiles: str, number: int, seed: int) -> list[np.ndarray]:
+    """Up to `number` starting geometries of a molecule, each (n_atoms, 3) in angstrom, atoms as in `molecule`.
+
+    An empty list means that distance geometry found none.
+    """
+    from rdkit import Chem
+    from rdkit.Chem import AllChem
+
+    mol = Chem.AddHs(_parsed(smiles))
+    if mol.GetNumAtoms() == 2:
+        return [np.array([[0.0, 0.0, 0.0], [0.0, 0.0, _summed_radii(mol)]])]
+    for attempt in range(_EMBEDDING_TRIES):
+        ids = AllChem.EmbedMultipleConfs(
+            mol, number, randomSeed=(seed + attempt) % 2**31, useRandomCoords=attempt > 1, numThreads=1
+        )
+        if len(ids):
+            return [np.array(mol.GetConformer(index).GetPositions()) for index in ids]
+    return []
+
+
+def covalent_radii(atomic_numbers: tuple[int, ...]) -> np.ndarray:
+    """Covalent radius of each atom, angstrom, from RDKit's periodic table."""
+    from rdkit import Chem
+
+    table = Chem.GetPeriodicTable()
+    return np.array([table.GetRcovalent(int(number)) for number in atomic_numbers])
+
+
+def atomic_number(symbol: str) -> int:
+    """Atomic number of an element."""
+    from rdkit import Chem
+
+    return Chem.GetPeriodicTable().GetAtomicNumber(symbol)
+
+
+def masses(atomic_numbers: tuple[int, ...]) -> np.ndarray:
+    """Mass of the most common isotope of each atom, dalton, from RDKit's periodic table."""
+    from rdkit import Chem
+
+    table = Chem.GetPeriodicTable()
+    return np.array([table.GetMostCommonIsotopeMass(int(number)) for number in atomic_numbers])
+
+
+def _parsed(smiles: str) -> "Mol":
+    from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(smiles)
+    if mol is None:
+        raise ValueError(f"molecule must be a SMILES that RDKit reads; got {smiles!r}.")
+    return mol
+
+
+def _summed_radii(mol: "Mol") -> float:
+    return float(covalent_radii(tuple(atom.GetAtomicNum() for atom in mol.GetAtoms())).sum())
+
+
+def _grown(smiles: str) -> Iterator[str]:
+    """Every graph with one atom more, with repeats."""
+    parent = _kekulized(smiles)
+    free = [atom.GetTotalNumHs() for atom in parent.GetAtoms()]
+    for element, valence in VALENCE.items():
+        for orders in itertools.product(*(range(min(3, f, valence) + 1) for f in free)):
+            if 0 < sum(orders) <= valence:
+                child = _with_atom(parent, element, {i: order for i, order in enumerate(orders) if order})
+                if child is not None:
+                    yield child
+
+
+def _grown_randomly(smiles: str, rng: np.random.Generator) -> str | None:
+    """A random graph with one atom more, or None if this draw breaks a valence."""
+    parent = _kekulized(smiles)
+    free = np.array([atom.GetTotalNumHs() for atom in parent.GetAtoms()])
+    if not free.any():
+        return None
+    element = str(rng.choice(list(VALENCE), p=[0.5, 0.22, 0.2, 0.08]))
+    number = 2 if rng.random() < _RING_CLOSURE_ODDS and np.count_nonzero(free) > 1 else 1
+    chosen = rng.choice(np.flatnonzero(free), size=number, replace=False)
+    orders = {int(i): int(rng.choice(_BOND_ORDERS, p=_BOND_ORDER_ODDS)) for i in chosen}
+    if sum(orders.values()) > VALENCE[element] or any(order > free[i] for i, order in orders.items()):
+        return None
+    return _with_atom(parent, element, orders)
+
+
+def _kekulized(smiles: str) -> "Mol":
+    from rdkit import Chem
+
+    mol = _parsed(smiles)
+    Chem.Kekulize(mol, clearAromaticFlags=True)
+    return mol
+
+
+def _with_atom(parent: "Mol", element: str, orders: dict[int, int]) -> str | None:
+    """Canonical SMILES of `parent` with an atom bonded to it, or None if the graph is excluded."""
+    from rdkit import Chem
+
+    kinds = {1: Chem.BondType.SINGLE, 2: Chem.BondType.DOUBLE, 3: Chem.BondType.TRIPLE}
+    editable = Chem.RWMol(parent)
+    new = editable.AddAtom(Chem.Atom(element))
+    for index, order in orders.items():
+        editable.GetAtomWithIdx(index).SetNumExplicitHs(0)
+        editable.GetAtomWithIdx(index).SetNoImplicit(False)
+        editable.AddBond(index, new, kinds[order])
+    child = editable.GetMol()
+    Chem.FastFindRings(child)
+    if _strained(child):
+        return None
+    if Chem.SanitizeMol(child, catchErrors=True):
+        return None
+    return Chem.MolToSmiles(child)
+
+
+def _strained(mol: "Mol") -> bool:
+    from rdkit import Chem
+
+    triple_in_ring = any(b.IsInRing() and b.GetBondType() == Chem.BondType.TRIPLE for b in mol.GetBonds())
+    cumulated_in_ring = any(
+        a.IsInRing() and sum(b.GetBondType() == Chem.BondType.DOUBLE for b in a.GetBonds()) > 1 for a in mol.GetAtoms()
+    )
+    return triple_in_ring or cumulated_in_ring

@@ -1,0 +1,61 @@
+"""Making a dataset: the campaign, then what is finished packed into one file, its card, and every failure as a row."""
+
+import dataclasses
+from pathlib import Path
+
+from ml_collections import FrozenConfigDict
+
+from h2scale import cluster, tables, workdir
+from h2scale import config as config_lib
+from h2scale.data import storage
+from h2scale.errors import InputError
+from h2scale.labels import campaign, card, packing, store
+from h2scale.labels import recipe as recipe_lib
+
+CARD, FAILURES = "data_card.md", "failures.csv"
+_PROGRAMS = ("pyscf", "rdkit", "tblite", "numpy")
+
+
+def run(config: FrozenConfigDict, folder: str) -> Path:
+    """Labels what is not labelled yet, packs all that is, and returns the workdir.
+
+    Raises:
+        InputError: a setting cannot be used, a package is missing, the workdir is of another run, or a worker stopped.
+    """
+    missing = [name for name in ("rdkit", "tblite") if workdir.installed_version(name) is None]
+    if missing:
+        raise InputError(f"labels need {' and '.join(missing)}; install by pip install 'h2scale[labels]'.")
+    recipe = make_recipe(config)
+    path = workdir.open_workdir(folder, config_lib.flatten(config))
+    settings = None
+    if config.launcher != "here":
+        settings = cluster.ClusterSettings(launcher=config.launcher, **config.cluster.to_dict())
+    summary = campaign.run_campaign(
+        path, recipe, workers=config.labels.workers, settings=settings, minutes=config.labels.minutes
+    )
+    packed = packing.pack(path, recipe, {name: workdir.installed_version(name) for name in _PROGRAMS})
+    name = recipe.level_name.replace("/", "_").replace("-", "")
+    output = path / f"{name}.h5"
+    storage.save_dataset(output, packed.dataset)
+    tables.write_text(path / CARD, card.data_card(packed.dataset, name))
+    (path / FAILURES).unlink(missing_ok=True)
+    tables.append_rows(path / FAILURES, store.Failure._fields, [failure._asdict() for failure in packed.failures])
+    hours = summary.core_seconds / 3600
+    print(
+        f"{summary.units_done} of {summary.units} units, {len(packed.dataset)} structures, "
+        f"{sum(summary.failures.values())} failures, {hours:.2f} core hours.\nDataset: {output}\nCard: {path / CARD}"
+    )
+    return path
+
+
+def make_recipe(config: FrozenConfigDict) -> recipe_lib.Recipe:
+    """The campaign that the settings ask for.
+
+    Raises:
+        InputError: a teacher that cannot be, or settings of the wrong form.
+    """
+    labels = config.labels
+    if labels.teacher not in (recipe_lib.DFT, recipe_lib.TIGHT_BINDING):
+        raise InputError(f"config.labels.teacher must be 'dft' or 'gfn2'; got {labels.teacher!r}.")
+    names = [field.name for field in dataclasses.fields(recipe_lib.Recipe)]
+    return recipe_lib.Recipe(**{name: getattr(labels, name) for name in names})
