@@ -14,6 +14,7 @@ OMol25: arXiv:2505.08762 and https://huggingface.co/facebook/OMol25 (keys of a r
 """
 
 import contextlib
+import itertools
 import json
 import sqlite3
 import zlib
@@ -40,18 +41,27 @@ Row = Mapping[str, Any]
 def read(
     paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]
 ) -> Generator[entries.Entry, None, None]:
-    """Entries of databases, row by row, with total energies (eV); forces are NaN where a row has none.
+    """Entries of databases, or of folders of them, row by row, with total energies (eV); forces NaN if a row has none.
 
     Raises:
         InputError: a file is no such database or is cut short; a row is periodic, lacks its energy, charge or
             multiplicity, or has arrays of a wrong shape.
     """
-    for path in paths:
+    for path in itertools.chain.from_iterable(map(_databases, paths)):
         # LMDB opens a file once a process, so that one which a refused row leaves open could not be read again.
         with contextlib.closing(_lmdb_rows(path) if path.suffix == ".aselmdb" else _ase_rows(path)) as rows:
             for row_id, row in rows:
                 where = f"{path}, row {row_id}"
                 yield entries.Entry(_structure(row, options, facts, where), where)
+
+
+def _databases(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.suffix in (".aselmdb", ".db"))
+    if not found:
+        raise errors.InputError(f"{path}: the folder has no .aselmdb or .db files.")
+    return found
 
 
 def _ase_rows(path: Path) -> Generator[tuple[int, Row], None, None]:

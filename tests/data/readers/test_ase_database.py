@@ -188,3 +188,14 @@ def test_a_lost_row_is_named(tmp_path):
     with lmdb.open(str(path), subdir=False, map_size=2**24) as environment, environment.begin(write=True) as writing:
         writing.delete(b"2")
     assert "row 2: no atoms; the database lost the row" in refusal(path)
+
+
+def test_a_folder_is_read_database_by_database(tmp_path):
+    folder = tmp_path / "train"
+    folder.mkdir()
+    assert "the folder has no .aselmdb or .db files" in refusal(folder)
+    (folder / "metadata.npz").write_bytes(b"")  # as OMol25 has it beside
+    write_lmdb(folder / "data0001.aselmdb", [row(energy=TOTAL + 1.0)])
+    write_lmdb(folder / "data0000.aselmdb", [row(), row()])
+    found = [structure.energy for structure in read(folder).structures]
+    np.testing.assert_allclose(found, [-10.1, -10.1, -9.1], atol=1e-9)
