@@ -142,6 +142,19 @@ def test_partial_curve_scores_the_regions_it_has():
     assert found["H2", "wall: mean absolute error"].status == "refused"
     assert "RuntimeError: atoms too close" in found["H2", "wall: mean absolute error"].reason
     assert found["H2", "tail: mean absolute error"].status == "pass"
+    assert found["H2", "R_e"].value == pytest.approx(0.74144, abs=1e-4)
+    assert found["H2", "R_e"].reason.endswith("of 128 distances were not answered")
+
+
+def test_constants_need_the_answers_around_the_minimum_alone():
+    ok, lost = models.Answer(0.0, None, "ok", ""), models.Answer(np.nan, None, "refused", "no")
+    answers = [lost, *[ok._replace(energy=float(abs(k - 3))) for k in range(8)], lost, ok._replace(energy=5.0)]
+    assert grading.around_minimum(answers) == (slice(1, 9), "2 of 11 distances were not answered")
+    assert grading.around_minimum([lost, lost]) == (slice(0, 2), "")
+    assert grading.around_minimum([*answers, ok._replace(energy=np.nan, status="error")]) == (slice(0, 12), "")
+    assert grading.around_minimum(answers[1:9]) == (slice(0, 8), "")
+    with pytest.raises(ValueError, match="5 points in a row are too few"):
+        curve_shape.constants(np.arange(1.0, 6.0), np.arange(5.0), 1.0)
 
 
 def test_size_consistency_is_against_the_models_own_atoms():

@@ -35,8 +35,10 @@ def constants(distances: np.ndarray, energies: np.ndarray, reduced_mass_dalton: 
         reduced_mass_dalton: of the nuclei.
 
     Raises:
-        ValueError: the curve has no inner minimum.
+        ValueError: the curve has no inner minimum, or fewer than 6 points.
     """
+    if len(distances) < 6:
+        raise ValueError(f"{len(distances)} points in a row are too few for constants; 6 are needed")
     inner = np.flatnonzero((energies[1:-1] < energies[:-2]) & (energies[1:-1] <= energies[2:])) + 1
     if not inner.size:
         raise ValueError("the curve has no inner minimum")

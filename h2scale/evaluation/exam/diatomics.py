@@ -83,6 +83,8 @@ def _constants(
     masses = [atomic_masses[diatomic_systems.ATOMIC_NUMBERS[symbol]] for symbol in (system.first, system.second)]
     reduced = masses[0] * masses[1] / sum(masses)
     known = references.measured_constants().get(system.name)
+    near, missing = grading.around_minimum(answers)
+    remark = "; ".join(filter(None, (remark, missing)))
     findings = []
     for check, unit, name, absolute, read in (
         ("r_e", "Å", "bond_length_angstrom", LENGTH_TOLERANCE, lambda c: c.bond_length_angstrom),
@@ -96,8 +98,8 @@ def _constants(
                 place,
                 check,
                 unit,
-                answers,
-                lambda read=read: read(curve_shape.constants(distances, energies, reduced)),
+                answers[near],
+                lambda read=read: read(curve_shape.constants(distances[near], energies[near], reduced)),
                 limit=None if reference is None else grading.around(reference, tolerance),
                 reference=reference,
                 reason=remark,

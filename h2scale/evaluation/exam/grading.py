@@ -117,6 +117,22 @@ def bond_forces(answers: Sequence[models.Answer]) -> np.ndarray:
     )
 
 
+def around_minimum(answers: Sequence[models.Answer]) -> tuple[slice, str]:
+    """The unbroken run of answers that holds the lowest energy, and a remark on those that are missing.
+
+    Constants of a bond do not depend on a refusal far from it. All answers, so that the reason shows, if none has an
+    energy or one is an error.
+    """
+    found = np.isfinite(energies(answers))
+    if found.all() or not found.any() or any(answer.status in INCOMPLETE for answer in answers):
+        return slice(0, len(answers)), ""
+    lowest = int(np.nanargmin(energies(answers)))
+    gaps = np.flatnonzero(~found)
+    start = max(gaps[gaps < lowest], default=-1) + 1
+    stop = min(gaps[gaps > lowest], default=len(answers))
+    return slice(int(start), int(stop)), f"{len(gaps)} of {len(answers)} distances were not answered"
+
+
 def to_json(record: Finding | Curve) -> dict[str, Any]:
     """JSON values; NaN becomes null."""
     return {key: _plain(value) for key, value in record._asdict().items()}

@@ -85,6 +85,8 @@ def _curve_checks(
         grading.measure(place, "largest minus smallest error", "eV", answers, lambda: np.ptp(error), reason=remark)
     )
     known = references.EXACT_CONSTANTS[system]
+    near, missing = grading.around_minimum(answers)
+    remark = "; ".join(filter(None, (remark, missing)))
     for check, unit, reference, tolerance, read in (
         ("R_e", "Å", known.bond_length_angstrom, _LENGTH_TOLERANCE, lambda c: c.bond_length_angstrom),
         ("D_e", "eV", known.depth_ev, _CHEMICAL, lambda c: -c.energy_ev),
@@ -95,8 +97,8 @@ def _curve_checks(
                 place,
                 check,
                 unit,
-                answers,
-                lambda read=read: read(curve_shape.constants(distances, energies, PROTON_DALTON / 2)),
+                answers[near],
+                lambda read=read: read(curve_shape.constants(distances[near], energies[near], PROTON_DALTON / 2)),
                 limit=grading.around(reference, tolerance),
                 reference=reference,
                 reason=remark,
