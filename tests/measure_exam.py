@@ -4,6 +4,7 @@ Without an argument a calculator is examined that answers in a millisecond, in a
 is. With one, a replica is examined twice: with compilation and without.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -39,6 +40,12 @@ class Millisecond(Calculator):
             pass
 
 
+def cpu_seconds() -> float:
+    """Of this process and of those it has seen end."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1]))
     jax.config.update("jax_enable_x64", True)
@@ -51,9 +58,9 @@ def main() -> None:
     found = session.candidates(settings)
     for _ in range(1 + ("#" in name)):
         with tempfile.TemporaryDirectory() as folder:
-            start = time.monotonic()
+            start, spent = time.monotonic(), cpu_seconds()
             session.run_exam(found, settings.sections, Path(folder))
-            print(f"whole exam: {time.monotonic() - start:.1f} s")
+            print(f"whole exam: {time.monotonic() - start:.1f} s, {cpu_seconds() - spent:.1f} s of CPU")
 
 
 if __name__ == "__main__":

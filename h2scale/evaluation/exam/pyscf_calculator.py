@@ -43,12 +43,16 @@ class PySCFCalculator(Calculator):
             ValueError: an element beyond neon, a spin that this number of electrons cannot have, or no convergence.
         """
         super().calculate(atoms, properties, system_changes)
+        charge = int(self.atoms.info["charge"])
         molecule = electronic_structure.make_molecule(
             self.atoms.get_chemical_symbols(),
             self.atoms.positions / units.BOHR_ANGSTROM,
             self.basis,
-            charge=int(self.atoms.info["charge"]),
+            charge=charge,
             spin_multiplicity=int(self.atoms.info["spin"]),
+            # Functionals spread one electron over both atoms of stretched H2+. Without symmetry its two orbitals, which
+            # are degenerate, mix at random, and the field can end 2 eV too high on one atom.
+            symmetry=int(self.atoms.numbers.sum()) - charge == 1,
         )
         functional = "hf" if self.method == "ccsd(t)" else self.method
         field = electronic_structure.mean_field(
