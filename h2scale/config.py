@@ -59,6 +59,7 @@ def default() -> ConfigDict:
             "train": {
                 "steps": 4000,
                 "structures_per_batch": 16,  # a batch is filled up to this many average structures
+                "batches_per_step": 1,  # a step follows the mean gradient of so many batches
                 "warmup_fraction": 0.05,  # of the steps, linear; a cosine to zero follows
                 "weight_decay": 0.0,  # decoupled, per unit of learning rate
                 "ema_decay": 0.99,  # 0 switches averaging of the parameters off
@@ -75,6 +76,7 @@ def default() -> ConfigDict:
             "devices": {
                 "cpu_devices": 0,  # CPU devices that share the population; 0 means one per core
                 "replicas_at_once": 0,  # replicas vectorised together on a device; 0 means 1 on a CPU, all on a GPU
+                "data_parallel": 1,  # so many devices share the batches of each replica; the rest splits the population
                 "compile_cache": True,  # keep compiled programs in the user's cache folder
                 "distributed": {  # one run over several processes
                     "enabled": False,  # join the other processes of this run
@@ -124,8 +126,8 @@ def default() -> ConfigDict:
                 "curve_points": 45,  # of each diatomic's whole curve; 0 for none
                 "batches": 1200,  # gfn2: units of sampled molecules
                 "batch_size": 64,  # gfn2: molecules of a unit
-                "displaced_share": 0.25,  # gfn2: of the sampled molecules
-                "displacements": 14,  # gfn2: of each of those
+                "displaced_share": 0.2,  # gfn2: of the sampled molecules
+                "displacements": 18,  # gfn2: of each of those
                 "workers": 0,  # single-threaded processes or jobs; 0 means one per core
                 "minutes": 0.0,  # after so long no further unit is begun; 0 for no limit
             },

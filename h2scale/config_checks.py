@@ -107,6 +107,14 @@ def _check_exam(exam: ConfigDict, default: ConfigDict) -> None:
 def _check_scale_out(config: ConfigDict) -> None:
     _require(config.launcher in LAUNCHERS, "launcher", config.launcher, f"one of {', '.join(LAUNCHERS)}")
     cluster, distributed = config.cluster, config.devices.distributed
+    batches, sharing = config.train.batches_per_step, config.devices.data_parallel
+    _require(batches >= 1, "train.batches_per_step", batches, "at least 1")
+    _require(
+        sharing >= 1 and batches % sharing == 0,
+        "devices.data_parallel",
+        sharing,
+        f"a divisor of train.batches_per_step ({batches})",
+    )
     _require(cluster.minutes >= 1, "cluster.minutes", cluster.minutes, "at least 1")
     for key in ("cpus", "gpus", "memory_gb", "jobs_at_once", "retries"):
         _require(cluster[key] >= 0, f"cluster.{key}", cluster[key], "zero or more")

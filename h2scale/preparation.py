@@ -1,6 +1,7 @@
 """Makes a bucket ready to train: arrays on the devices, programs compiled."""
 
 import concurrent.futures
+import functools
 from typing import NamedTuple
 
 import jax
@@ -12,8 +13,9 @@ from h2scale.data import dataset as dataset_lib
 from h2scale.data import rungs, splits
 from h2scale.evaluation import physics_checks
 from h2scale.graphs import batching
-from h2scale.models import flat
+from h2scale.models import flat, widths
 from h2scale.models import potential as potential_lib
+from h2scale.models.settings import ModelSettings
 from h2scale.physics import curves
 from h2scale.training import losses, optimizers, population, step, trainer
 
@@ -36,6 +38,7 @@ class TrainingSettings(NamedTuple):
     steps_per_call: int
     steps_per_evaluation: int
     replicas_at_once: int  # 0: one on a CPU, all on any other device
+    batches_per_step: int = 1  # a step follows the mean gradient of so many batches
 
 
 class Assembled(NamedTuple):
@@ -75,7 +78,7 @@ def references(dataset: dataset_lib.Dataset) -> curves.References:
 
 def assemble(sources: Sources, bucket: study.Bucket, training: TrainingSettings, mesh: jax.sharding.Mesh) -> Assembled:
     """Builds and places everything that one bucket needs."""
-    settings = bucket.settings
+    settings, models = bucket.settings, study.bucket_models(bucket)
     potential = flat.flat_potential(potential_lib.make_potential(settings))
     table = batching.make_table(sources.dataset, settings.cutoff, settings.species)
     rung_names = tuple(dict.fromkeys(spec.rung for spec in bucket.replicas))
@@ -88,14 +91,17 @@ def assemble(sources: Sources, bucket: study.Bucket, training: TrainingSettings,
         steps_per_call=training.steps_per_call,
         steps_per_evaluation=training.steps_per_evaluation,
         replicas_at_once=at_once,
+        num_evaluations=max(spec.steps for spec in bucket.replicas) // training.steps_per_evaluation,
+        batches_per_step=training.batches_per_step,
     )
     check = physics_checks.make_physics_check(
         potential,
         physics_checks.DimerSettings(settings.species, settings.cutoff, settings.conditioning != "none"),
     )
-    programs = population.make_programs(potential, check, population_settings, mesh)
+    init = functools.partial(widths.initial, models)
+    programs = population.make_programs(potential, init, check, population_settings, mesh)
 
-    inputs = _replica_inputs(sources, bucket, rung_names, mesh.size)
+    inputs = _replica_inputs(sources, bucket, rung_names, mesh.shape[population.REPLICA_AXIS])
     inputs = jax.device_put(inputs, population.mapped_sharding(mesh))
     materials = trainer.Materials(
         table=table,
@@ -117,18 +123,31 @@ def prepare(
     """Assembles a bucket and has its programs compiled in `pool`."""
     assembled = assemble(sources, bucket, training, mesh)
     compiled = trainer.compile_programs(assembled.programs, assembled.inputs, assembled.materials, pool)
+    models = study.bucket_models(bucket)
+    num_params = {model: widths.num_params(model) for model in models}
+    flops = {bucket.settings: compiled.flops_per_step}
+    if len(models) > 1:
+        flops = {model: _flops_alone(sources, bucket, model, training, mesh) for model in models}
     described = results.Described(
         bucket=bucket,
         teacher=sources.dataset.manifest["level"],
-        steps=training.optimizer.steps,
-        num_params=compiled.num_params,
-        train_flops=compiled.flops_per_step * training.optimizer.steps,
+        num_params=[num_params[spec.settings] for spec in bucket.replicas],
+        train_flops=[flops[spec.settings] * spec.steps for spec in bucket.replicas],
         num_unique_molecules=[
             splits.num_unique_molecules(sources.dataset, sources.orders[spec.rung, spec.seed][: spec.num_train])
             for spec in bucket.replicas
         ],
     )
     return Prepared(compiled.programs, assembled.inputs, assembled.materials, described)
+
+
+def _flops_alone(
+    sources: Sources, bucket: study.Bucket, model: ModelSettings, training: TrainingSettings, mesh: jax.sharding.Mesh
+) -> float:
+    """Of one step of one replica of that model, in a program of its own."""
+    alone = tuple(spec for spec in bucket.replicas if spec.settings == model)
+    assembled = assemble(sources, bucket._replace(settings=model, replicas=alone), training, mesh)
+    return trainer.flops_per_step(assembled.programs, assembled.inputs, assembled.materials.table)
 
 
 def _capacity(sources: Sources, table: batching.Table, structures_per_batch: int) -> batching.Capacity:
@@ -154,13 +173,19 @@ def _replica_inputs(
     order = np.zeros((padded, longest), np.int32)
     for place, spec in enumerate(specs):
         order[place, : spec.num_train] = sources.orders[spec.rung, spec.seed][: spec.num_train]
+    models = study.bucket_models(bucket)
+    scales = {model: widths.scales(model, bucket.settings) for model in models}
     return step.ReplicaInputs(
         seed=np.array([spec.seed for spec in specs], np.int32),
         learning_rate=np.array([spec.learning_rate for spec in specs], np.float32),
+        weight_decay=np.array([spec.weight_decay for spec in specs], np.float32),
+        steps=np.array([spec.steps for spec in specs], np.int32),
         order=order,
         num_train=np.array([spec.num_train for spec in specs], np.int32),
         rung=np.array([rung_names.index(spec.rung) for spec in specs], np.int32),
         active=np.arange(padded) < len(bucket.replicas),
+        width=np.array([models.index(spec.settings) for spec in specs], np.int32),
+        weight_scale=None if len(models) == 1 else np.stack([scales[spec.settings] for spec in specs]),
     )
 
 

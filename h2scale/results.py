@@ -23,17 +23,18 @@ class Described(NamedTuple):
 
     bucket: study.Bucket
     teacher: str
-    steps: int
-    num_params: int
-    train_flops: float  # of one replica over the whole training
+    num_params: Sequence[int]  # one per replica, padding not counted
+    train_flops: Sequence[float]  # one per replica, over its whole training, padding not counted
     num_unique_molecules: Sequence[int]  # one per replica
 
 
 def replica_rows(described: Described, outcome: trainer.Outcome) -> Iterator[dict[str, object]]:
     """One row of replicas.csv per replica; a diverged one has no metrics."""
-    bucket, settings = described.bucket, described.bucket.settings
+    bucket = described.bucket
+    total_steps = sum(spec.steps for spec in bucket.replicas)
     errors, physics = outcome.test.errors, outcome.test.physics
     for place, spec in enumerate(bucket.replicas):
+        settings = spec.settings
         metrics = {name: physics[name][place] for name in _METRICS if name in physics}
         metrics |= {
             "test_energy_mae_ev_per_atom": errors.energy_mae_ev_per_atom[place],
@@ -48,16 +49,16 @@ def replica_rows(described: Described, outcome: trainer.Outcome) -> Iterator[dic
             "num_layers": settings.num_layers,
             "num_features": settings.num_features,
             "cutoff_angstrom": settings.cutoff,
-            "num_params": described.num_params,
+            "num_params": described.num_params[place],
             "num_train": spec.num_train,
             "num_unique_molecules": described.num_unique_molecules[place],
             "rung": spec.rung,
             "teacher": described.teacher,
             "seed": spec.seed,
             "learning_rate": spec.learning_rate,
-            "steps": described.steps,
-            "train_flops": described.train_flops,
-            "train_seconds": round(outcome.seconds / len(bucket.replicas), 3),
+            "steps": spec.steps,
+            "train_flops": described.train_flops[place],
+            "train_seconds": round(outcome.seconds * spec.steps / total_steps, 3),
             "finite": finite,
             **{name: metrics[name] if finite else None for name in _METRICS},
             "protons_status": NOT_CONDITIONED if settings.conditioning == "none" else SCORED,
@@ -94,7 +95,7 @@ def curve_rows(
 
 
 def history_rows(bucket: study.Bucket, history: np.ndarray, steps_per_evaluation: int) -> Iterator[dict[str, object]]:
-    """One row of history.csv per replica and evaluation so far; without metrics once a replica has diverged.
+    """One row of history.csv per replica and evaluation up to its end; without metrics once it has diverged.
 
     Args:
         bucket: whose replicas.
@@ -102,7 +103,7 @@ def history_rows(bucket: study.Bucket, history: np.ndarray, steps_per_evaluation
         steps_per_evaluation: steps between rows.
     """
     for spec, metrics in zip(bucket.replicas, history, strict=True):
-        for evaluation, row in enumerate(metrics, start=1):
+        for evaluation, row in enumerate(metrics[: spec.steps // steps_per_evaluation], start=1):
             yield {
                 "replica_id": spec.replica_id,
                 "step": evaluation * steps_per_evaluation,

@@ -29,9 +29,7 @@ SETTINGS = ModelSettings(
     convolution="fast",
 )
 TRAINING = preparation.TrainingSettings(
-    optimizer=optimizers.OptimizerSettings(
-        steps=20, warmup_fraction=0.1, weight_decay=0.0, gradient_clip=10.0, ema_decay=0.9
-    ),
+    optimizer=optimizers.OptimizerSettings(warmup_fraction=0.1, gradient_clip=10.0, ema_decay=0.9),
     loss=losses.LossSettings(
         energy_weight=10.0, force_weight=1.0, energy_huber_ev_per_atom=0.1, force_huber_ev_per_angstrom=1.0
     ),
@@ -55,15 +53,17 @@ def sources() -> preparation.Sources:
     return preparation.Sources(dataset, split, orders, preparation.references(dataset))
 
 
-def make_bucket(**axes: tuple[Any, ...]) -> study.Bucket:
+def make_bucket(models: tuple[ModelSettings, ...] = (SETTINGS,), **axes: Any) -> study.Bucket:
     """Two sizes x two rungs x two seeds, unless the axes say otherwise."""
     default = {
         "num_train": (5, 20),
         "rungs": ("equilibrium", "stretched"),
         "seeds": (0, 1),
         "learning_rates": (0.01,),
+        "weight_decay": 0.0,
+        "steps": 20,
     }
-    return study.make_bucket("nequip", SETTINGS, **(default | axes))
+    return study.make_bucket("nequip", models, **(default | axes))
 
 
 def assemble(
@@ -84,3 +84,13 @@ def trained(case: preparation.Assembled, calls: int) -> step.ReplicaState:
 def one(tree: Any, place: int) -> Any:
     """One replica's leaves of a population's tree."""
     return jax.tree.map(lambda leaf: leaf[place], tree)
+
+
+def first_state(case: preparation.Assembled, inputs: step.ReplicaInputs) -> step.ReplicaState:
+    """The first state of one replica, without mapping."""
+    return step.init_state(
+        lambda key, _: case.potential.init(key),
+        case.settings.optimizer,
+        (case.settings.num_evaluations, len(population.HISTORY_METRICS)),
+        inputs,
+    )

@@ -3,6 +3,7 @@
 import population_case as case_lib
 
 from h2scale import study
+from h2scale.models import sizes
 
 
 def test_replica_ids_are_unique_and_say_what_they_are():
@@ -23,3 +24,24 @@ def test_bucket_is_unfinished_until_every_replica_is():
     assert study.unfinished(bucket, [])
     assert study.unfinished(bucket, ids[1:])
     assert not study.unfinished(bucket, [*ids, "another"])
+
+
+def test_weight_decay_and_steps_are_named_where_the_grid_lists_them():
+    bucket = case_lib.make_bucket(weight_decays=(0.0, 0.1), step_counts=(10, 20))
+    ids = [spec.replica_id for spec in bucket.replicas]
+    assert len(set(ids)) == len(ids) == 32
+    assert "nequip-f2-stretched-n20-lr0.01-wd0.1-t20-s1" in ids
+
+
+def test_widths_of_one_program_are_near_and_none_is_lost():
+    assert study.group_widths((4, 8, 16), 1.0) == [(4,), (8,), (16,)]
+    assert study.group_widths((4, 5, 6, 8, 10, 12), 1.5) == [(4, 5, 6), (8, 10, 12)]
+    assert study.group_widths((12, 4), 3.0) == [(12, 4)]
+
+
+def test_replica_is_named_alike_alone_and_among_other_widths():
+    models = [sizes.with_features(case_lib.SETTINGS, width) for width in (2, 3)]
+    together = case_lib.make_bucket(models)
+    assert together.name == "nequip-f2-3"
+    assert together.settings == models[1]
+    assert set(case_lib.make_bucket(models[:1]).replicas) < set(together.replicas)

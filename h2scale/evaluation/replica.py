@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from h2scale.graphs import build
-from h2scale.models import flat
+from h2scale.models import flat, widths
 from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
 from h2scale.training import checkpoints
@@ -86,8 +86,12 @@ def load_replica(workdir: str | Path, replica_id: str) -> Replica:
                 continue
             metadata = store.load_metadata()
             if replica_id in metadata["replica_ids"]:
-                params = store.load_state()["best_params"][metadata["replica_ids"].index(replica_id)]
-                return Replica(_settings(metadata["settings"]), jnp.asarray(params))
+                place = metadata["replica_ids"].index(replica_id)
+                params = store.load_state()["best_params"][place]
+                wide = model = _settings(metadata["settings"])
+                if "models" in metadata:  # not in checkpoints of before several widths could share a program
+                    model = _settings(metadata["models"][metadata["replica_models"][place]])
+                return Replica(model, jnp.asarray(params[widths.places(model, wide)]))
             known.extend(metadata["replica_ids"])
     listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") if known else "none"
     raise ValueError(f"{workdir} has no checkpoint of the replica {replica_id!r}; replicas there: {listed}.")

@@ -43,8 +43,8 @@ class NequIP(nn.Module):
                 self_connection=layer > 0 or not settings.isolated_atom_exact,
                 name=f"layer_{layer}",
             )(features, harmonics, basis, spline, graph)
-        readout = self.param("readout", _unit_normal, (settings.num_features,), jnp.float32)
-        return features[0][:, 0, :] @ readout / settings.num_features**0.5
+        readout = self.param("readout", _unit_normal, (settings.num_features, 1), jnp.float32)
+        return features[0][:, 0, :] @ readout[:, 0] / settings.num_features**0.5
 
 
 class InteractionLayer(nn.Module):

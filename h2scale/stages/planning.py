@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict, FrozenConfigDict
 
@@ -15,7 +16,7 @@ from h2scale.errors import InputError
 from h2scale.graphs import batching
 from h2scale.models import sizes
 from h2scale.models.settings import ModelSettings
-from h2scale.training import losses, optimizers
+from h2scale.training import losses, optimizers, population
 
 
 class Plan(NamedTuple):
@@ -56,9 +57,7 @@ def training_settings(config: FrozenConfigDict) -> preparation.TrainingSettings:
     train = config.train
     return preparation.TrainingSettings(
         optimizer=optimizers.OptimizerSettings(
-            steps=train.steps,
             warmup_fraction=train.warmup_fraction,
-            weight_decay=train.weight_decay,
             gradient_clip=train.gradient_clip,
             ema_decay=train.ema_decay,
         ),
@@ -72,7 +71,20 @@ def training_settings(config: FrozenConfigDict) -> preparation.TrainingSettings:
         steps_per_call=train.steps_per_call,
         steps_per_evaluation=config.eval.every,
         replicas_at_once=config.devices.replicas_at_once,
+        batches_per_step=train.batches_per_step,
     )
+
+
+def make_mesh(config: FrozenConfigDict) -> jax.sharding.Mesh:
+    """All devices of all processes of the run.
+
+    Raises:
+        InputError: they cannot be divided as asked.
+    """
+    try:
+        return population.make_mesh(jax.devices(), config.devices.data_parallel)
+    except ValueError as error:
+        raise InputError(f"config.{error}") from error
 
 
 def device_settings(config: FrozenConfigDict) -> devices.DeviceSettings:
@@ -141,12 +153,16 @@ def _make_buckets(
         table = batching.make_table(dataset, model.cutoff, species)
         neighbors = float(np.sum(table.n_edges[equilibrium]) / np.sum(table.n_atoms[equilibrium]))
         reference = dataclasses.replace(reference, avg_num_neighbors=neighbors)
-        for num_features in grid.num_features:
+        for group in study.group_widths(grid.num_features, grid.width_spread):
             yield study.make_bucket(
                 arm,
-                sizes.with_features(reference, num_features, model.radial_hidden_per_feature),
+                [sizes.with_features(reference, width, model.radial_hidden_per_feature) for width in group],
                 num_train=grid.num_train,
                 rungs=grid.rungs,
                 seeds=grid.seeds,
                 learning_rates=grid.learning_rates,
+                weight_decay=config.train.weight_decay,
+                steps=config.train.steps,
+                weight_decays=grid.weight_decays,
+                step_counts=grid.steps,
             )

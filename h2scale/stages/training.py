@@ -1,6 +1,8 @@
 """Trains buckets in this process: programs, checkpoints, progress, rows of the tables."""
 
 import concurrent.futures
+import functools
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import jax
 import numpy as np
 from ml_collections import FrozenConfigDict
 
-from h2scale import preparation, progress, results, study, workdir
+from h2scale import devices, preparation, progress, results, study, workdir
 from h2scale.models.settings import ModelSettings
 from h2scale.stages import planning
 from h2scale.training import checkpoints, population, trainer
@@ -26,6 +28,8 @@ def train(
 ) -> None:
     """Trains the buckets one after another; the next ones are compiled meanwhile, outside the interpreter's lock.
 
+    Every process of a distributed run calls this with the same buckets; only the first one writes and reports.
+
     Args:
         config: of the whole study.
         path: the workdir; checkpoints go there.
@@ -35,24 +39,27 @@ def train(
         tables_folder: where rows are written; the workdir if not given.
     """
     tables_folder = tables_folder or path
-    mesh = population.make_mesh(jax.devices())
+    mesh = planning.make_mesh(config)
     training = planning.training_settings(config)
-    work_per_step = [len(bucket.replicas) * _relative_work(bucket.settings) for bucket in buckets]
+    work = [sum(spec.steps for spec in bucket.replicas) * _relative_work(bucket.settings) for bucket in buckets]
     num_replicas = sum(len(bucket.replicas) for bucket in buckets)
     with (
         concurrent.futures.ThreadPoolExecutor(max_workers=1) as tracing,
         concurrent.futures.ThreadPoolExecutor(max_workers=2) as compiling,
-        progress.Progress(sum(work_per_step) * training.optimizer.steps, num_replicas) as bar,
+        progress.Progress(sum(work), num_replicas, None if devices.is_writer() else io.StringIO()) as bar,
     ):
-        devices = f"{mesh.size} {mesh.devices.flat[0].platform} device{'s' if mesh.size > 1 else ''}"
+        those = f"{mesh.size} {mesh.devices.flat[0].platform} device{'s' if mesh.size > 1 else ''}"
         programs = f"{len(buckets)} compiled program{'s' if len(buckets) > 1 else ''}"
-        bar.say(f"Training {num_replicas} replicas in {programs} on {devices}.")
-        prepared = [
-            tracing.submit(preparation.prepare, plan.sources, bucket, training, mesh, compiling) for bucket in buckets
-        ]
+        bar.say(f"Training {num_replicas} replicas in {programs} on {those}.")
+        prepare = functools.partial(preparation.prepare, plan.sources, training=training, mesh=mesh, pool=compiling)
+        if jax.process_count() == 1:
+            prepared = [tracing.submit(prepare, bucket).result for bucket in buckets]
+        else:
+            # Placing arrays on the devices of several processes is an exchange, whose order must be the same in all.
+            prepared = [functools.partial(prepare, bucket) for bucket in buckets]
         try:
-            for future in prepared:
-                _train_bucket(config, path, tables_folder, future.result(), bar, watch)
+            for ready in prepared:
+                _train_bucket(config, path, tables_folder, ready(), bar, watch)
         except BaseException:
             for pool in (tracing, compiling):
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -71,7 +78,7 @@ def _train_bucket(
     references = jax.tree.map(np.asarray, ready.materials.references)
 
     def on_progress(replica_steps: int, observation: trainer.Observation | None) -> None:
-        if observation is not None:
+        if observation is not None and devices.is_writer():
             workdir.write_history(tables_folder, results.history_rows(bucket, observation.history, config.eval.every))
             bar.note(**_current_errors(observation.history))
             if watch is not None:
@@ -84,7 +91,6 @@ def _train_bucket(
             ready.programs,
             ready.inputs,
             ready.materials,
-            steps=config.train.steps,
             steps_per_call=config.train.steps_per_call,
             steps_per_evaluation=config.eval.every,
             steps_per_checkpoint=config.checkpoint.every,
@@ -92,12 +98,13 @@ def _train_bucket(
             metadata=study.bucket_metadata(bucket),
             on_progress=on_progress,
         )
-    workdir.write_results(
-        tables_folder,
-        results.replica_rows(ready.described, outcome),
-        results.curve_rows(ready.described, outcome, references),
-        results.history_rows(bucket, outcome.history, config.eval.every),
-    )
+    if devices.is_writer():
+        workdir.write_results(
+            tables_folder,
+            results.replica_rows(ready.described, outcome),
+            results.curve_rows(ready.described, outcome, references),
+            results.history_rows(bucket, outcome.history, config.eval.every),
+        )
     bar.finish_replicas(len(bucket.replicas))
 
 

@@ -1,6 +1,7 @@
 """A population of replicas trained by one compiled program.
 
-Replicas of one bucket share every shape; what differs between them (seed, training set, rung, learning rate) is data.
+Replicas of one bucket share every shape; what differs between them (seed, training set, rung, learning rate, weight
+decay, number of steps, width up to the bucket's widest) is data.
 The population axis leads every mapped array. It is split over the devices; on each device the replicas are worked off
 `replicas_at_once` at a time, vectorised together. One at a time is best on a CPU core, whose cache holds one replica;
 all at once is best on a GPU. A replica does not depend on who is beside it; how many devices there are and how many
@@ -19,7 +20,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from h2scale import tables
 from h2scale.graphs import batching
 from h2scale.models import potential as potential_lib
-from h2scale.training import losses, optimizers, step
+from h2scale.training import data_parallel, losses, optimizers, step
 
 Params = step.Params
 
@@ -56,6 +57,8 @@ class PopulationSettings(NamedTuple):
     steps_per_call: int
     steps_per_evaluation: int
     replicas_at_once: int
+    num_evaluations: int  # of the replica that takes the most steps
+    batches_per_step: int = 1  # a step follows the mean gradient of so many batches
 
 
 class Programs(NamedTuple):
@@ -68,9 +71,22 @@ class Programs(NamedTuple):
     check: Callable[[Params, Any], tuple[dict[str, jax.Array], dict[str, jax.Array]]]  # the physics check alone
 
 
-def make_mesh(devices: Sequence[jax.Device]) -> Mesh:
-    """A one-dimensional mesh over which the population axis is split."""
-    return Mesh(np.asarray(devices), (REPLICA_AXIS,))
+def make_mesh(devices: Sequence[jax.Device], data_parallel_devices: int = 1) -> Mesh:
+    """A mesh whose first axis splits the population, and whose second one each replica's batches.
+
+    Args:
+        devices: of all processes.
+        data_parallel_devices: so many neighbours share the batches of each replica.
+
+    Raises:
+        ValueError: the devices cannot be divided into groups of that size.
+    """
+    if len(devices) % data_parallel_devices:
+        raise ValueError(
+            f"devices.data_parallel must divide the number of devices ({len(devices)}); got {data_parallel_devices}."
+        )
+    shape = (len(devices) // data_parallel_devices, data_parallel_devices)
+    return Mesh(np.asarray(devices).reshape(shape), (REPLICA_AXIS, data_parallel.DATA_AXIS))
 
 
 def mapped_sharding(mesh: Mesh) -> NamedSharding:
@@ -89,13 +105,26 @@ def padded_size(num_replicas: int, num_devices: int) -> int:
 
 
 def make_programs(
-    potential: potential_lib.Potential, physics_check: PhysicsCheck, settings: PopulationSettings, mesh: Mesh
+    potential: potential_lib.Potential,
+    init_params: Callable[[jax.Array, jax.Array], Params],
+    physics_check: PhysicsCheck,
+    settings: PopulationSettings,
+    mesh: Mesh,
 ) -> Programs:
-    """The programs that initialise, train and evaluate a population of one potential."""
-    train_step = step.make_train_step(potential, settings.optimizer, settings.loss, settings.capacity)
+    """The programs that initialise, train and evaluate a population of one potential.
 
-    history_shape = (settings.optimizer.steps // settings.steps_per_evaluation, len(HISTORY_METRICS))
-    init_one = functools.partial(step.init_state, potential, settings.optimizer, history_shape)
+    Args:
+        potential: of the widest replica; its parameters are one array.
+        init_params: (key, width) -> params, in the shape that `potential` takes.
+        physics_check: made for `potential`.
+        settings: static.
+        mesh: the devices.
+    """
+    split = data_parallel.Split(settings.batches_per_step, mesh.shape[data_parallel.DATA_AXIS])
+    train_step = step.make_train_step(potential, settings.optimizer, settings.loss, settings.capacity, split)
+
+    history_shape = (settings.num_evaluations, len(HISTORY_METRICS))
+    init_one = functools.partial(step.init_state, init_params, settings.optimizer, history_shape)
 
     def advance_one(
         mapped: tuple[step.ReplicaState, step.ReplicaInputs], shared: tuple[batching.Table]
@@ -109,7 +138,7 @@ def make_programs(
 
             return jax.lax.scan(body, state, None, length=settings.steps_per_call)[0]
 
-        return jax.lax.cond(inputs.active & state.finite, run, lambda state: state, state)
+        return jax.lax.cond(step.unfinished(state, inputs), run, lambda state: state, state)
 
     def evaluate_one(
         mapped: tuple[Params, jax.Array], shared: tuple[batching.Table, EvaluationPlan, Any]
@@ -186,11 +215,13 @@ def _record_one(state: step.ReplicaState, evaluation: Evaluation, steps_per_eval
     }
     row = jnp.stack([jnp.asarray(values[name], jnp.float32) for name in HISTORY_METRICS])
     place = jnp.maximum(state.step // steps_per_evaluation - 1, 0)
-    better = state.finite & (errors.loss < state.best_validation_loss)
+    # A replica that has come to its end is evaluated again while others go on; its last row stands.
+    fresh = state.finite & jnp.isnan(state.history[place, 0])
+    better = fresh & (errors.loss < state.best_validation_loss)
     keep = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.averaged_params, state.best_params)
     return state.replace(
         best_params=keep,
         best_validation_loss=jnp.where(better, errors.loss, state.best_validation_loss).astype(jnp.float32),
         train_loss_sum=jnp.zeros_like(state.train_loss_sum),
-        history=jnp.where(state.finite, state.history.at[place].set(row), state.history),
+        history=jnp.where(fresh, state.history.at[place].set(row), state.history),
     )

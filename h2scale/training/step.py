@@ -10,7 +10,7 @@ import optax
 
 from h2scale.graphs import batching
 from h2scale.models import potential as potential_lib
-from h2scale.training import losses, optimizers
+from h2scale.training import data_parallel, losses, optimizers
 
 Params = Any  # a pytree; one vector in a study, see models/flat.py
 
@@ -24,10 +24,14 @@ class ReplicaInputs(NamedTuple):
 
     seed: jax.Array  # int32; decides initial parameters and the order of batches
     learning_rate: jax.Array  # float32, peak of the schedule
+    weight_decay: jax.Array  # float32, decoupled, per unit of learning rate
+    steps: jax.Array  # int32, length of the schedule; the replica stops there
     order: jax.Array  # (max_train,), int32, structures of the table; the training set is a prefix
     num_train: jax.Array  # int32, length of that prefix
     rung: jax.Array  # int32, index of the evaluation plan
     active: jax.Array  # bool; False for the replicas that only fill up a device
+    width: jax.Array  # int32, index into the models of the bucket
+    weight_scale: jax.Array | None  # (num_params,), float32, of `models.widths`; None where all have one width
 
 
 @flax.struct.dataclass
@@ -46,14 +50,31 @@ class ReplicaState:
     history: jax.Array  # (num_evaluations, num_metrics), float32; NaN where not reached
 
 
+def weights(params: Params, inputs: ReplicaInputs) -> Params:
+    """What the program's potential computes with: the parameters themselves, or scaled to a narrower model."""
+    return params if inputs.weight_scale is None else params * inputs.weight_scale
+
+
+def unfinished(state: ReplicaState, inputs: ReplicaInputs) -> jax.Array:
+    """Whether a replica has steps to take; bool, of the shape of a scalar field."""
+    return inputs.active & state.finite & (state.step < inputs.steps)
+
+
 def init_state(
-    potential: potential_lib.Potential,
+    init_params: Callable[[jax.Array, jax.Array], Params],
     settings: optimizers.OptimizerSettings,
     history_shape: tuple[int, int],
     inputs: ReplicaInputs,
 ) -> ReplicaState:
-    """The state before the first step; depends on `inputs.seed` alone."""
-    params = potential.init(jax.random.fold_in(jax.random.key(inputs.seed), _INIT_STREAM))
+    """The state before the first step; depends on `inputs.seed` and the model alone.
+
+    Args:
+        init_params: (key, width) -> params.
+        settings: of the optimiser.
+        history_shape: evaluations, metrics.
+        inputs: of this replica.
+    """
+    params = init_params(jax.random.fold_in(jax.random.key(inputs.seed), _INIT_STREAM), inputs.width)
     return ReplicaState(
         params=params,
         averaged_params=params,
@@ -88,21 +109,35 @@ def make_train_step(
     optimizer_settings: optimizers.OptimizerSettings,
     loss_settings: losses.LossSettings,
     capacity: batching.Capacity,
+    split: data_parallel.Split = data_parallel.WHOLE,
 ) -> Callable[[ReplicaState, ReplicaInputs, batching.Table], ReplicaState]:
-    """Returns a pure function that takes one step: draw a batch, pack it, descend, average."""
+    """Returns a pure function that takes one step: draw its batches, pack them, descend, average.
+
+    Args:
+        potential: of the replica, or the widest of its program.
+        optimizer_settings: static.
+        loss_settings: static.
+        capacity: static shape of one batch.
+        split: how many batches make a step, and which devices share them.
+    """
     transform = optimizers.make_transform(optimizer_settings)
 
     def train_step(state: ReplicaState, inputs: ReplicaInputs, table: batching.Table) -> ReplicaState:
-        indices = draw_indices(inputs, state.cursor, capacity.n_graph)
-        take, num_taken = batching.fit_prefix(table, indices, capacity)
-        graph, targets = batching.pack(table, indices, take, capacity)
+        def next_batch(cursor: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+            indices = draw_indices(inputs, cursor, capacity.n_graph)
+            take, num_taken = batching.fit_prefix(table, indices, capacity)
+            return cursor + num_taken.astype(jnp.int32), (indices, take)
 
-        loss, gradient = jax.value_and_grad(
-            lambda params: losses.batch_loss(potential, params, graph, targets, loss_settings)
-        )(state.params)
+        def loss_and_gradient(batch: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, Params]:
+            graph, targets = batching.pack(table, *batch, capacity)
+            return jax.value_and_grad(
+                lambda params: losses.batch_loss(potential, weights(params, inputs), graph, targets, loss_settings)
+            )(state.params)
+
+        cursor, (loss, gradient) = data_parallel.mean_over_batches(loss_and_gradient, next_batch, state.cursor, split)
         direction, optimizer_state = transform.update(gradient, state.optimizer_state)
-        rate = inputs.learning_rate * optimizers.schedule(optimizer_settings, state.step)
-        params = optimizers.apply_update(state.params, direction, rate, optimizer_settings.weight_decay)
+        rate = inputs.learning_rate * optimizers.schedule(optimizer_settings, state.step, inputs.steps)
+        params = optimizers.apply_update(state.params, direction, rate, inputs.weight_decay)
 
         finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
         moved = state.replace(
@@ -110,7 +145,7 @@ def make_train_step(
             averaged_params=optimizers.average(state.averaged_params, params, state.step, optimizer_settings.ema_decay),
             optimizer_state=optimizer_state,
             step=state.step + 1,
-            cursor=state.cursor + num_taken.astype(jnp.int32),
+            cursor=cursor,
             train_loss_sum=state.train_loss_sum + loss.astype(jnp.float32),
         )
         # A diverged replica keeps its last finite parameters and stops; nothing of it reaches the others.

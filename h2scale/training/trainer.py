@@ -11,7 +11,7 @@ import numpy as np
 from h2scale import study
 from h2scale.graphs import batching
 from h2scale.physics import curves
-from h2scale.training import checkpoints, population, step
+from h2scale.training import checkpoints, packing, population, step
 
 
 class Materials(NamedTuple):
@@ -26,7 +26,7 @@ class Materials(NamedTuple):
 class Outcome(NamedTuple):
     """A trained bucket: host arrays, population axis first, in the order of the inputs."""
 
-    seconds: float  # of training on all replicas together, compilation excluded, interruptions summed up
+    seconds: float  # of training on all replicas together, compiling ahead excluded, interruptions summed up
     finite: np.ndarray  # (replicas,), bool
     history: np.ndarray  # (replicas, evaluations, metrics), float32
     test: population.Evaluation  # errors on the test set, physics and curves of the best parameters
@@ -48,7 +48,7 @@ class Snapshot(NamedTuple):
     references: curves.References
 
 
-# (replica-steps just taken, what was observed if an evaluation came after them)
+# (replica-steps just done with, what was observed if an evaluation came after them)
 OnProgress = Callable[[int, Observation | None], None]
 
 
@@ -56,7 +56,6 @@ class Compiled(NamedTuple):
     """A bucket's programs, compiled or being compiled, and what was learned on the way."""
 
     programs: population.Programs
-    num_params: int  # of one replica
     flops_per_step: float  # of one replica, as XLA counts them before optimisation
 
 
@@ -68,35 +67,53 @@ def compile_programs(
 ) -> Compiled:
     """Traces the programs here and compiles them in `pool`; a program that is not ready waits when it is called.
 
-    XLA compiles outside the interpreter's lock, so that one bucket trains while the next is compiled.
+    XLA compiles outside the interpreter's lock, so that one bucket trains while the next is compiled. A population
+    that has been repacked into fewer lanes is compiled when it is first called.
     """
-    state = jax.eval_shape(programs.init, inputs)
-    state = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=inputs.seed.sharding), state
-    )
+    state = _abstract_state(programs, inputs)
+    arguments = (state.averaged_params, inputs.rung, materials.table, materials.validation, materials.references)
     advance = programs.advance.lower(state, inputs, materials.table)
-    init = programs.init.lower(inputs)
-    evaluate = programs.evaluate.lower(
-        state.averaged_params, inputs.rung, materials.table, materials.validation, materials.references
-    )
-    num_params = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // len(inputs.seed)
-    # The count visits the body of each loop once, and the loops are over replicas and steps: this is one step.
-    flops = float(advance.cost_analysis()["flops"])
     compiled = programs._replace(
-        advance=_compile_in(pool, advance),
+        advance=_compile_in(pool, advance, programs.advance, len(inputs.seed)),
         # Drawing the initial parameters runs once; optimising its code would cost more than it saves.
-        init=_compile_in(pool, init, optimize=False),
-        evaluate=_compile_in(pool, evaluate),
+        init=_compile_in(pool, programs.init.lower(inputs), programs.init, len(inputs.seed), optimize=False),
+        evaluate=_compile_in(pool, programs.evaluate.lower(*arguments), programs.evaluate, len(inputs.seed)),
     )
-    return Compiled(compiled, num_params, flops)
+    return Compiled(compiled, _flops_per_step(advance))
+
+
+def flops_per_step(programs: population.Programs, inputs: step.ReplicaInputs, table: batching.Table) -> float:
+    """Floating-point operations of one step of one replica, as XLA counts them before optimisation."""
+    return _flops_per_step(programs.advance.lower(_abstract_state(programs, inputs), inputs, table))
+
+
+def _flops_per_step(advance: jax.stages.Lowered) -> float:
+    # The count visits the body of each loop once, and the loops are over replicas and steps: this is one step.
+    return float(advance.cost_analysis()["flops"])
+
+
+def _abstract_state(programs: population.Programs, inputs: step.ReplicaInputs) -> step.ReplicaState:
+    state = jax.eval_shape(programs.init, inputs)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=inputs.seed.sharding), state)
 
 
 def _compile_in(
-    pool: concurrent.futures.Executor, lowered: jax.stages.Lowered, *, optimize: bool = True
+    pool: concurrent.futures.Executor,
+    lowered: jax.stages.Lowered,
+    jitted: Callable[..., Any],
+    num_lanes: int,
+    *,
+    optimize: bool = True,
 ) -> Callable[..., Any]:
+    """The program for that many lanes; any other number is left to the jitted function."""
     options = None if optimize or jax.default_backend() != "cpu" else {"xla_backend_optimization_level": 0}
     future = pool.submit(lowered.compile, compiler_options=options)
-    return lambda *arguments: future.result()(*arguments)
+
+    def call(*arguments: Any) -> Any:
+        same = len(jax.tree.leaves(arguments)[0]) == num_lanes
+        return (future.result() if same else jitted)(*arguments)
+
+    return call
 
 
 def train_bucket(
@@ -104,7 +121,6 @@ def train_bucket(
     inputs: step.ReplicaInputs,
     materials: Materials,
     *,
-    steps: int,
     steps_per_call: int,
     steps_per_evaluation: int,
     steps_per_checkpoint: int,
@@ -114,11 +130,12 @@ def train_bucket(
 ) -> Outcome:
     """Trains to the last step, resuming from the newest checkpoint, and evaluates the kept parameters on the test set.
 
+    At each checkpoint the replicas that have come to their end, or diverged, leave the devices.
+
     Args:
         programs: compiled for these inputs.
-        inputs: one entry per replica, population axis first.
+        inputs: one entry per replica, population axis first; steps are multiples of `steps_per_evaluation`.
         materials: what all replicas read.
-        steps: length of the training; a multiple of `steps_per_evaluation`.
         steps_per_call: steps in one call of `programs.advance`.
         steps_per_evaluation: a multiple of `steps_per_call`.
         steps_per_checkpoint: a multiple of `steps_per_evaluation`; the last step is always saved.
@@ -126,13 +143,16 @@ def train_bucket(
         metadata: JSON stored with each checkpoint.
         on_progress: called after every compiled call.
     """
-    num_active = int(np.sum(np.asarray(inputs.active)))
+    num_active = int(np.sum(packing.to_host(inputs.active)))
+    own_steps = packing.to_host(inputs.steps)[:num_active]
+    num_shards = inputs.seed.sharding.mesh.shape[population.REPLICA_AXIS]
+    steps = int(own_steps.max())
 
     def real(leaf: jax.Array) -> np.ndarray:
-        return np.asarray(leaf)[:num_active]
+        return packing.to_host(leaf)[:num_active]
 
-    def history_so_far() -> np.ndarray:
-        return real(state.history)[:, : done // steps_per_evaluation]
+    def replica_steps(begin: int, end: int) -> int:
+        return int(np.sum(np.minimum(own_steps, end) - np.minimum(own_steps, begin)))
 
     state = programs.init(inputs)
     done = store.latest_step() or 0
@@ -140,28 +160,48 @@ def train_bucket(
     if done:
         state, saved = store.restore(done, state)
         earlier_seconds = saved["train_seconds"]
-        on_progress(num_active * done, None)
+        on_progress(replica_steps(0, done), None)
+    history = packing.to_host(state.history)
+    energies: dict[str, np.ndarray] | None = None
+    pack = packing.repack(packing.whole(state, inputs), num_shards)
+    del state
     start = time.monotonic()
     while done < steps:
-        state = programs.advance(state, inputs, materials.table)
+        pack = pack._replace(state=programs.advance(pack.state, pack.inputs, materials.table))
         done += steps_per_call
         observation = None
         if done % steps_per_evaluation == 0:
             evaluation = programs.evaluate(
-                state.averaged_params, inputs.rung, materials.table, materials.validation, materials.references
+                step.weights(pack.state.averaged_params, pack.inputs),
+                pack.inputs.rung,
+                materials.table,
+                materials.validation,
+                materials.references,
             )
-            state = programs.record(state, evaluation)
-            observation = Observation(done, history_so_far(), jax.tree.map(real, evaluation.energies))
+            pack = pack._replace(state=programs.record(pack.state, evaluation))
+            history = packing.place(pack, pack.state.history, history)
+            if energies is None:
+                energies = {
+                    name: np.full((len(inputs.seed), values.shape[1]), np.nan, values.dtype)
+                    for name, values in evaluation.energies.items()
+                }
+            energies = packing.place(pack, evaluation.energies, energies)
+            seen = history[:num_active, : done // steps_per_evaluation]
+            observation = Observation(done, seen, jax.tree.map(real, energies))
             if done % steps_per_checkpoint == 0 or done == steps:
                 seconds = earlier_seconds + time.monotonic() - start
-                store.save(done, state, {**metadata, "train_seconds": seconds})
-        jax.block_until_ready(state.step)
-        on_progress(num_active * steps_per_call, observation)
+                store.save(done, packing.unpack(pack), {**metadata, "train_seconds": seconds})
+                pack = packing.repack(pack, num_shards)
+        jax.block_until_ready(pack.state.step)
+        on_progress(replica_steps(done - steps_per_call, done), observation)
     seconds = earlier_seconds + time.monotonic() - start
-    test = programs.evaluate(state.best_params, inputs.rung, materials.table, materials.test, materials.references)
+    state = packing.unpack(pack)
+    test = programs.evaluate(
+        step.weights(state.best_params, inputs), inputs.rung, materials.table, materials.test, materials.references
+    )
     return Outcome(
         seconds=seconds,
         finite=real(state.finite),
-        history=history_so_far(),
+        history=history[:num_active, : steps // steps_per_evaluation],
         test=jax.tree.map(real, test),
     )

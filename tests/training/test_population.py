@@ -1,10 +1,14 @@
 """A population is its replicas: mapping, company, devices and divergence change no replica's numbers."""
 
+import dataclasses
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import population_case as case_lib
 import pytest
 
+from h2scale.models import sizes, widths
 from h2scale.training import population, step
 
 
@@ -30,6 +34,71 @@ def test_replica_equals_the_same_replica_trained_alone(trained_population):
     assert_same(case_lib.one(state, place), case_lib.one(state_alone, 0), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("name", ["nequip", "schnet"])
+def test_replica_of_any_width_trains_as_it_does_alone_and_unpadded(name):
+    settings = dataclasses.replace(
+        case_lib.SETTINGS, name=name, l_max=1 if name == "nequip" else 0, num_layers=2, radial_hidden=(4, 4)
+    )
+    models = [sizes.with_features(settings, width) for width in (2, 3, 5)]
+    axes = {"num_train": (20,), "rungs": ("stretched",), "seeds": (1,), "weight_decay": 0.1, "steps": 100}
+    training = case_lib.TRAINING._replace(steps_per_call=1, steps_per_evaluation=100)
+
+    def losses(models):
+        case = case_lib.assemble(case_lib.make_bucket(models, **axes), training=training)
+        state, trace = case.programs.init(case.inputs), []
+        for _ in range(100):
+            state = state.replace(train_loss_sum=jnp.zeros_like(state.train_loss_sum))
+            state = case.programs.advance(state, case.inputs, case.materials.table)
+            trace.append(np.asarray(state.train_loss_sum))
+        return np.array(trace), np.asarray(state.params)
+
+    together, params = losses(models)
+    assert np.abs(together[0] - together[-1]).min() > 0.1, "nothing was learned: this test checks nothing"
+    for place, model in enumerate(models[:2]):  # the widest has no padding
+        alone, params_alone = losses([model])
+        np.testing.assert_allclose(together[:, place], alone[:, 0], rtol=1e-5)
+        stands = widths.places(model, models[-1])
+        np.testing.assert_allclose(params[place][stands], params_alone[0], atol=1e-5)
+        assert not np.delete(params[place], stands).any()
+
+
+def test_weight_decay_and_number_of_steps_are_data():
+    axes = {"num_train": (20,), "rungs": ("stretched",), "seeds": (0,)}
+    bucket = case_lib.make_bucket(**axes, weight_decays=(0.0, 0.5), step_counts=(10, 20))
+    case = case_lib.assemble(bucket)
+    after_two, after_four = case_lib.trained(case, calls=2), case_lib.trained(case, calls=4)
+    for place, spec in enumerate(bucket.replicas):
+        fixed = case_lib.make_bucket(**axes, weight_decay=spec.weight_decay, steps=spec.steps)
+        alone = case_lib.trained(case_lib.assemble(fixed), calls=spec.steps // 5)
+        assert_same(case_lib.one(after_four, place).params, case_lib.one(alone, 0).params, rtol=0, atol=0)
+        assert after_four.step[place] == spec.steps
+        if spec.steps == 10:  # finished: nothing of it changes any more
+            assert_same(case_lib.one(after_two, place), case_lib.one(after_four, place), rtol=0, atol=0)
+    assert len(set(np.linalg.norm(after_four.params, axis=1).tolist())) == len(bucket.replicas)
+
+
+def test_last_row_of_a_finished_replica_stands_while_others_go_on():
+    bucket = case_lib.make_bucket(num_train=(20,), rungs=("stretched",), seeds=(0,), step_counts=(10, 20))
+    case = case_lib.assemble(bucket)
+    state, rows = case.programs.init(case.inputs), []
+    for _ in range(2):
+        for _ in range(2):
+            state = case.programs.advance(state, case.inputs, case.materials.table)
+        evaluation = case.programs.evaluate(
+            state.averaged_params,
+            case.inputs.rung,
+            case.materials.table,
+            case.materials.validation,
+            case.materials.references,
+        )
+        state = case.programs.record(state, evaluation)
+        rows.append(np.array(state.history))
+    np.testing.assert_array_equal(rows[0][0], rows[1][0])
+    assert np.isfinite(rows[1][0, 0]).all()
+    assert np.isnan(rows[1][0, 1]).all()
+    assert np.isfinite(rows[1][1]).all()
+
+
 def test_vectorised_replicas_equal_replicas_one_after_another(trained_population):
     bucket, _, state = trained_population
     training = case_lib.TRAINING._replace(replicas_at_once=4)
@@ -42,7 +111,7 @@ def test_vectorised_replicas_equal_replicas_one_after_another(trained_population
 def test_one_step_takes_the_step_that_plain_functions_take(trained_population):
     _bucket, case, _ = trained_population
     inputs = case_lib.one(jax.tree.map(np.asarray, case.inputs), 1)
-    state = step.init_state(case.potential, case.settings.optimizer, (2, len(population.HISTORY_METRICS)), inputs)
+    state = case_lib.first_state(case, inputs)
     train_step = step.make_train_step(
         case.potential, case.settings.optimizer, case.settings.loss, case.settings.capacity
     )

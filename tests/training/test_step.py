@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import population_case as case_lib
 
-from h2scale.training import population, step
+from h2scale.training import step
 
 
 def inputs(num_train=5, seed=0):
@@ -13,10 +13,14 @@ def inputs(num_train=5, seed=0):
     return step.ReplicaInputs(
         seed=jnp.asarray(seed, jnp.int32),
         learning_rate=jnp.asarray(0.01, jnp.float32),
+        weight_decay=jnp.asarray(0.0, jnp.float32),
+        steps=jnp.asarray(20, jnp.int32),
         order=order,
         num_train=jnp.asarray(num_train, jnp.int32),
         rung=jnp.asarray(0, jnp.int32),
         active=jnp.asarray(True),
+        width=jnp.asarray(0, jnp.int32),
+        weight_scale=None,
     )
 
 
@@ -42,7 +46,7 @@ def test_stream_depends_on_the_seed():
 def test_golden_step():
     case = case_lib.assemble(case_lib.make_bucket(num_train=(20,), rungs=("stretched",), seeds=(0,)))
     replica = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[0]), case.inputs)
-    first = step.init_state(case.potential, case.settings.optimizer, (2, len(population.HISTORY_METRICS)), replica)
+    first = case_lib.first_state(case, replica)
     train_step = step.make_train_step(
         case.potential, case.settings.optimizer, case.settings.loss, case.settings.capacity
     )
