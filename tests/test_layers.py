@@ -20,6 +20,7 @@ LAYERS = (
     {"models"},
     {"study"},
     {"training"},
+    {"benchmark"},
     {"evaluation"},
     {"scaling"},
     {"report"},

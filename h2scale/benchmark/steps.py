@@ -1,0 +1,246 @@
+"""Times the training step that a study takes: draw, pack, energies and forces, gradient, Adam, average."""
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from h2scale.benchmark import clusters
+from h2scale.graphs import batching
+from h2scale.models import flat, widths
+from h2scale.models import potential as potential_lib
+from h2scale.models.settings import ModelSettings
+from h2scale.training import losses, optimizers, population, step
+
+_UNTIMED_STEPS = 2
+_FEWEST_STEPS = 5
+_PEAK_SIZE, _PEAK_REPEATS = 2048, 5
+
+
+class Case(NamedTuple):
+    """One program to be timed."""
+
+    molecules: int  # random clusters in a step of one replica
+    features: int
+    l_max: int
+    replicas: int  # trained together
+
+
+class BenchmarkSettings(NamedTuple):
+    """What all cases share."""
+
+    num_layers: int
+    cutoff: float  # angstrom
+    num_radial: int
+    radial_hidden: tuple[int, ...]
+    envelope_power: int
+    convolution: str
+    steps: int  # timed
+    seconds: float  # a case stops after so long, with at least five steps
+    replicas_at_once: int  # 0: one on a CPU, all on any other device
+
+
+class Row(NamedTuple):
+    """One row of benchmark.csv."""
+
+    molecules: int
+    features: int
+    l_max: int
+    layers: int
+    params: int  # of one replica
+    atoms: int  # in a step of one replica
+    edges: int  # directed, in a step of one replica
+    replicas: int
+    compile_seconds: float  # tracing included
+    step_ms_median: float  # of all replicas together
+    step_ms_iqr: float
+    structures_per_second: float  # of all replicas together
+    gflop_per_step: float  # of all replicas together, as XLA counts them before optimisation
+    fraction_of_peak: float  # of the float32 matrix product on the same devices
+    peak_memory_mb: float  # 10^6 bytes: arguments, results and temporaries of the program
+
+
+def run_case(case: Case, settings: BenchmarkSettings, peak_gflops: Callable[[int], float]) -> Row:
+    """Compiles and times one case.
+
+    Args:
+        case: what is timed.
+        settings: what all cases share.
+        peak_gflops: (number of devices) -> 10^9 float32 operations per second, as `measure_peak_gflops`.
+    """
+    mesh = population.make_mesh(jax.devices()[: min(case.replicas, jax.device_count())])
+    program = _assemble(case, settings, mesh)
+    start = time.monotonic()
+    compiled = program.advance.compile()
+    compile_seconds = program.trace_seconds + time.monotonic() - start
+    milliseconds = _time(compiled, program, settings)
+    quarter, median, three_quarters = np.percentile(milliseconds, [25, 50, 75])
+    flops = _flops(program.advance) if case.replicas == 1 else _flops_alone(case._replace(replicas=1), settings)
+    gflop = case.replicas * flops / 1e9
+    memory = compiled.memory_analysis()
+    used = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
+    return Row(
+        molecules=case.molecules,
+        features=case.features,
+        l_max=case.l_max,
+        layers=settings.num_layers,
+        params=program.num_params,
+        atoms=program.capacity.n_node,
+        edges=program.capacity.n_edge,
+        replicas=case.replicas,
+        compile_seconds=round(compile_seconds, 3),
+        step_ms_median=round(float(median), 4),
+        step_ms_iqr=round(float(three_quarters - quarter), 4),
+        structures_per_second=round(1000 * case.molecules * case.replicas / float(median), 1),
+        gflop_per_step=round(gflop, 6),
+        fraction_of_peak=round(gflop / (float(median) / 1000) / peak_gflops(mesh.size), 5),
+        peak_memory_mb=round((used - memory.alias_size_in_bytes) * mesh.size / 1e6, 3),
+    )
+
+
+@functools.cache
+def measure_peak_gflops(num_devices: int) -> float:
+    """10^9 float32 operations per second of square matrix products on so many devices at once, the best of several."""
+    mesh = population.make_mesh(jax.devices()[:num_devices])
+    shape = (num_devices, _PEAK_SIZE, _PEAK_SIZE)
+    matrices = jax.device_put(np.ones(shape, np.float32), population.mapped_sharding(mesh))
+    product = jax.jit(lambda a, b: a @ b, out_shardings=population.mapped_sharding(mesh))
+    jax.block_until_ready(product(matrices, matrices))
+    best = np.inf
+    for _ in range(_PEAK_REPEATS):
+        start = time.perf_counter()
+        jax.block_until_ready(product(matrices, matrices))
+        best = min(best, time.perf_counter() - start)
+    return 2.0 * num_devices * _PEAK_SIZE**3 / best / 1e9
+
+
+def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
+    """Slope of log(time) against log(size): 1 where time is proportional to size."""
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+
+def line(sizes: Sequence[float], values: Sequence[float]) -> dict[str, float]:
+    """The straight line through `values`: its slope, and how far the worst value lies from it as a fraction."""
+    slope, start = np.polyfit(sizes, values, 1)
+    fitted = start + slope * np.asarray(sizes)
+    return {"slope": round(float(slope), 4), "worst": round(float(np.max(np.abs(values / fitted - 1))), 4)}
+
+
+class _Program(NamedTuple):
+    advance: jax.stages.Lowered
+    init: Callable[[step.ReplicaInputs], step.ReplicaState]
+    inputs: step.ReplicaInputs
+    table: batching.Table
+    capacity: batching.Capacity
+    num_params: int
+    trace_seconds: float
+
+
+def _assemble(case: Case, settings: BenchmarkSettings, mesh: jax.sharding.Mesh) -> _Program:
+    dataset = clusters.random_clusters(case.molecules)
+    table = batching.make_table(dataset, settings.cutoff, clusters.SPECIES)
+    # Exactly what the clusters take: no padding is timed.
+    capacity = batching.Capacity(case.molecules, int(np.sum(table.n_atoms)), int(np.sum(table.n_edges)))
+    model = _model(case, settings, capacity)
+    potential = flat.flat_potential(potential_lib.make_potential(model))
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    programs = population.make_programs(
+        potential,
+        functools.partial(widths.initial, (model,)),
+        _no_check,
+        population.PopulationSettings(
+            optimizer=optimizers.OptimizerSettings(warmup_fraction=0.0, gradient_clip=10.0, ema_decay=0.99),
+            loss=losses.LossSettings(
+                energy_weight=1.0, force_weight=25.0, energy_huber_ev_per_atom=1.0, force_huber_ev_per_angstrom=1.0
+            ),
+            capacity=capacity,
+            steps_per_call=1,
+            steps_per_evaluation=1,
+            replicas_at_once=settings.replicas_at_once or (1 if on_cpu else case.replicas),
+            num_evaluations=1,
+        ),
+        mesh,
+    )
+    inputs = jax.device_put(_inputs(case, mesh.size), population.mapped_sharding(mesh))
+    table = jax.device_put(table, population.shared_sharding(mesh))
+    start = time.monotonic()
+    state = jax.eval_shape(programs.init, inputs)
+    state = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=population.mapped_sharding(mesh)), state
+    )
+    advance = programs.advance.lower(state, inputs, table)
+    seconds = time.monotonic() - start
+    return _Program(advance, programs.init, inputs, table, capacity, widths.num_params(model), seconds)
+
+
+def _flops(advance: jax.stages.Lowered) -> float:
+    return float(advance.cost_analysis()["flops"])
+
+
+@functools.lru_cache(maxsize=1)  # populations of one size are measured one after another
+def _flops_alone(case: Case, settings: BenchmarkSettings) -> float:
+    """Of one replica's program; in a population's XLA counts the body of the loop over replicas only once."""
+    return _flops(_assemble(case, settings, population.make_mesh(jax.devices()[:1])).advance)
+
+
+def _model(case: Case, settings: BenchmarkSettings, capacity: batching.Capacity) -> ModelSettings:
+    return ModelSettings(
+        name="nequip",
+        num_features=case.features,
+        num_layers=settings.num_layers,
+        l_max=case.l_max,
+        cutoff=settings.cutoff,
+        num_radial=settings.num_radial,
+        radial_hidden=settings.radial_hidden,
+        species=clusters.SPECIES,
+        avg_num_neighbors=capacity.n_edge / capacity.n_node,
+        energy_scale=1.0,
+        isolated_atom_exact=True,
+        envelope_power=settings.envelope_power,
+        prior="none",
+        conditioning="none",
+        convolution=settings.convolution,
+    )
+
+
+def _no_check(params: Any, references: Any) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+    """Nothing is evaluated here; a population's programs ask for a check."""
+    del params, references
+    return {}, {}
+
+
+def _inputs(case: Case, num_devices: int) -> step.ReplicaInputs:
+    padded = population.padded_size(case.replicas, num_devices)
+    order = np.broadcast_to(np.arange(case.molecules, dtype=np.int32), (padded, case.molecules))
+    return step.ReplicaInputs(
+        seed=np.arange(padded, dtype=np.int32),
+        learning_rate=np.full(padded, 1e-3, np.float32),
+        weight_decay=np.zeros(padded, np.float32),
+        steps=np.full(padded, np.iinfo(np.int32).max, np.int32),
+        order=order,
+        num_train=np.full(padded, case.molecules, np.int32),
+        rung=np.zeros(padded, np.int32),
+        active=np.arange(padded) < case.replicas,
+        width=np.zeros(padded, np.int32),
+        weight_scale=None,
+    )
+
+
+def _time(compiled: Callable[..., Any], program: _Program, settings: BenchmarkSettings) -> np.ndarray:
+    """Milliseconds of each timed step."""
+    state = program.init(program.inputs)
+    for _ in range(_UNTIMED_STEPS):
+        state = jax.block_until_ready(compiled(state, program.inputs, program.table))
+    times: list[float] = []
+    begin = time.monotonic()
+    while len(times) < settings.steps and (len(times) < _FEWEST_STEPS or time.monotonic() - begin < settings.seconds):
+        start = time.perf_counter()
+        state = jax.block_until_ready(compiled(state, program.inputs, program.table))
+        times.append(1000 * (time.perf_counter() - start))
+    if not bool(jnp.all(state.finite[: int(np.sum(program.inputs.active))])):
+        raise FloatingPointError("a timed replica has diverged and no longer computes; its times mean nothing.")
+    return np.array(times)
