@@ -132,7 +132,8 @@ def prepare(
         bucket=bucket,
         teacher=sources.dataset.manifest["level"],
         num_params=[num_params[spec.settings] for spec in bucket.replicas],
-        train_flops=[flops[spec.settings] * spec.steps for spec in bucket.replicas],
+        # XLA counts the body of the loop over a step's batches once.
+        train_flops=[flops[spec.settings] * training.batches_per_step * spec.steps for spec in bucket.replicas],
         num_unique_molecules=[
             splits.num_unique_molecules(sources.dataset, sources.orders[spec.rung, spec.seed][: spec.num_train])
             for spec in bucket.replicas
