@@ -77,7 +77,7 @@ def worst_first(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def num_passed(model: Model) -> tuple[int, int]:
-    """Checks passed, and checks that have a limit or would have had one, had they been answered."""
+    """Checks passed, and checks judged or left unanswered; sections that have no limits at all are left out."""
     counted = [one["status"] for one in model["findings"] if _is_scored(one)]
     return counted.count("pass"), len(counted)
 
