@@ -103,7 +103,7 @@ def _blame(folder: Path, units: dict[str, recipe_lib.Unit], process: subprocess.
 
 
 def _start(folder: Path, place: int, until: float | None) -> subprocess.Popen:
-    command = [sys.executable, "-m", "h2scale.labels.worker", str(folder)]
+    command = [sys.executable, "-m", "h2scale.labels.worker", str(folder), "--campaign", str(os.getpid())]
     command += ["--until", str(until)] if until is not None else []
     with (folder / LOGS / f"worker-{place}.log").open("a", encoding="utf-8") as log:
         return subprocess.Popen(command, env=worker.single_threaded(), stdout=log, stderr=log)

@@ -138,7 +138,7 @@ def load(folder: Path, key: str) -> Result:
     """
     path = result_path(folder, key)
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise InputError(f"{path} is damaged ({error}); delete it to have its unit done again.") from error

@@ -81,7 +81,7 @@ def _many(names: Sequence[str], displacements: int, share: float, rng: np.random
         try:
             positions = _minimum(mol, evaluate, stream, structures)
             if stream.random() < share and smiles != rungs.H2_MOLECULE:
-                _displace(mol, evaluate, positions, displacements, stream, structures)
+                _displace(mol, evaluate, positions, displacements, stream, structures, failures)
         except ValueError as error:
             cause, _, detail = str(error).partition(": ")
             failures.append(Failure(cause, smiles, detail or cause))
@@ -98,10 +98,15 @@ def _minimum(
     starts = molecules.embed(mol.smiles, 1, int(rng.integers(2**31)))
     if not starts:
         raise ValueError("no geometry: distance geometry found none")
+    radii = molecules.covalent_radii(mol.atomic_numbers)
     positions, energy, forces = geometries.minimize(
-        evaluate, starts[0], max_force=MAX_FORCE_EV_PER_ANGSTROM, max_steps=_STEPS
+        evaluate,
+        starts[0],
+        max_force=MAX_FORCE_EV_PER_ANGSTROM,
+        max_steps=_STEPS,
+        hessian=geometries.model_hessian(starts[0], radii),
     )
-    if geometries.bonded_pairs(positions, molecules.covalent_radii(mol.atomic_numbers)) != mol.bonds:
+    if geometries.bonded_pairs(positions, radii) != mol.bonds:
         raise ValueError("bond graph changed: during relaxation")
     structures.append(
         _structure(mol.atomic_numbers, mol.spin_multiplicity, positions, energy, forces, mol.smiles, "equilibrium")
@@ -116,6 +121,7 @@ def _displace(
     number: int,
     rng: np.random.Generator,
     structures: list[Structure],
+    failures: list[Failure],
 ) -> None:
     masses = molecules.masses(mol.atomic_numbers)
     modes = geometries.normal_modes(geometries.hessian(evaluate, positions), positions, masses)
@@ -133,7 +139,11 @@ def _displace(
             moved, regime = geometries.scale(moved, rng.uniform(*_SCALING)), "scaled"
         if geometries.shortest_distance(moved) < _MIN_DISTANCE_ANGSTROM:
             continue
-        energy, forces = evaluate(moved)
+        try:
+            energy, forces = evaluate(moved)
+        except ValueError as error:
+            failures.append(Failure("GFN2-xTB did not converge", mol.smiles, f"{regime}: {error}"))
+            continue
         structures.append(
             _structure(mol.atomic_numbers, mol.spin_multiplicity, moved, energy, forces, mol.smiles, regime)
         )

@@ -1,6 +1,6 @@
 """One worker: takes units that are ready, one after another, until none is left.
 
-    python -m h2scale.labels.worker FOLDER [--until SECONDS_SINCE_EPOCH]
+    python -m h2scale.labels.worker FOLDER [--until SECONDS_SINCE_EPOCH] [--campaign PID]
 
 FOLDER holds `recipe.json`. Any number of workers may share it, on one machine or many.
 """
@@ -41,17 +41,18 @@ def load_recipe(folder: Path) -> recipe_lib.Recipe:
     )
 
 
-def work(folder: Path, until: float | None = None) -> int:
+def work(folder: Path, until: float | None = None, go_on: Callable[[], bool] = lambda: True) -> int:
     """Does units until none is left, or until a time; returns how many this worker did.
 
     Args:
         folder: with `recipe.json`.
         until: seconds since the epoch after which no further unit is begun.
+        go_on: asked before each unit.
     """
     recipe = load_recipe(folder)
     units = recipe_lib.plan(recipe)
     done, start = 0, 0
-    while until is None or time.time() < until:
+    while go_on() and (until is None or time.time() < until):
         unit, all_finished, start = _next(folder, units, start)
         if unit is not None:
             done += _do(folder, recipe, unit)
@@ -111,8 +112,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--until", type=float, default=None, help="begin no unit after this time")
+    parser.add_argument("--campaign", type=int, default=None, help="leave when this process is no longer the parent")
     arguments = parser.parse_args(argv)
-    work(arguments.folder, arguments.until)
+    # A worker whose campaign was killed leaves after its unit, and does not go on unseen.
+    work(arguments.folder, arguments.until, lambda: arguments.campaign in (None, os.getppid()))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from h2scale.physics.electronic_structure.full_ci import (
     lowest_by_irrep,
     two_in_two,
 )
-from h2scale.physics.electronic_structure.mean_fields import MeanField, coupled_cluster, mean_field
+from h2scale.physics.electronic_structure.mean_fields import MeanField, coupled_cluster, energy_and_forces, mean_field
 from h2scale.physics.electronic_structure.molecules import (
     ELEMENTS,
     check_distinct,
@@ -38,6 +38,7 @@ __all__ = (
     "check_distinct",
     "check_electrons",
     "coupled_cluster",
+    "energy_and_forces",
     "integrals",
     "lowest_by_irrep",
     "make_molecule",

@@ -7,6 +7,7 @@ orbitals of one solution, carried over by `transfer`, start the next at another 
 """
 
 import dataclasses
+import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -189,9 +190,10 @@ def forces(problem: Problem, solution: Solution) -> np.ndarray:
     """Forces on the nuclei, (n_atoms, 3), hartree/bohr, without the weight derivatives of the grid (as PySCF's)."""
     gradient = solution.field.nuc_grad_method()
     gradient.verbose = 0
+    own = weakref.ref(gradient)
 
     def two_electron(mol: gto.Mole, dm: np.ndarray) -> np.ndarray:
-        coulomb, exchange = gradient.get_jk(mol, dm)
+        coulomb, exchange = own().get_jk(mol, dm)
         fraction = problem.exchange_fraction
         if solution.restricted:
             fitted = (coulomb.aux - 0.5 * fraction * exchange.aux).sum((0, 1))
@@ -421,6 +423,7 @@ def _field(problem: Problem, *, restricted: bool) -> hf.SCF:
     field.verbose, field.max_cycle, field.chkfile = 0, _CYCLES, None
     field.conv_tol = problem.level.energy_tolerance_hartree
     field.grids = problem.grid.grids
+    own = weakref.ref(field)  # a cycle would keep grids in memory until the collector comes by
 
     def potential(
         mol: gto.Mole | None = None,
@@ -430,7 +433,7 @@ def _field(problem: Problem, *, restricted: bool) -> hf.SCF:
         hermi: int = 1,
     ) -> np.ndarray:
         del mol, dm_last, vhf_last, hermi  # PySCF's signature
-        return _potential(problem, field.make_rdm1() if dm is None else dm, restricted=restricted)
+        return _potential(problem, own().make_rdm1() if dm is None else dm, restricted=restricted)
 
     # On the instance and not on a class: PySCF's second-order solver copies the instance's attributes.
     field.get_veff = potential

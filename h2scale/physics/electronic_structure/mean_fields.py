@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pyscf import gto, scf
 
 _SCF_TOLERANCE = 1e-10
+_LABEL_TOLERANCE = 1e-8
 _SCF_CYCLES = 100
 _STABILITY_ROUNDS = 6
 
@@ -61,6 +62,52 @@ def _follow(field: "scf.hf.SCF", what: str) -> None:
             return
         converge(field, field.make_rdm1(orbitals, field.mo_occ), what)
     raise ValueError(f"{what} reached no stable solution in {_STABILITY_ROUNDS} rounds.")
+
+
+def energy_and_forces(molecule: "gto.Mole", functional: str, *, grid_level: int) -> tuple[float, np.ndarray]:
+    """Lower of the restricted field and the unrestricted one from mixed frontier orbitals, and its forces.
+
+    Density-fitted; instabilities of the unrestricted field are followed. This is the plain way, which labels are
+    checked against and their speed is compared with.
+
+    Returns:
+        Energy in hartree, forces (n_atoms, 3) in hartree/bohr.
+
+    Raises:
+        ValueError: no convergence, or no stable solution.
+    """
+    what = f"{functional} of {molecules.describe(molecule)}"
+    fields = []
+    for restricted in (True, False) if molecule.spin == 0 else (False,):
+        field = make_field(molecule, functional, restricted, grid_level).density_fit()
+        field.conv_tol, field.chkfile = _LABEL_TOLERANCE, None
+        start = _mixed(fields[0]) if fields else None
+        try:
+            converge(field, start, what)
+        except ValueError:
+            if restricted:  # far from equilibrium there may be no restricted solution
+                continue
+            raise
+        if not restricted and molecule.nelectron > 1:
+            _follow(field, what)
+        fields.append(field)
+    best = min(fields, key=lambda field: field.e_tot)
+    gradient = best.nuc_grad_method()
+    gradient.verbose = 0
+    return float(best.e_tot), -gradient.kernel()
+
+
+def _mixed(restricted: "scf.hf.SCF") -> np.ndarray:
+    """Densities of both spins, (2, n_ao, n_ao), the frontier orbitals of a restricted field turned by 45 degrees."""
+    occupied = round(restricted.mo_occ.sum()) // 2
+    spins = []
+    for sign in (1.0, -1.0):
+        orbitals = restricted.mo_coeff.copy()
+        if occupied < orbitals.shape[1]:
+            highest, lowest = restricted.mo_coeff[:, occupied - 1], restricted.mo_coeff[:, occupied]
+            orbitals[:, occupied - 1] = (highest + sign * lowest) / np.sqrt(2)
+        spins.append(orbitals[:, :occupied] @ orbitals[:, :occupied].T)
+    return np.stack(spins)
 
 
 def coupled_cluster(molecule: "gto.Mole", density: np.ndarray, *, restricted: bool) -> float:

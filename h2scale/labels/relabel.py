@@ -1,0 +1,141 @@
+"""Labels again, from scratch and by another route, to see whether a dataset can be trusted.
+
+    python -m h2scale.labels.relabel DATASET [--share 0.01] [--number 50] [--seed 0] [--route plain|engine]
+
+Each structure is solved alone, without neighbours: a restricted field, then an unrestricted one from mixed frontier
+orbitals, its instabilities followed, the lower kept; all by PySCF's own classes. `lower` is a flaw of the
+dataset: a label that one start undercuts. `higher` is what searching from several starts is for.
+"""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from h2scale import units
+from h2scale.data import dataset as dataset_lib
+from h2scale.data import storage
+from h2scale.labels import dft
+from h2scale.physics import electronic_structure
+from h2scale.physics.electronic_structure import kohn_sham
+from h2scale.types import Structure
+
+AGREEMENT_EV = 1e-5
+
+
+class Comparison(NamedTuple):
+    """One structure labelled again."""
+
+    index: int
+    molecule: str
+    regime: str
+    difference_ev: float  # new minus old total energy; NaN if it did not converge
+    force_difference_ev_per_angstrom: float  # largest component
+    seconds: float
+
+    @property
+    def verdict(self) -> str:
+        """same, lower (the dataset's label is not the lowest), higher, or failed."""
+        if np.isnan(self.difference_ev):
+            return "failed"
+        if abs(self.difference_ev) <= AGREEMENT_EV:
+            return "same"
+        return "lower" if self.difference_ev < 0 else "higher"
+
+
+def relabel(dataset: dataset_lib.Dataset, index: int, route: str = "plain") -> Comparison:
+    """Labels one structure of a Kohn-Sham dataset again, at the level its manifest names, by one of `ROUTES`."""
+    structure = dataset[index]
+    functional, basis = dataset.manifest["level"].split("/")
+    begin = time.process_time()
+    try:
+        with electronic_structure.one_thread():
+            energy, forces = ROUTES[route](structure, functional, basis)
+    except ValueError:
+        energy, forces = np.nan, np.full((len(structure.positions), 3), np.nan)
+    seconds = time.process_time() - begin
+    atoms = dataset.manifest["isolated_atom_energies_ev"]
+    zero = sum(atoms[electronic_structure.ELEMENTS[z - 1]] for z in structure.atomic_numbers)
+    return Comparison(
+        index,
+        structure.molecule,
+        structure.regime,
+        energy - zero - structure.energy,
+        float(np.abs(forces - structure.forces).max()),
+        seconds,
+    )
+
+
+def plain_label(structure: Structure, functional: str, basis: str, grid_level: int = 2) -> tuple[float, np.ndarray]:
+    """Total energy (eV) and forces (eV/angstrom) by the loop that a script would write.
+
+    Raises:
+        ValueError: no convergence.
+    """
+    molecule = electronic_structure.make_molecule(
+        tuple(electronic_structure.ELEMENTS[z - 1] for z in structure.atomic_numbers),
+        structure.positions / units.BOHR_ANGSTROM,
+        basis,
+        charge=structure.charge,
+        spin_multiplicity=structure.spin_multiplicity,
+    )
+    energy, forces = electronic_structure.energy_and_forces(molecule, functional, grid_level=grid_level)
+    return energy * units.HARTREE_EV, forces * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
+
+
+def engine_label(structure: Structure, functional: str, basis: str, grid_level: int = 2) -> tuple[float, np.ndarray]:
+    """Total energy (eV) and forces (eV/angstrom) by the campaign's engine, as a scan of this one geometry.
+
+    Raises:
+        ValueError: no convergence.
+    """
+    symbols = tuple(electronic_structure.ELEMENTS[z - 1] for z in structure.atomic_numbers)
+    alternating = np.where(np.arange(len(symbols)) % 2, -1.0, 1.0)
+    outcome = dft.label_scan(
+        dft.Species(symbols, structure.charge, structure.spin_multiplicity),
+        [structure.positions],
+        kohn_sham.Level(functional, basis, grid_level),
+        center=0,
+        polarisations=[alternating] if structure.spin_multiplicity == 1 else [],
+    )
+    if outcome.labels[0] is None:
+        raise ValueError(outcome.failures[0])
+    return outcome.labels[0].energy, outcome.labels[0].forces
+
+
+ROUTES = {"plain": plain_label, "engine": engine_label}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Command line: relabels a random share and prints every disagreement and the counts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", help="name of a shipped dataset or path of one")
+    parser.add_argument("--share", type=float, default=0.01, help="of the structures")
+    parser.add_argument("--number", type=int, default=0, help="of structures, instead of a share")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--route", choices=sorted(ROUTES), default="plain", help="PySCF alone, or the campaign's engine"
+    )
+    arguments = parser.parse_args(argv)
+    dataset = storage.load_dataset(arguments.dataset)
+    eligible = np.flatnonzero(dataset.n_atoms > 1)
+    number = arguments.number or max(1, round(arguments.share * len(dataset)))
+    chosen = np.random.default_rng(arguments.seed).choice(eligible, size=min(number, len(eligible)), replace=False)
+    verdicts: Counter[str] = Counter()
+    for index in np.sort(chosen):
+        found = relabel(dataset, int(index), arguments.route)
+        verdicts[found.verdict] += 1
+        print(
+            f"{found.index:6d} {found.molecule:14s} {found.regime:12s} {found.verdict:6s}",
+            f"{found.difference_ev:+.2e} eV, forces {found.force_difference_ev_per_angstrom:.1e} eV/angstrom,",
+            f"{found.seconds:.1f} s",
+            flush=True,
+        )
+    print(", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Kohn-Sham labels: the lowest solution along a scan, by laws that hold whatever finds it."""
+
+import numpy as np
+import pytest
+
+from h2scale import units
+from h2scale.labels import dft, relabel
+from h2scale.physics import electronic_structure
+from h2scale.physics.electronic_structure import kohn_sham
+from h2scale.types import Structure
+
+LEVEL = kohn_sham.Level(grid_level=1)
+NITROGEN = dft.Species(("N", "N"), 0, 1)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with electronic_structure.one_thread():
+        yield
+
+
+def along(*distances):
+    return [np.array([[0.0, 0, 0], [0, 0, d]]) for d in distances]
+
+
+def atom_energy(symbol, multiplicity):
+    prepared = dft.problem(dft.Species((symbol,), 0, multiplicity), np.zeros((1, 3)), LEVEL)
+    found = kohn_sham.unrestricted(prepared, kohn_sham.polarised(prepared, np.zeros(1)))
+    return kohn_sham.relax(prepared, found)[0].energy_hartree * units.HARTREE_EV
+
+
+@pytest.fixture(scope="module")
+def nitrogen():
+    with electronic_structure.one_thread():
+        return dft.label_scan(
+            NITROGEN,
+            along(0.8, 1.1, 1.5, 2.0, 3.0, 4.5),
+            LEVEL,
+            center=1,
+            polarisations=[np.array([1.0, -1.0])],
+        )
+
+
+def test_a_triple_bond_dissociates_into_two_quartet_atoms(nitrogen):
+    far = nitrogen.labels[-1]
+    assert far.energy == pytest.approx(2 * atom_energy("N", 4), abs=5e-3)
+    assert far.spin_squared == pytest.approx(3.0, abs=0.02)  # six unpaired electrons, three up and three down
+    assert far.convergence.startswith("broken symmetry, stable, lowest of ")
+
+
+def test_near_equilibrium_the_restricted_solution_is_kept(nitrogen):
+    for label in nitrogen.labels[:2]:
+        assert label.spin_squared == 0
+        assert label.convergence.startswith("restricted, stable")
+    assert not nitrogen.failures
+
+
+def test_forces_are_the_slope_of_the_scan_where_it_is_smooth():
+    outcome = dft.label_scan(NITROGEN, along(1.099, 1.1, 1.101), LEVEL, center=1)
+    slope = (outcome.labels[2].energy - outcome.labels[0].energy) / 0.002
+    # Forces leave out how the grid moves with the atoms: some 1e-3 hartree/bohr at this grid.
+    assert -outcome.labels[1].forces[1, 2] == pytest.approx(slope, abs=0.1)
+
+
+def test_no_label_lies_above_one_made_alone(nitrogen):
+    for index, positions in zip((1, 3, 5), along(1.1, 2.0, 4.5), strict=True):
+        label = nitrogen.labels[index]
+        alone = Structure(np.array([7, 7]), positions, 0.0, np.zeros((2, 3)), 0, 1, "", "", "N#N", "", 0.0)
+        energy, _ = relabel.plain_label(alone, LEVEL.functional, LEVEL.basis, LEVEL.grid_level)
+        assert label.energy <= energy + 1e-5
+
+
+def test_a_scan_finds_the_broken_solution_from_its_far_end_alone():
+    # Inward from 3 angstrom only: the restricted start at the far end is a saddle and has to be left.
+    outcome = dft.label_scan(dft.Species(("H", "H"), 0, 1), along(0.75, 1.5, 3.0), LEVEL, center=2)
+    assert [round(label.spin_squared) for label in outcome.labels] == [0, 0, 1]
+    assert outcome.labels[2].energy == pytest.approx(2 * atom_energy("H", 2), abs=0.02)
+
+
+def test_a_radical_keeps_its_spin_and_starts_the_next_geometry():
+    species = dft.Species(("O", "H"), 0, 2)
+    first, orbitals = dft.label(species, along(0.97)[0], LEVEL)
+    warm, _ = dft.label(species, along(1.0)[0], LEVEL, orbitals)
+    cold, _ = dft.label(species, along(1.0)[0], LEVEL)
+    assert first.spin_squared == pytest.approx(0.75, abs=0.02)
+    # Its orbital may point anywhere around the axis, and the grid knows directions to some 1e-5 eV.
+    assert warm.energy == pytest.approx(cold.energy, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("species", "positions", "message"),
+    [
+        (dft.Species(("O", "H"), 0, 1), along(1.0)[0], "spin_multiplicity must be one of"),
+        (dft.Species(("H", "H"), 3, 1), along(1.0)[0], "charge must be at most 2"),
+        (dft.Species(("H", "H"), 0, 1), np.zeros((2, 3)), "coincide"),
+    ],
+)
+def test_impossible_labels_are_refused_in_one_line(species, positions, message):
+    with pytest.raises(ValueError, match=message):
+        dft.label(species, positions, LEVEL)
+
+
+def test_an_unknown_basis_is_named():
+    with pytest.raises(ValueError, match=r"basis must be .* got 'nonsense'"):
+        dft.label(dft.Species(("H", "H"), 0, 1), along(0.74)[0], LEVEL._replace(basis="nonsense"))
+
+
+def jumping(spin_change):
+    """A scan's labels with a step of 9 eV that the forces at its ends do not explain."""
+    force = np.array([[0.0, 0, 1.0], [0, 0, -1.0]])
+    energies, spins = (0.0, 1.0, 10.0), (0.0, 0.0, spin_change)
+    return [
+        dft.Label(positions, energy, force, spin, "")
+        for positions, energy, spin in zip(along(1.0, 2.0, 3.0), energies, spins, strict=True)
+    ]
+
+
+def test_a_jump_counts_unless_the_spin_explains_it():
+    assert dft._unexplained_jump(jumping(0.0)) == pytest.approx(8.0)
+    assert dft._unexplained_jump(jumping(1.0)) is None
+    assert dft._unexplained_jump(jumping(0.0)[:2]) is None

@@ -1,0 +1,89 @@
+"""Plans: what is done, under which keys, in which order."""
+
+import dataclasses
+
+import pytest
+
+pytest.importorskip("rdkit")
+from h2scale.labels import recipe as recipe_lib
+
+RECIPE = recipe_lib.Recipe(
+    teacher="dft",
+    functional="pbe0",
+    basis="def2-svp",
+    grid_level=2,
+    seed=0,
+    smiles=(),
+    max_heavy_atoms=2,
+    conformers=(2, 1),
+    thermal=(7, 3),
+    scans=(2, 1),
+    scaled=(1,),
+    ions=(12,),
+    frequencies_up_to=1,
+    curve_points=40,
+    batches=3,
+    batch_size=8,
+    displaced_share=0.5,
+    displacements=2,
+)
+
+
+def changed(**settings):
+    return dataclasses.replace(RECIPE, **settings)
+
+
+def keys(recipe):
+    return [unit.key for unit in recipe_lib.plan(recipe)]
+
+
+def test_every_key_is_unlike_every_other_and_parents_come_first():
+    units = recipe_lib.plan(RECIPE)
+    assert len(set(keys(RECIPE))) == len(units)
+    seen = set()
+    for unit in units:
+        assert unit.parent is None or unit.parent in seen
+        seen.add(unit.key)
+
+
+@pytest.mark.parametrize("teacher", ["dft", "gfn2"])
+def test_a_plan_is_the_same_every_time(teacher):
+    assert keys(changed(teacher=teacher)) == keys(changed(teacher=teacher))
+
+
+@pytest.mark.parametrize("change", [{"basis": "def2-tzvp"}, {"functional": "pbe"}, {"grid_level": 3}, {"seed": 1}])
+def test_another_level_or_seed_shares_no_unit(change):
+    assert not set(keys(RECIPE)) & set(keys(changed(**change)))
+
+
+def test_a_larger_campaign_keeps_the_units_of_a_smaller_one():
+    larger = changed(scans=(4, 4), max_heavy_atoms=3, scaled=(3,), frequencies_up_to=2)
+    assert set(keys(RECIPE)) < set(keys(larger))
+
+
+def test_h2_is_displaced_by_its_curve_alone():
+    kinds = {unit.kind for unit in recipe_lib.plan(RECIPE) if unit.arguments.get("smiles") == "[H][H]"}
+    assert kinds <= {"minimum", "frequencies"}
+
+
+def test_two_bare_protons_are_never_asked_for():
+    for unit in recipe_lib.plan(RECIPE):
+        if unit.kind == "curve":
+            assert not (unit.arguments["symbols"] == ["H", "H"] and unit.arguments["charge"] == 2)
+        assert not (unit.kind == "atom" and unit.arguments["symbol"] == "H" and unit.arguments["charge"] == 1)
+
+
+def test_curves_cover_every_pair_of_the_five_elements_and_the_named_ions():
+    found = {
+        (*sorted(unit.arguments["symbols"]), unit.arguments["charge"])
+        for unit in recipe_lib.plan(RECIPE)
+        if unit.kind == "curve"
+    }
+    pairs = {(a, b, 0) for a in "CFHNO" for b in "CFHNO" if a <= b} - {("H", "H", 0)}
+    assert pairs | {("H", "H", 1), ("H", "He", 1), ("H", "Li", 0)} == found
+
+
+def test_batches_add_up_to_the_number_asked_for():
+    thermal = [u for u in recipe_lib.plan(RECIPE) if u.kind == "thermal" and u.arguments["smiles"] == "O"]
+    assert sum(unit.arguments["number"] for unit in thermal) == 7
+    assert [unit.arguments["start"] for unit in thermal] == [0, 5]
