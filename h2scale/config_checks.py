@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 STAGES = ("scaling", "baselines", "labels", "exam", "benchmark")
 LAUNCHERS = ("here", "local", "slurm")
+_STAGES_WITH_JOBS = ("scaling", "labels")
 SIZES = ("smoke", "default", "full")
 
 
@@ -106,6 +107,18 @@ def _check_exam(exam: ConfigDict, default: ConfigDict) -> None:
 
 def _check_scale_out(config: ConfigDict) -> None:
     _require(config.launcher in LAUNCHERS, "launcher", config.launcher, f"one of {', '.join(LAUNCHERS)}")
+    _require(
+        config.launcher == "here" or config.stage in _STAGES_WITH_JOBS,
+        "launcher",
+        config.launcher,
+        f"here for the stage {config.stage}: only {' and '.join(_STAGES_WITH_JOBS)} are made of jobs",
+    )
+    _require(
+        config.stage == "scaling" or not config.devices.distributed.enabled,
+        "devices.distributed.enabled",
+        True,
+        f"false for the stage {config.stage}, which runs in one process",
+    )
     cluster, distributed = config.cluster, config.devices.distributed
     batches, sharing = config.train.batches_per_step, config.devices.data_parallel
     _require(batches >= 1, "train.batches_per_step", batches, "at least 1")

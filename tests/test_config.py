@@ -34,12 +34,40 @@ def test_defaults_resolve_and_are_frozen():
         ({"checkpoint__every": 150}, "config.checkpoint.every must be a multiple of eval.every"),
         ({"train__energy_weight": 0.0, "train__force_weight": 0.0}, "config.train.energy_weight must be positive"),
         ({"train__ema_decay": 1.0}, "config.train.ema_decay must be from 0 up to 1; got 1.0."),
+        ({"devices__data_parallel": 2}, "config.devices.data_parallel must be a divisor of train.batches_per_step (1)"),
+        ({"cluster__minutes": 0}, "config.cluster.minutes must be at least 1; got 0."),
+        ({"benchmark__steps": 2}, "config.benchmark.steps must be at least 5; got 2."),
+        ({"benchmark__replicas": ()}, "config.benchmark.replicas must be whole numbers of at least 1; got ()."),
         ({"devices__cpu_devices": -1}, "config.devices.cpu_devices must be 0 (automatic) or more; got -1."),
     ],
 )
 def test_impossible_setting_is_named(settings, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         config_lib.resolve(changed(**settings))
+
+
+@pytest.mark.parametrize(
+    ("stage", "launcher", "distributed", "message"),
+    [
+        ("scaling", "pbs", {}, "config.launcher must be one of here, local, slurm; got 'pbs'."),
+        ("exam", "slurm", {}, "config.launcher must be here for the stage exam: only scaling and labels are made of"),
+        ("scaling", "slurm", {"enabled": True}, "config.devices.distributed.enabled must be false with a launcher"),
+        ("exam", "here", {"enabled": True}, "config.devices.distributed.enabled must be false for the stage exam"),
+        ("scaling", "here", {"enabled": True, "process_id": 1}, "given with coordinator, num_processes and process_id"),
+        (
+            "scaling",
+            "here",
+            {"coordinator": "host:1", "num_processes": 2, "process_id": 1},
+            "config.devices.distributed.enabled must be true where a coordinator is named",
+        ),
+    ],
+)
+def test_impossible_scale_out_is_named(stage, launcher, distributed, message):
+    config = config_lib.default()
+    config.stage, config.launcher = stage, launcher
+    config.devices.distributed.update(distributed)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        config_lib.resolve(config)
 
 
 def test_arm_overrides_only_what_it_says():
