@@ -22,6 +22,10 @@ _NEWTON_CYCLES = 30
 _STABILITY_VECTORS = 40
 _UNSTABLE = -1e-4
 """Curvature (hartree) below which a solution is a saddle; PySCF's own threshold is -1e-5, within its convergence."""
+_FLAT = -1e-3
+"""Above this a saddle below which nothing is found counts as flat: an open shell that may point anywhere around an
+axis, which only the grid distinguishes."""
+_LOWER = 1e-7
 _RELAX_ROUNDS = 5
 _UNPAIRED_SHARE = {"H": 1.0, "B": 1.0, "C": 1.0, "N": 1.0, "O": 0.5, "F": 0.2}
 """Of an atom's valence p electrons (s for hydrogen), the share that is unpaired in its ground state."""
@@ -164,12 +168,9 @@ def relax(problem: Problem, solution: Solution) -> tuple[Solution, int]:
         curvature, direction = lowest_curvature(problem, solution)
         if curvature > _UNSTABLE:
             return solution, rounds
-        lower = None
-        for angle in (0.4, 0.8, 1.2):  # radians along the unit direction
-            candidate = unrestricted(problem, _rotated(solution, direction, angle))
-            if candidate.energy_hartree < solution.energy_hartree - 1e-7:
-                lower = candidate
-                break
+        lower = _below(problem, solution, direction)
+        if lower is None and curvature > _FLAT:
+            return solution, rounds
         if lower is None:
             raise ValueError(
                 f"{molecules.describe(problem.molecule)} has a solution of curvature {curvature:.1e} hartree below "
@@ -177,6 +178,38 @@ def relax(problem: Problem, solution: Solution) -> tuple[Solution, int]:
             )
         solution = lower
     raise ValueError(f"{molecules.describe(problem.molecule)} reached no stable solution in {_RELAX_ROUNDS} rounds.")
+
+
+def _below(problem: Problem, solution: Solution, direction: np.ndarray) -> Solution | None:
+    """A solution lower than this one, from orbitals turned along a direction of negative curvature; None if none is
+    found.
+
+    Plain iteration is quick but may fall back to where it came from if the way down is flat; second-order steps do not.
+    """
+    for angle, second_order in ((0.4, False), (0.8, False), (0.4, True)):
+        orbitals, occupations = _turned(solution, direction, angle)
+        try:
+            if second_order:
+                candidate = _converged(problem, _descended(problem, orbitals, occupations), None, restricted=False)
+            else:
+                occupied = Orbitals(*(orbitals[s][:, occupations[s] > 0] for s in range(2)))
+                candidate = unrestricted(problem, occupied)
+        except ValueError:
+            continue
+        if candidate.energy_hartree < solution.energy_hartree - _LOWER:
+            return candidate
+    return None
+
+
+def _descended(problem: Problem, orbitals: np.ndarray, occupations: np.ndarray) -> hf.SCF:
+    """An unrestricted field brought down by second-order steps."""
+    field = _field(problem, restricted=False)
+    steps = field.newton()
+    steps.verbose, steps.max_cycle = 0, _NEWTON_CYCLES
+    steps.kernel(orbitals, occupations)
+    field.mo_coeff, field.mo_occ, field.mo_energy = steps.mo_coeff, steps.mo_occ, steps.mo_energy
+    field.e_tot, field.converged = steps.e_tot, steps.converged
+    return field
 
 
 def gap(solution: Solution) -> float:
@@ -227,10 +260,7 @@ def lowest_curvature(problem: Problem, solution: Solution) -> tuple[float, np.nd
     Rotations of both spins are independent, so that a restricted solution shows whether symmetry breaks. Davidson's
     method, ended as soon as the sign is certain: an eigenvalue lies within the residual of the Ritz value.
     """
-    field = solution.field
-    orbitals, energies, occupations = field.mo_coeff, field.mo_energy, field.mo_occ
-    if solution.restricted:
-        orbitals, energies, occupations = (np.stack([part, part]) for part in (orbitals, energies, occupations / 2))
+    orbitals, energies, occupations = _both_spins(solution)
     occupied = [orbitals[s][:, occupations[s] > 0] for s in range(2)]
     virtual = [orbitals[s][:, occupations[s] == 0] for s in range(2)]
     gaps = [energies[s][occupations[s] == 0][:, None] - energies[s][occupations[s] > 0][None, :] for s in range(2)]
@@ -318,25 +348,32 @@ def _contract(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return left.transpose(1, 0, 2).reshape(number, -1) @ right.transpose(1, 0, 2).reshape(number, -1).T
 
 
-def _rotated(solution: Solution, direction: np.ndarray, angle: float) -> Orbitals:
-    """Occupied orbitals turned by `angle` along a direction of `lowest_curvature`."""
-    field = solution.field
-    orbitals, occupations = field.mo_coeff, field.mo_occ
-    if solution.restricted:
-        orbitals, occupations = np.stack([orbitals, orbitals]), np.stack([occupations, occupations]) / 2
-    made, start = [], 0
+def _turned(solution: Solution, direction: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+    """All orbitals, (2, n_ao, n_mo), occupied first, turned along a direction of `lowest_curvature`; and occupations.
+
+    The largest single rotation is by `angle` radians.
+    """
+    orbitals, _, occupations = _both_spins(solution)
+    made, filled, start = [], np.zeros((2, orbitals.shape[2])), 0
     for s in range(2):
         occupied, virtual = orbitals[s][:, occupations[s] > 0], orbitals[s][:, occupations[s] == 0]
-        count = occupied.shape[1] * virtual.shape[1]
-        part = direction[start : start + count].reshape(virtual.shape[1], occupied.shape[1])
+        number, count = occupied.shape[1], occupied.shape[1] * virtual.shape[1]
+        part = direction[start : start + count].reshape(virtual.shape[1], number)
         start += count
-        total = occupied.shape[1] + virtual.shape[1]
-        generator = np.zeros((total, total))
-        generator[occupied.shape[1] :, : occupied.shape[1]] = angle * part / np.abs(direction).max()
+        generator = np.zeros((orbitals.shape[2],) * 2)
+        generator[number:, :number] = angle * part / np.abs(direction).max()
         generator -= generator.T
-        turned = np.hstack([occupied, virtual]) @ scipy.linalg.expm(generator)
-        made.append(turned[:, : occupied.shape[1]])
-    return Orbitals(*made)
+        made.append(np.hstack([occupied, virtual]) @ scipy.linalg.expm(generator))
+        filled[s, :number] = 1.0
+    return np.stack(made), filled
+
+
+def _both_spins(solution: Solution) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Orbitals (2, n_ao, n_mo), energies and occupations (2, n_mo) of a solution, those of a restricted one twice."""
+    field = solution.field
+    if not solution.restricted:
+        return np.asarray(field.mo_coeff), np.asarray(field.mo_energy), np.asarray(field.mo_occ)
+    return tuple(np.stack([part, part]) for part in (field.mo_coeff, field.mo_energy, field.mo_occ / 2))
 
 
 def _mean_density(orbitals: Orbitals) -> np.ndarray:
@@ -349,8 +386,9 @@ def _diagonalised(field: hf.SCF, density: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _converged(problem: Problem, field: hf.SCF, density: np.ndarray | None, *, restricted: bool) -> Solution:
-    """Runs the field, by second-order steps if the plain iteration fails."""
-    field.kernel(density)
+    """Runs the field, by second-order steps if the plain iteration fails; one that has converged is taken as it is."""
+    if not field.converged:
+        field.kernel(density)
     if not field.converged:
         second_order = field.newton()
         second_order.verbose, second_order.max_cycle = 0, _NEWTON_CYCLES
