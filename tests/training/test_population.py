@@ -1,6 +1,10 @@
 """A population is its replicas: mapping, company, devices and divergence change no replica's numbers."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -153,6 +157,24 @@ def test_inactive_replica_does_nothing(trained_population):
     state = case.programs.advance(case.programs.init(case.inputs), inputs, case.materials.table)
     assert int(state.step[0]) == 0
     assert int(state.step[1]) == case.settings.steps_per_call
+
+
+def test_eight_devices_equal_one(tmp_path):
+    script = Path(__file__).parent / "population_devices.py"
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    files = {number: tmp_path / f"{number}.npz" for number in (1, 8)}
+    running = [
+        subprocess.Popen([sys.executable, str(script), str(number), str(file)], env=environment)
+        for number, file in files.items()
+    ]
+    assert [process.wait() for process in running] == [0, 0]
+    one, eight = (np.load(file) for file in files.values())
+    assert (one["devices"], eight["devices"]) == (1, 8)
+    assert len(one["params"]) == 8
+    for name in set(one.files) - {"devices"}:
+        # XLA compiles the loop over a device's replicas for its length, and rounds as it has fused.
+        np.testing.assert_allclose(eight[name], one[name], rtol=1e-5, atol=2e-6, err_msg=name)
+    assert np.abs(one["params"][0] - one["params"][1]).max() > 0.1, "replicas are alike: their order is not checked"
 
 
 def test_population_size_is_rounded_up_to_the_devices():
