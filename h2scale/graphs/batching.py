@@ -17,6 +17,8 @@ from h2scale.data import dataset as dataset_lib
 from h2scale.graphs import neighbors
 from h2scale.types import Graph
 
+_MOST_GRAPHS_TO_COMPARE = 64
+
 
 class Table(NamedTuple):
     """All structures of a dataset on the device; offsets point into the flat arrays."""
@@ -249,6 +251,8 @@ def _layout(counts: jax.Array, take: jax.Array, size: int) -> tuple[jax.Array, j
     ends = jnp.cumsum(counts).astype(jnp.int32)
     starts = ends - counts
     slots = jnp.arange(size, dtype=jnp.int32)
-    owner = jnp.searchsorted(ends, slots, side="right", method="compare_all").astype(jnp.int32)
+    # Comparing with every graph is fastest for few of them, but grows with slots times graphs; a bisection does not.
+    method = "compare_all" if len(counts) <= _MOST_GRAPHS_TO_COMPARE else "scan"
+    owner = jnp.searchsorted(ends, slots, side="right", method=method).astype(jnp.int32)
     owner = jnp.minimum(owner, len(counts) - 1)
     return owner, slots - starts[owner], slots < ends[-1], starts

@@ -243,6 +243,19 @@ def test_a_plan_holds_every_structure_exactly_once(dataset, table, size):
         assert graph.edge_mask.sum() == np.sum(np.asarray(table.n_edges)[row[mask]])
 
 
+@pytest.mark.parametrize("num_graphs", [3, 64, 65, 200])
+def test_slots_belong_to_the_same_graphs_however_they_are_found(num_graphs):
+    """Few graphs are compared with every slot, many are bisected; empty and untaken graphs own no slot."""
+    random = np.random.default_rng(num_graphs)
+    counts, take = random.integers(0, 4, num_graphs), random.random(num_graphs) < 0.7
+    used = np.repeat(np.arange(num_graphs), np.where(take, counts, 0))
+    size = len(used) + 5
+    owner, _, real, _ = batching._layout(jnp.asarray(counts, jnp.int32), jnp.asarray(take), size)
+    np.testing.assert_array_equal(owner[: len(used)], used)
+    np.testing.assert_array_equal(owner[len(used) :], num_graphs - 1)
+    np.testing.assert_array_equal(real, np.arange(size) < len(used))
+
+
 def test_a_plan_of_nothing_has_no_batches(table):
     planned, used = batching.plan_batches(table, np.zeros(0, int), batching.choose_capacity(table, 4))
     assert planned.shape == used.shape == (0, 4)
