@@ -3,13 +3,14 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 from ml_collections import FrozenConfigDict
 
 from h2scale import cluster, tables, workdir
 from h2scale import config as config_lib
 from h2scale.data import storage
 from h2scale.errors import InputError
-from h2scale.labels import campaign, card, packing, store
+from h2scale.labels import campaign, card, molecules, packing, store
 from h2scale.labels import recipe as recipe_lib
 
 CARD, FAILURES = "data_card.md", "failures.csv"
@@ -52,10 +53,27 @@ def make_recipe(config: FrozenConfigDict) -> recipe_lib.Recipe:
     """The campaign that the settings ask for.
 
     Raises:
-        InputError: a teacher that cannot be, or settings of the wrong form.
+        InputError: a teacher, functional, basis or SMILES that cannot be.
     """
     labels = config.labels
     if labels.teacher not in (recipe_lib.DFT, recipe_lib.TIGHT_BINDING):
         raise InputError(f"config.labels.teacher must be 'dft' or 'gfn2'; got {labels.teacher!r}.")
     names = [field.name for field in dataclasses.fields(recipe_lib.Recipe)]
-    return recipe_lib.Recipe(**{name: getattr(labels, name) for name in names})
+    recipe = recipe_lib.Recipe(**{name: getattr(labels, name) for name in names})
+    try:
+        for smiles in recipe.smiles:
+            molecules.molecule(smiles)
+        if recipe.teacher == recipe_lib.DFT:
+            _check_level(recipe)
+    except ValueError as error:
+        raise InputError(f"config.labels: {error}") from error
+    return recipe
+
+
+def _check_level(recipe: recipe_lib.Recipe) -> None:
+    """Raises ValueError for a functional or basis that no unit could be done with."""
+    from h2scale.labels import dft
+    from h2scale.physics.electronic_structure import kohn_sham
+
+    level = kohn_sham.Level(recipe.functional, recipe.basis, recipe.grid_level)
+    dft.problem(dft.Species(("C",), 0, 3), np.zeros((1, 3)), level)
