@@ -30,7 +30,7 @@ def test_log_lines_say_what_is_done_and_left(clock):
         bar.note(H2_error="3.00 eV")
         bar.advance(10.0, 5)
         assert stream.getvalue().splitlines()[-1] == (
-            " 20%, 0:40 so far, 1:20 left, 0 steps/s, 0/4 replicas done, H2 error 3.00 eV"
+            " 20%, 0:40 so far, 1:20 left, 0.5 steps/s, 0/4 replicas done, H2 error 3.00 eV"
         )
         clock["seconds"] = 41.0
         bar.advance(10.0, 5)

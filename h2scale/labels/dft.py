@@ -15,7 +15,7 @@ import numpy as np
 
 from h2scale import units
 from h2scale.physics import electronic_structure
-from h2scale.physics.electronic_structure import kohn_sham
+from h2scale.physics.electronic_structure import kohn_sham, stability
 
 MAX_SWEEPS = 4
 JUMP_EV = 2.0
@@ -93,11 +93,11 @@ def ground_solution(
         atoms = np.zeros(prepared.molecule.natm)
         first = kohn_sham.polarised(prepared, atoms) if start is None else kohn_sham.transfer(start, prepared)
         solution = kohn_sham.unrestricted(prepared, first)
-        return (solution, False) if prepared.molecule.nelectron < 2 else (kohn_sham.relax(prepared, solution)[0], True)
+        return (solution, False) if prepared.molecule.nelectron < 2 else (stability.relax(prepared, solution)[0], True)
     solution = kohn_sham.restricted(prepared, None if start is None else kohn_sham.transfer(start, prepared))
     if kohn_sham.gap(solution) > _SAFE_GAP_HARTREE:
         return solution, False
-    return kohn_sham.relax(prepared, solution)[0], True
+    return stability.relax(prepared, solution)[0], True
 
 
 def label(
@@ -250,7 +250,7 @@ class _Scan:
             if solution is None or self._stable[index]:
                 continue
             try:
-                relaxed, rounds = kohn_sham.relax(self.problems[index], solution)
+                relaxed, rounds = stability.relax(self.problems[index], solution)
             except ValueError as error:
                 self.best[index] = None
                 self.failures[index] = str(error)

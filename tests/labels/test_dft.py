@@ -6,7 +6,7 @@ import pytest
 from h2scale import units
 from h2scale.labels import dft, relabel
 from h2scale.physics import electronic_structure
-from h2scale.physics.electronic_structure import kohn_sham
+from h2scale.physics.electronic_structure import kohn_sham, stability
 from h2scale.types import Structure
 
 LEVEL = kohn_sham.Level(grid_level=1)
@@ -26,7 +26,7 @@ def along(*distances):
 def atom_energy(symbol, multiplicity):
     prepared = dft.problem(dft.Species((symbol,), 0, multiplicity), np.zeros((1, 3)), LEVEL)
     found = kohn_sham.unrestricted(prepared, kohn_sham.polarised(prepared, np.zeros(1)))
-    return kohn_sham.relax(prepared, found)[0].energy_hartree * units.HARTREE_EV
+    return stability.relax(prepared, found)[0].energy_hartree * units.HARTREE_EV
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pyscf import dft
 
 from h2scale import units
 from h2scale.physics import electronic_structure
-from h2scale.physics.electronic_structure import kohn_sham
+from h2scale.physics.electronic_structure import kohn_sham, stability
 
 LEVEL = kohn_sham.Level()
 COARSE = LEVEL._replace(grid_level=0)  # for laws that hold on any grid
@@ -69,7 +69,7 @@ def test_another_grid_of_the_same_problem_is_that_grid():
 @pytest.mark.parametrize(("distance", "stable"), [(0.75, True), (1.2, True), (2.0, False), (4.0, False)])
 def test_restricted_h2_is_stable_until_its_bond_breaks(distance, stable):
     problem = diatomic(("H", "H"), distance, COARSE)
-    curvature, _ = kohn_sham.lowest_curvature(problem, kohn_sham.restricted(problem))
+    curvature, _ = stability.lowest_curvature(problem, kohn_sham.restricted(problem))
     assert (curvature > 0) == stable
 
 
@@ -77,14 +77,14 @@ def test_restricted_h2_is_stable_until_its_bond_breaks(distance, stable):
 def test_curvature_is_the_second_difference_of_the_energy(distance):
     problem = diatomic(("N", "N"), distance, COARSE)
     solution = kohn_sham.restricted(problem)
-    curvature, direction = kohn_sham.lowest_curvature(problem, solution)
+    curvature, direction = stability.lowest_curvature(problem, solution)
     angle = 0.01
     # `_turned` scales the direction to a largest entry of one.
     length = angle / np.abs(direction).max() * np.linalg.norm(direction)
-    field = kohn_sham._field(problem, restricted=False)
+    field = kohn_sham.make_field(problem, restricted=False)
 
     def energy(angle):
-        orbitals, occupations = kohn_sham._turned(solution, direction, angle)
+        orbitals, occupations = stability._turned(solution, direction, angle)
         return field.energy_tot(np.einsum("sio,so,sjo->sij", orbitals, occupations, orbitals))
 
     start = energy(0.0)
@@ -95,10 +95,10 @@ def test_curvature_is_the_second_difference_of_the_energy(distance):
 def test_following_an_instability_ends_lower_and_stable():
     problem = diatomic(("N", "N"), 2.5, COARSE)
     restricted = kohn_sham.restricted(problem)
-    relaxed, rounds = kohn_sham.relax(problem, restricted)
+    relaxed, rounds = stability.relax(problem, restricted)
     assert rounds >= 1
     assert relaxed.energy_hartree < restricted.energy_hartree - 0.1
-    assert kohn_sham.lowest_curvature(problem, relaxed)[0] > -1e-4
+    assert stability.lowest_curvature(problem, relaxed)[0] > -1e-4
 
 
 def test_transferred_orbitals_are_orthonormal():

@@ -18,15 +18,7 @@ from pyscf.scf import hf
 from h2scale.physics.electronic_structure import molecules, quadrature
 
 _CYCLES = 80
-_NEWTON_CYCLES = 30
-_STABILITY_VECTORS = 40
-_UNSTABLE = -1e-4
-"""Curvature (hartree) below which a solution is a saddle; PySCF's own threshold is -1e-5, within its convergence."""
-_FLAT = -1e-3
-"""Above this a saddle below which nothing is found counts as flat: an open shell that may point anywhere around an
-axis, which only the grid distinguishes."""
-_LOWER = 1e-7
-_RELAX_ROUNDS = 5
+NEWTON_CYCLES = 30
 _UNPAIRED_SHARE = {"H": 1.0, "B": 1.0, "C": 1.0, "N": 1.0, "O": 0.5, "F": 0.2}
 """Of an atom's valence p electrons (s for hydrogen), the share that is unpaired in its ground state."""
 
@@ -116,9 +108,9 @@ def restricted(problem: Problem, start: Orbitals | None = None) -> Solution:
     """
     if problem.molecule.spin:
         raise ValueError(f"a restricted label needs a singlet; got {molecules.describe(problem.molecule)}.")
-    field = _field(problem, restricted=True)
+    field = make_field(problem, restricted=True)
     density = None if start is None else _mean_density(start)
-    return _converged(problem, field, density, restricted=True)
+    return converged(problem, field, density, restricted=True)
 
 
 def unrestricted(problem: Problem, start: Orbitals) -> Solution:
@@ -130,7 +122,7 @@ def unrestricted(problem: Problem, start: Orbitals) -> Solution:
     density = np.stack([orbitals @ orbitals.T for orbitals in start])
     occupied = [np.ones(orbitals.shape[1]) for orbitals in start]
     tagged = lib.tag_array(density, mo_coeff=list(start), mo_occ=occupied)
-    return _converged(problem, _field(problem, restricted=False), tagged, restricted=False)
+    return converged(problem, make_field(problem, restricted=False), tagged, restricted=False)
 
 
 def polarised(problem: Problem, polarisation: np.ndarray) -> Orbitals:
@@ -140,7 +132,7 @@ def polarised(problem: Problem, polarisation: np.ndarray) -> Orbitals:
         polarisation: (n_atoms,), between -1 (every unpaired electron of the atom points down) and 1 (all point up);
             zeros keep what symmetry PySCF's atoms have.
     """
-    field = _field(problem, restricted=False)
+    field = make_field(problem, restricted=False)
     atoms = field.get_init_guess(problem.molecule, "minao").sum(axis=0)
     excess = np.zeros(problem.molecule.nao)
     for index, (atom, _, shell, _) in enumerate(problem.molecule.ao_labels(fmt=None)):
@@ -156,60 +148,6 @@ def scrambled(problem: Problem, orbitals: Orbitals, rng: np.random.Generator) ->
     """Occupied orbitals turned at random into empty ones: a start that keeps no symmetry."""
     noise = [spin + 0.1 * rng.normal(size=spin.shape) for spin in orbitals]
     return transfer(Orbitals(*noise), problem)
-
-
-def relax(problem: Problem, solution: Solution) -> tuple[Solution, int]:
-    """The stable solution below (or equal to) a solution, and how many instabilities were followed to it.
-
-    Raises:
-        ValueError: no convergence, or no stable solution within five rounds.
-    """
-    for rounds in range(_RELAX_ROUNDS):
-        curvature, direction = lowest_curvature(problem, solution)
-        if curvature > _UNSTABLE:
-            return solution, rounds
-        lower = _below(problem, solution, direction)
-        if lower is None and curvature > _FLAT:
-            return solution, rounds
-        if lower is None:
-            raise ValueError(
-                f"{molecules.describe(problem.molecule)} has a solution of curvature {curvature:.1e} hartree below "
-                "which none was found."
-            )
-        solution = lower
-    raise ValueError(f"{molecules.describe(problem.molecule)} reached no stable solution in {_RELAX_ROUNDS} rounds.")
-
-
-def _below(problem: Problem, solution: Solution, direction: np.ndarray) -> Solution | None:
-    """A solution lower than this one, from orbitals turned along a direction of negative curvature; None if none is
-    found.
-
-    Plain iteration is quick but may fall back to where it came from if the way down is flat; second-order steps do not.
-    """
-    for angle, second_order in ((0.4, False), (0.8, False), (0.4, True)):
-        orbitals, occupations = _turned(solution, direction, angle)
-        try:
-            if second_order:
-                candidate = _converged(problem, _descended(problem, orbitals, occupations), None, restricted=False)
-            else:
-                occupied = Orbitals(*(orbitals[s][:, occupations[s] > 0] for s in range(2)))
-                candidate = unrestricted(problem, occupied)
-        except ValueError:
-            continue
-        if candidate.energy_hartree < solution.energy_hartree - _LOWER:
-            return candidate
-    return None
-
-
-def _descended(problem: Problem, orbitals: np.ndarray, occupations: np.ndarray) -> hf.SCF:
-    """An unrestricted field brought down by second-order steps."""
-    field = _field(problem, restricted=False)
-    steps = field.newton()
-    steps.verbose, steps.max_cycle = 0, _NEWTON_CYCLES
-    steps.kernel(orbitals, occupations)
-    field.mo_coeff, field.mo_occ, field.mo_energy = steps.mo_coeff, steps.mo_occ, steps.mo_energy
-    field.e_tot, field.converged = steps.e_tot, steps.converged
-    return field
 
 
 def gap(solution: Solution) -> float:
@@ -254,126 +192,10 @@ def transfer(orbitals: Orbitals, problem: Problem) -> Orbitals:
     return Orbitals(*made)
 
 
-def lowest_curvature(problem: Problem, solution: Solution) -> tuple[float, np.ndarray]:
-    """Lowest eigenvalue (hartree) of the energy's second derivatives over real orbital rotations, and its vector.
-
-    Rotations of both spins are independent, so that a restricted solution shows whether symmetry breaks. Davidson's
-    method, ended as soon as the sign is certain: an eigenvalue lies within the residual of the Ritz value.
-    """
-    orbitals, energies, occupations = _both_spins(solution)
-    occupied = [orbitals[s][:, occupations[s] > 0] for s in range(2)]
-    virtual = [orbitals[s][:, occupations[s] == 0] for s in range(2)]
-    gaps = [energies[s][occupations[s] == 0][:, None] - energies[s][occupations[s] > 0][None, :] for s in range(2)]
-    shapes = [gap.shape for gap in gaps]
-    size = shapes[0][0] * shapes[0][1]
-    diagonal = np.concatenate([gap.ravel() for gap in gaps])
-    if not diagonal.size:
-        return np.inf, diagonal
-    kernel = quadrature.make_kernel(problem.grid, tuple(occupied))
-    half = [np.einsum("pij,jo->pio", problem.fitted, o, optimize=True) for o in occupied]
-
-    def curvature(vector: np.ndarray) -> np.ndarray:
-        parts = (vector[:size].reshape(shapes[0]), vector[size:].reshape(shapes[1]))
-        changes = tuple(virtual[s] @ parts[s] for s in range(2))
-        potential = quadrature.response(problem.grid, kernel, changes)
-        potential += _fitted_response(problem, occupied, half, changes)
-        return np.concatenate(
-            [(gaps[s] * parts[s] + virtual[s].T @ potential[s] @ occupied[s]).ravel() for s in range(2)]
-        )
-
-    return _davidson(curvature, diagonal, size)
-
-
-def _davidson(apply, diagonal: np.ndarray, size: int) -> tuple[float, np.ndarray]:
-    """Lowest eigenpair of a symmetric operator, as far as its sign needs."""
-    lowest = np.argsort(diagonal[:size])[:3]
-    basis = np.zeros((0, len(diagonal)))
-    images = np.zeros((0, len(diagonal)))
-    # Starts: the smallest gaps, in phase and out of phase between the spins, since symmetry breaks out of phase.
-    starts = []
-    for place in lowest:
-        for sign in (-1.0, 1.0):
-            vector = np.zeros(len(diagonal))
-            vector[place] = 1.0
-            if size + place < len(diagonal):
-                vector[size + place] = sign
-            starts.append(vector)
-    if size < len(diagonal):
-        single = np.zeros(len(diagonal))
-        single[size + np.argmin(diagonal[size:])] = 1.0
-        starts.append(single)
-    queue = starts
-    value, vector = np.inf, diagonal
-    while len(basis) < _STABILITY_VECTORS:
-        for new in queue:
-            new = new - basis.T @ (basis @ new)
-            new = new - basis.T @ (basis @ new)
-            norm = np.linalg.norm(new)
-            if norm < 1e-6:
-                continue
-            basis = np.vstack([basis, new / norm])
-            images = np.vstack([images, apply(new / norm)])
-        values, vectors = np.linalg.eigh(basis @ images.T)
-        value, vector = float(values[0]), vectors[:, 0] @ basis
-        residual = vectors[:, 0] @ images - value * vector
-        error = np.linalg.norm(residual)
-        if error < 1e-4 or (error < 0.2 * abs(value) and error < 0.02):
-            break
-        shifted = diagonal - value
-        shifted[np.abs(shifted) < 0.1] = 0.1
-        queue = [-residual / shifted]
-        if len(basis) >= len(diagonal):
-            break
-    return value, vector
-
-
-def _fitted_response(
-    problem: Problem, occupied: list[np.ndarray], half: list[np.ndarray], changes: tuple[np.ndarray, ...]
-) -> np.ndarray:
-    """Coulomb and exchange potentials, (2, n_ao, n_ao), of first-order changes of the occupied orbitals."""
-    charges = sum(2 * np.einsum("pio,io->p", half[s], changes[s]) for s in range(2))
-    coulomb = np.tensordot(charges, problem.fitted, axes=1)
-    result = np.stack([coulomb, coulomb])
-    if problem.exchange_fraction:
-        for s in range(2):
-            moved = problem.fitted @ changes[s]
-            cross = _contract(moved, half[s])
-            result[s] -= problem.exchange_fraction * (cross + cross.T)
-    return result
-
-
-def _contract(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def contract(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """sum_po left[p, i, o] right[p, j, o]."""
     number = left.shape[1]
     return left.transpose(1, 0, 2).reshape(number, -1) @ right.transpose(1, 0, 2).reshape(number, -1).T
-
-
-def _turned(solution: Solution, direction: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """All orbitals, (2, n_ao, n_mo), occupied first, turned along a direction of `lowest_curvature`; and occupations.
-
-    The largest single rotation is by `angle` radians.
-    """
-    orbitals, _, occupations = _both_spins(solution)
-    made, filled, start = [], np.zeros((2, orbitals.shape[2])), 0
-    for s in range(2):
-        occupied, virtual = orbitals[s][:, occupations[s] > 0], orbitals[s][:, occupations[s] == 0]
-        number, count = occupied.shape[1], occupied.shape[1] * virtual.shape[1]
-        part = direction[start : start + count].reshape(virtual.shape[1], number)
-        start += count
-        generator = np.zeros((orbitals.shape[2],) * 2)
-        generator[number:, :number] = angle * part / np.abs(direction).max()
-        generator -= generator.T
-        made.append(np.hstack([occupied, virtual]) @ scipy.linalg.expm(generator))
-        filled[s, :number] = 1.0
-    return np.stack(made), filled
-
-
-def _both_spins(solution: Solution) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Orbitals (2, n_ao, n_mo), energies and occupations (2, n_mo) of a solution, those of a restricted one twice."""
-    field = solution.field
-    if not solution.restricted:
-        return np.asarray(field.mo_coeff), np.asarray(field.mo_energy), np.asarray(field.mo_occ)
-    return tuple(np.stack([part, part]) for part in (field.mo_coeff, field.mo_energy, field.mo_occ / 2))
 
 
 def _mean_density(orbitals: Orbitals) -> np.ndarray:
@@ -385,13 +207,13 @@ def _diagonalised(field: hf.SCF, density: np.ndarray) -> tuple[np.ndarray, np.nd
     return orbitals, field.get_occ(energies, orbitals)
 
 
-def _converged(problem: Problem, field: hf.SCF, density: np.ndarray | None, *, restricted: bool) -> Solution:
+def converged(problem: Problem, field: hf.SCF, density: np.ndarray | None, *, restricted: bool) -> Solution:
     """Runs the field, by second-order steps if the plain iteration fails; one that has converged is taken as it is."""
     if not field.converged:
         field.kernel(density)
     if not field.converged:
         second_order = field.newton()
-        second_order.verbose, second_order.max_cycle = 0, _NEWTON_CYCLES
+        second_order.verbose, second_order.max_cycle = 0, NEWTON_CYCLES
         second_order.kernel(field.mo_coeff, field.mo_occ)
         if not second_order.converged:
             raise ValueError(f"{problem.level.functional} of {molecules.describe(problem.molecule)} did not converge.")
@@ -446,7 +268,7 @@ def _potential(problem: Problem, density: np.ndarray, *, restricted: bool) -> np
         share = 0.5 if restricted else 1.0
         for spin, factors in enumerate(orbitals):
             half = problem.fitted @ factors
-            exchange = share * problem.exchange_fraction * _contract(half, half)
+            exchange = share * problem.exchange_fraction * contract(half, half)
             potential[spin] -= exchange
             exc -= 0.5 * float(np.sum(exchange * (density if restricted else density[spin])))
     matrix = potential[0] if restricted else potential
@@ -454,7 +276,7 @@ def _potential(problem: Problem, density: np.ndarray, *, restricted: bool) -> np
     return lib.tag_array(matrix, ecoul=energy, exc=exc, vj=None, vk=None)
 
 
-def _field(problem: Problem, *, restricted: bool) -> hf.SCF:
+def make_field(problem: Problem, *, restricted: bool) -> hf.SCF:
     """PySCF's field with the potential from `_potential`, sharing the problem's grid and fitted integrals."""
     kind = dft.RKS if restricted else dft.UKS
     field = kind(problem.molecule, xc=problem.level.functional).density_fit(with_df=problem.density_fitting)

@@ -1,0 +1,152 @@
+"""Units of a Kohn-Sham campaign that follow a path: whole curves, stretched bonds, scaled molecules."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from h2scale.data import rungs
+from h2scale.labels import dft, geometries, molecules, structures
+from h2scale.labels.recipe import Recipe
+from h2scale.labels.store import Failure, Result
+from h2scale.physics import curves, electronic_structure
+
+_COMPRESSION, _STRETCH = (0.5, 0.97), (1.05, 4.0)
+_POINTS_COMPRESSED, _POINTS_STRETCHED = 3, 5
+_SCALING = (0.6, 1.8)
+_POINTS_SCALED = 7
+_CURVE = (0.4, 5.0)
+
+
+def h2_curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+    """H2 on the test distances, or on distances between them that rung `h2` may train on."""
+    del parent, rng
+    if arguments["part"] == "test":
+        distances, regime = curves.H2_TEST_DISTANCES_ANGSTROM, "h2_test_curve"
+    else:
+        distances, regime = curves.h2_training_distances(), "h2_curve"
+    return _diatomic(recipe, ("H", "H"), 0, 1, distances, rungs.H2_MOLECULE, regime)
+
+
+def curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+    """A diatomic from 0.4 to 5 times the sum of its covalent radii."""
+    del parent, rng
+    symbols = tuple(arguments["symbols"])
+    charge, multiplicity = arguments["charge"], arguments["spin_multiplicity"]
+    radii = molecules.covalent_radii(electronic_structure.nuclear_charges(symbols))
+    distances = np.geomspace(*_CURVE, arguments["points"]) * radii.sum()
+    regime = "ion" if charge else "curve" if arguments["ground_state"] else "spin_state"
+    name = "".join(symbols) + "+" * charge
+    return _diatomic(recipe, symbols, charge, multiplicity, distances, name, regime)
+
+
+def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+    """One bond compressed to half and stretched to four times its length, on top of a 300 K displacement."""
+    mol = molecules.molecule(arguments["smiles"])
+    number = len(mol.atomic_numbers)
+    cuttable = [(bond, geometries.fragment(number, mol.bonds, bond)) for bond in mol.bonds]
+    cuttable = [(bond, side) for bond, side in cuttable if side]
+    if not cuttable or not len(parent.structures):
+        return Result((), [])
+    start = arguments["start"]
+    order = np.random.default_rng(0).permutation(len(cuttable))  # every bond once before any bond twice
+    bond, side = cuttable[order[start % len(cuttable)]]
+    positions = structures.displace(mol, parent, start, 300.0, rng)
+    factors = [*_stratified(_COMPRESSION, _POINTS_COMPRESSED, rng), *_stratified(_STRETCH, _POINTS_STRETCHED, rng)]
+    path = [geometries.stretch(positions, bond, side, factor) for factor in factors]
+    polarisation = np.zeros(number)
+    polarisation[list(bond)] = 1.0, -1.0
+    regimes = ["compressed" if factor < 1 else "stretched" for factor in factors]
+    return _scanned(recipe, mol, path, regimes, _POINTS_COMPRESSED, [polarisation])
+
+
+def scaled(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+    """All distances multiplied by 0.6 to 1.8, on top of a 300 K displacement."""
+    mol = molecules.molecule(arguments["smiles"])
+    if not len(parent.structures):
+        return Result((), [])
+    positions = structures.displace(mol, parent, arguments["start"], 300.0, rng)
+    factors = _stratified(_SCALING, _POINTS_SCALED, rng)
+    center = int(np.argmin(np.abs(np.log(factors))))
+    path = [geometries.scale(positions, factor) for factor in factors]
+    return _scanned(recipe, mol, path, ["scaled"] * len(path), center, [_alternating(mol)])
+
+
+def _stratified(bounds: tuple[float, float], number: int, rng: np.random.Generator) -> list[float]:
+    """One random factor in each of `number` intervals of equal ratio, increasing."""
+    edges = np.geomspace(*bounds, number + 1)
+    return [float(rng.uniform(low, high)) for low, high in itertools.pairwise(edges)]
+
+
+def _alternating(mol: molecules.Molecule) -> np.ndarray:
+    """Spins of neighbouring atoms opposite along the bonds, as far as rings allow."""
+    spins = np.zeros(len(mol.atomic_numbers))
+    spins[0], queue = 1.0, [0]
+    while queue:
+        here = queue.pop()
+        for bond in mol.bonds:
+            if here in bond:
+                other = bond[0] + bond[1] - here
+                if spins[other] == 0:
+                    spins[other] = -spins[here]
+                    queue.append(other)
+    return spins
+
+
+def _scanned(
+    recipe: Recipe,
+    mol: molecules.Molecule,
+    path: Sequence[np.ndarray],
+    regimes: Sequence[str],
+    center: int,
+    polarisations: Sequence[np.ndarray],
+) -> Result:
+    far_enough = [k for k, p in enumerate(path) if geometries.shortest_distance(p) > structures.MIN_DISTANCE_ANGSTROM]
+    failures = [
+        Failure("nuclei too close", mol.smiles, f"{regimes[k]} below {structures.MIN_DISTANCE_ANGSTROM} angstrom")
+        for k in range(len(path))
+        if k not in far_enough
+    ]
+    outcome = dft.label_scan(
+        structures.species_of(mol),
+        [path[k] for k in far_enough],
+        structures.label_level(recipe),
+        center=far_enough.index(center),
+        polarisations=polarisations,
+    )
+    labelled = [
+        structures.make_structure(recipe, structures.species_of(mol), mol.smiles, regimes[k], label)
+        for k, label in zip(far_enough, outcome.labels, strict=True)
+        if label is not None
+    ]
+    failures += [
+        Failure("scan dropped" if reason.startswith("scan") else "self-consistency", mol.smiles, reason)
+        for reason in outcome.failures.values()
+    ]
+    return Result(labelled, failures)
+
+
+def _diatomic(
+    recipe: Recipe,
+    symbols: tuple[str, str],
+    charge: int,
+    multiplicity: int,
+    distances: np.ndarray,
+    name: str,
+    regime: str,
+) -> Result:
+    species = dft.Species(symbols, charge, multiplicity)
+    path = [np.array([[0.0, 0.0, -d / 2], [0.0, 0.0, d / 2]]) for d in distances]
+    radii = molecules.covalent_radii(electronic_structure.nuclear_charges(symbols)).sum()
+    center = int(np.argmin(np.abs(np.log(distances / radii))))
+    opposite = [np.array([1.0, -1.0])] if charge == 0 else []
+    outcome = dft.label_scan(species, path, structures.label_level(recipe), center=center, polarisations=opposite)
+    labelled = [
+        structures.make_structure(recipe, species, name, regime, label) for label in outcome.labels if label is not None
+    ]
+    failures = [
+        Failure("scan dropped" if reason.startswith("scan") else "self-consistency", name, reason)
+        for reason in outcome.failures.values()
+    ]
+    return Result(labelled, failures)
