@@ -15,7 +15,7 @@ CHARGED_TOLERANCE_HARTREE = 1e-3
 """How far the last point may be from the separated atoms from 12 bohr on; a charge polarises: alpha / (2 R^4)."""
 
 # Ground-state multiplicities of atoms and ions by their number of electrons.
-_ATOM_MULTIPLICITY = (1, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2)
+_ATOM_MULTIPLICITY = (1, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2)
 
 
 def diatomic_curve(
@@ -33,12 +33,12 @@ def diatomic_curve(
     Two electrons and fewer are diagonalised densely, irrep by irrep; more go through PySCF, irrep by irrep.
 
     Args:
-        symbols: two elements, hydrogen to neon.
+        symbols: two elements, hydrogen to argon.
         basis: any that PySCF knows.
         distances_bohr: increasing.
         charge: of the molecule; 2 leaves two bare protons of H2.
         spin_multiplicity: 2S + 1.
-        frozen_core: leaves the 1s electrons of elements beyond helium uncorrelated.
+        frozen_core: leaves the electrons of the inner shells uncorrelated.
         cache_dir: None for `potential_curve.default_cache_directory()`.
 
     Returns:
@@ -182,7 +182,7 @@ def _states(
         symbols, positions, basis, charge=charge, spin_multiplicity=spin_multiplicity, symmetry=symmetry
     )
     numbers = electronic_structure.nuclear_charges(symbols)
-    num_frozen = sum(number > 2 for number in numbers) if frozen_core else 0
+    num_frozen = sum((number > 2) + 4 * (number > 10) for number in numbers) if frozen_core else 0  # 1s; 2s, 2p
     if molecule.nelectron <= 2 and not num_frozen:
         integrals = electronic_structure.integrals(molecule)
         return few_electrons.states(integrals, molecule.nelectron, spin_multiplicity), integrals.num_dropped

@@ -33,7 +33,7 @@ def teacher_curve(
     that spin symmetry breaks where that lowers the energy.
 
     Args:
-        symbols: two elements, hydrogen to neon.
+        symbols: two elements, hydrogen to argon.
         method: "hf", "ccsd(t)" (on top of "hf"), or a density functional that PySCF knows, such as "pbe0".
         basis: any that PySCF knows.
         distances_bohr: increasing.

@@ -145,7 +145,7 @@ def test_linear_dependencies_are_dropped_and_counted(cache: pathlib.Path) -> Non
 
 BAD = {
     "distance": (dict(distances_bohr=[0.0]), r"distances_bohr must be positive and finite, in bohr; got 0\.0"),
-    "element": (dict(symbols=("H", "Xx")), "symbols must be elements from H to Ne; got 'Xx'"),
+    "element": (dict(symbols=("H", "Xx")), "symbols must be elements from H to Ar; got 'Xx'"),
     "three atoms": (dict(symbols=("H", "H", "H")), r"symbols must name two atoms; got \['H', 'H', 'H'\]"),
     "basis": (dict(basis="cc-pvxz"), r"basis must be one that PySCF knows for \['H'\]; got 'cc-pvxz'"),
     "charge": (dict(charge=3), "charge must be at most 2, that of the bare nuclei; got 3"),

@@ -102,8 +102,8 @@ def _requests() -> list[tuple[str, str, np.ndarray, Callable[[], potential_curve
     for label, level in LEVELS.items():
         add_branches(label, level, H2_DISTANCES, RESTRICTED_DISTANCES)
     for one in diatomic_systems.SYSTEMS:
-        if one.name == "H2" or "Cl" in (one.first, one.second):
-            continue  # H2 has its exact curve, and the physics layer ends at neon
+        if one.name == "H2":
+            continue  # it has its exact curve
         symbols, distances = (one.first, one.second), one.typical_angstrom * RELATIVE_DISTANCES
         state = {"charge": one.charge, "spin_multiplicity": one.spin}
         if one.name in FCI_BASES:

@@ -40,7 +40,7 @@ class PySCFCalculator(Calculator):
         """Fills `results`; called by ASE.
 
         Raises:
-            ValueError: an element beyond neon, a spin that this number of electrons cannot have, or no convergence.
+            ValueError: an element beyond argon, a spin that this number of electrons cannot have, or no convergence.
         """
         super().calculate(atoms, properties, system_changes)
         charge = int(self.atoms.info["charge"])

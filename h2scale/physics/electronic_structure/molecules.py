@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pyscf import gto
 
-ELEMENTS = ("H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne")
+ELEMENTS = ("H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar")
 
 
 def version() -> str:
@@ -66,10 +66,10 @@ def make_molecule(
 
 
 def nuclear_charges(symbols: Sequence[str]) -> tuple[int, ...]:
-    """Nuclear charge of every element, hydrogen to neon; raises ValueError naming any other symbol."""
+    """Nuclear charge of every element, hydrogen to argon; raises ValueError naming any other symbol."""
     unknown = [symbol for symbol in symbols if symbol not in ELEMENTS]
     if unknown:
-        raise ValueError(f"symbols must be elements from H to Ne; got {unknown[0]!r}.")
+        raise ValueError(f"symbols must be elements from H to Ar; got {unknown[0]!r}.")
     return tuple(ELEMENTS.index(symbol) + 1 for symbol in symbols)
 
 
