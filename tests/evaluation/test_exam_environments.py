@@ -62,6 +62,21 @@ torch.save(
     sys.argv[1],
 )
 """
+RANDOM_FENNIX = """
+import sys
+import jax
+from fennol import FENNIX
+embedding = dict(
+    module_name="CRATE", dim=16, nlayers=2, charge_embedding=True, embedding_key="embedding",
+    species_encoding=dict(encoding="one_hot", zmax=10), radial_basis=dict(dim=6, basis="bessel"),
+)
+energy = dict(module_name="NEURAL_NET", neurons=[16, 1], input_key="embedding")
+model = FENNIX(
+    cutoff=5.0, rng_key=jax.random.PRNGKey(0), modules={"embedding": embedding, "energy": energy},
+    energy_terms=["energy"],
+)
+model.save(sys.argv[1])
+"""
 
 
 def interpreter(package):
@@ -165,6 +180,22 @@ def test_aimnet_with_random_weights_takes_charge_and_only_its_open_shell_form_sp
         conditioning, part = witness.examine(model, aimnet)
         found = by_check(part)
         assert conditioning == ("", "" if channels == 2 else "the model takes no spin")
+        assert found["order of calls", "same answers in reversed order"].status == "pass"
+        assert found["H2", "forces are minus the gradient"].status == "pass"
+        assert found[CACHE].status == "pass"
+
+
+@pytest.mark.parametrize(("package", "python"), [interpreter("fennol")])
+def test_fennix_with_random_weights_takes_charge_from_the_atoms_and_no_spin(package, python, tmp_path):
+    del package
+    weights = str(tmp_path / "random.fnx")
+    make_random(python, RANDOM_FENNIX, weights)
+    fennix = entry("fennix-bio1", python, model=weights)
+    with models.WorkerModel(fennix, LIMITS) as model:
+        assert not model.failure
+        conditioning, part = witness.examine(model, fennix)
+        found = by_check(part)
+        assert conditioning == ("", "the model takes no spin")
         assert found["order of calls", "same answers in reversed order"].status == "pass"
         assert found["H2", "forces are minus the gradient"].status == "pass"
         assert found[CACHE].status == "pass"
