@@ -115,6 +115,18 @@ def label(
     return _label(prepared, solution, positions, words), solution.orbitals
 
 
+def label_nearby(species: Species, positions: np.ndarray, level: kohn_sham.Level, start: kohn_sham.Orbitals) -> Label:
+    """Label of a geometry a little away from one whose solution is known, of the same character; nothing is searched.
+
+    Raises:
+        ValueError: as `problem`, or no convergence.
+    """
+    prepared = problem(species, positions, level)
+    kind = kohn_sham.restricted if np.array_equal(start.up, start.down) else kohn_sham.unrestricted
+    solution = kind(prepared, kohn_sham.transfer(start, prepared))
+    return _label(prepared, solution, positions, f"{_kind(solution)}, followed from nearby")
+
+
 def label_scan(
     species: Species,
     geometries: Sequence[np.ndarray],

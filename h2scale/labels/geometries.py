@@ -16,12 +16,17 @@ SOFT_MODE_EV = 0.0155
 """Modes below this quantum (125 per cm) are not displaced: torsions and rotations of nearly free groups are not
 harmonic."""
 
+IMAGINARY_EV = -0.0062
+"""A quantum below this (50 i per cm) is an instability; above it is what differences of forces on a grid leave of zero.
+"""
+
 _BOND_TOLERANCE = 1.3
 _HESSIAN_STEP_ANGSTROM = 0.01
 _STIFF_BOND = 70.0  # eV/angstrom^2
 _SPRING, _SPRING_DECAY, _SOFT_SPRING = 40.0, 2.5, 2.0  # eV/angstrom^2, 1/angstrom, eV/angstrom^2
 _LONGEST_STEP_ANGSTROM = 0.2
 _SOFTEST_CURVATURE = 1.0  # eV/angstrom^2, below which a Hessian is no guide to a step
+_FLATTEST = 0.01  # eV / (angstrom^2 dalton): below this, dividing by a curvature overshoots
 _HBAR_EV = 0.06465415  # hbar in eV sqrt(dalton) angstrom / sqrt(eV): quantum of a mode of unit curvature and mass
 
 
@@ -142,6 +147,60 @@ def normal_modes(hessian_matrix: np.ndarray, positions: np.ndarray, masses: np.n
     curvatures, vectors = np.linalg.eigh(weighted)
     quanta = np.sign(curvatures) * _HBAR_EV * np.sqrt(np.abs(curvatures))
     return Modes(quanta, curvatures, (vibrations @ vectors).T.reshape(-1, *positions.shape))
+
+
+def lowest_quantum(
+    energy_and_forces: EnergyAndForces,
+    positions: np.ndarray,
+    masses: np.ndarray,
+    guess: np.ndarray,
+    threshold_ev: float,
+) -> tuple[float, np.ndarray]:
+    """The lowest vibration as exactly as deciding about `threshold_ev` needs.
+
+    Davidson's method, two forces a step in place of the six for every atom that all second derivatives cost. What it
+    returns is an upper bound, so a value below the threshold says for certain that the geometry is a saddle; one above
+    it has converged ten times nearer to a true vibration than to the threshold.
+
+    Args:
+        energy_and_forces: of positions (n_atoms, 3), angstrom; eV, eV/angstrom.
+        positions: a stationary point.
+        masses: (n_atoms,), dalton.
+        guess: approximate second derivatives, (3n, 3n), eV/angstrom^2, to start from and to precondition with.
+        threshold_ev: the quantum to decide about.
+
+    Returns:
+        The quantum (eV, imaginary ones negative) and the unit direction, (n_atoms, 3), in which the atoms move.
+    """
+    root = np.repeat(np.sqrt(masses), 3)
+    vibrations = scipy.linalg.null_space(_rigid_motions(positions, masses).T)
+    diagonal, frame = np.linalg.eigh(vibrations.T @ (guess / np.outer(root, root)) @ vibrations)
+    frame = vibrations @ frame
+
+    def curvature(vector: np.ndarray) -> np.ndarray:
+        moved = (frame @ vector) / root
+        step = (_HESSIAN_STEP_ANGSTROM / np.linalg.norm(moved) * moved).reshape(positions.shape)
+        forward, backward = energy_and_forces(positions + step)[1], energy_and_forces(positions - step)[1]
+        change = (backward - forward).ravel() / (2 * _HESSIAN_STEP_ANGSTROM) * np.linalg.norm(moved)
+        return frame.T @ (change / root)
+
+    limit = np.sign(threshold_ev) * (threshold_ev / _HBAR_EV) ** 2
+    basis, images = np.zeros((0, len(diagonal))), np.zeros((0, len(diagonal)))
+    queue = list(np.eye(len(diagonal))[:3])
+    while True:
+        for new in queue:
+            new = new - basis.T @ (basis @ new)
+            new = (new - basis.T @ (basis @ new)) / np.linalg.norm(new)
+            basis, images = np.vstack([basis, new]), np.vstack([images, curvature(new)])
+        small = basis @ images.T
+        values, vectors = np.linalg.eigh((small + small.T) / 2)
+        value, residual = float(values[0]), vectors[:, 0] @ images - values[0] * (vectors[:, 0] @ basis)
+        error = float(np.linalg.norm(residual))
+        if value < limit or error < 0.1 * (value - limit) or len(basis) == len(diagonal):
+            direction = (frame @ (vectors[:, 0] @ basis) / root).reshape(positions.shape)
+            return float(np.sign(value) * _HBAR_EV * np.sqrt(abs(value))), direction / np.linalg.norm(direction)
+        shifted = diagonal - value
+        queue = [residual / np.where(np.abs(shifted) < _FLATTEST, _FLATTEST, shifted)]
 
 
 def thermal(

@@ -10,13 +10,9 @@ import numpy as np
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import leaks, rungs
 from h2scale.errors import InputError
+from h2scale.labels import geometries, store
 from h2scale.labels import recipe as recipe_lib
-from h2scale.labels import store
 from h2scale.physics import electronic_structure
-
-_IMAGINARY_EV = -0.0062
-"""A quantum below this (50 i per cm) is an instability; above it is what differences of forces on a grid leave of zero.
-"""
 
 
 class Packed(NamedTuple):
@@ -103,13 +99,13 @@ def _bare_proton(recipe: recipe_lib.Recipe) -> dataset_lib.Dataset:
 
 
 def _unstable_minima(units: Sequence[recipe_lib.Unit], results: Mapping[str, store.Result]) -> set[tuple[str, int]]:
-    """Unit and index of structures whose frequencies say that they are no minima."""
+    """Unit and index of structures whose lowest vibration says that they are no minima."""
     return {
         (unit.parent, int(name.rsplit("_", 1)[1]))
         for unit in units
-        if unit.kind == "frequencies"
-        for name, quanta in results[unit.key].extras.items()
-        if quanta.min() < _IMAGINARY_EV
+        if unit.kind == "lowest_mode"
+        for name, quantum in results[unit.key].extras.items()
+        if quantum < geometries.IMAGINARY_EV
     }
 
 

@@ -8,7 +8,7 @@ are planned from the start; a worker takes them once their parent is finished.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from h2scale.labels import molecules
@@ -91,7 +91,7 @@ def _cost(kind: str, arguments: Mapping[str, Any]) -> float:
     if not isinstance(smiles, str):
         return len(smiles)
     size = 1.0 + sum(letter.isupper() for letter in smiles)
-    evaluations = {"frequencies": 60.0, "minimum": 6.0, "scan": 12.0, "scaled": 10.0, "curve": 40.0, "h2_curve": 30.0}
+    evaluations = {"lowest_mode": 12.0, "minimum": 6.0, "scan": 12.0, "scaled": 10.0, "curve": 40.0, "h2_curve": 30.0}
     return evaluations.get(kind, float(arguments.get("number", 1))) * size**1.5
 
 
@@ -141,8 +141,7 @@ def _dft_units(recipe: Recipe) -> Iterator[Unit]:
 
 
 def _molecular_units(recipe: Recipe) -> Iterator[Unit]:
-    """Minima and what builds on them by size; the minima of the largest size beside the displacements of the second
-    largest.
+    """Minima and what builds on them by size; of the two largest sizes the minima first, then all else in turn.
 
     The largest molecules take most of the time, and a campaign cut short should still hold some of everything.
     """
@@ -155,24 +154,19 @@ def _molecular_units(recipe: Recipe) -> Iterator[Unit]:
     displaced = {size: [u for parent in by_size[size] for u in _displacements(recipe, parent, size)] for size in sizes}
     for size in sizes[:-2]:
         yield from [*by_size[size], *displaced[size]]
-    if len(sizes) > 1:
-        yield from by_size[sizes[-2]]
-        yield from _interleaved(displaced[sizes[-2]], by_size[sizes[-1]])
-    else:
-        yield from by_size[sizes[-1]]
-    yield from displaced[sizes[-1]]
+    for size in sizes[-2:]:
+        yield from by_size[size]
+    yield from _interleaved([displaced[size] for size in sizes[-2:]])
     for size in sizes:
         for parent in by_size[size]:
             if size <= recipe.frequencies_up_to:
-                yield make_unit(recipe, "frequencies", {"smiles": parent.arguments["smiles"]}, parent)
+                yield make_unit(recipe, "lowest_mode", {"smiles": parent.arguments["smiles"]}, parent)
 
 
-def _interleaved(first: list[Unit], second: list[Unit]) -> list[Unit]:
-    """Both lists in their order, each spread evenly over the whole."""
+def _interleaved(lists: Sequence[list[Unit]]) -> list[Unit]:
+    """All lists in their order, each spread evenly over the whole."""
     places = [
-        ((i + 0.5) / len(units), which, unit)
-        for which, units in enumerate((first, second))
-        for i, unit in enumerate(units)
+        ((i + 0.5) / len(units), which, unit) for which, units in enumerate(lists) for i, unit in enumerate(units)
     ]
     return [unit for _, _, unit in sorted(places, key=lambda entry: entry[:2])]
 

@@ -16,6 +16,7 @@ _START_FORCE = 0.02
 _TIGHT_BINDING_STEPS = 300
 _SAME_ENERGY_EV = 0.01
 _CONFORMER_WINDOW_EV = 0.35
+_DESCENT_ANGSTROM = 0.5
 _KELVIN = (300.0, 1500.0)
 _HYDROGEN_TRIANGLE_ANGSTROM = 0.88
 
@@ -82,10 +83,9 @@ def minimum(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None,
         except ValueError as error:
             failures.append(Failure("relaxation", mol.smiles, str(error)))
             continue
-        if geometries.bonded_pairs(label.positions, molecules.covalent_radii(mol.atomic_numbers)) != mol.bonds:
-            failures.append(Failure("bond graph changed", mol.smiles, "at the label level"))
-        elif any(abs(label.energy - other.energy) < _SAME_ENERGY_EV for other in labelled):
-            failures.append(Failure("conformer repeated", mol.smiles, "two starts met in one minimum"))
+        failure = _rejected(mol, label, labelled)
+        if failure:
+            failures.append(failure)
         else:
             extras[f"hessian_{len(labelled)}"] = hessian
             labelled.append(
@@ -94,27 +94,40 @@ def minimum(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None,
     return Result(labelled, failures, extras)
 
 
-def frequencies(
+def lowest_mode(
     recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator
 ) -> Result:
-    """Harmonic frequencies of a molecule's minima by differences of forces at the label level.
+    """The lowest vibration of a molecule's minima at the label level; from a saddle, the minimum below it.
 
-    Extras: `quanta_ev_<k>`, of the k-th structure of the parent, imaginary ones negative.
+    Extras: `lowest_quantum_ev_<k>`, of the k-th structure of the parent, negative if imaginary; shape ().
     """
     del rng
     mol = molecules.molecule(arguments["smiles"])
-    extras, failures = {}, []
+    labelled: list[Structure] = []
+    extras: dict[str, np.ndarray] = {}
+    failures: list[Failure] = []
     for index in range(len(parent.structures)):
-        positions = parent.structures[index].positions
-        evaluate = structures.make_evaluator(recipe, structures.species_of(mol))
+        positions, hessian = parent.structures[index].positions, parent.extras[f"hessian_{index}"]
         try:
-            hessian = geometries.hessian(lambda p, evaluate=evaluate: evaluate(p)[:2], positions)
+            quantum, direction = _lowest_vibration(recipe, mol, positions, hessian)
+            extras[f"lowest_quantum_ev_{index}"] = np.array(quantum)
+            if quantum >= geometries.IMAGINARY_EV:
+                continue
+            start = positions + _DESCENT_ANGSTROM * direction
+            label = structures.relax(recipe, structures.species_of(mol), start, hessian)
+            if _lowest_vibration(recipe, mol, label.positions, hessian)[0] < geometries.IMAGINARY_EV:
+                raise ValueError("another saddle below a saddle")
         except ValueError as error:
-            failures.append(Failure("self-consistency", mol.smiles, str(error)))
+            failures.append(Failure("no minimum below a saddle", mol.smiles, str(error)))
             continue
-        modes = geometries.normal_modes(hessian, positions, molecules.masses(mol.atomic_numbers))
-        extras[f"quanta_ev_{index}"] = modes.quanta_ev
-    return Result((), failures, extras)
+        failure = _rejected(mol, label, [*parent.structures, *labelled])
+        if failure:
+            failures.append(failure)
+        else:
+            labelled.append(
+                structures.make_structure(recipe, structures.species_of(mol), mol.smiles, "equilibrium", label)
+            )
+    return Result(labelled, failures, extras)
 
 
 def thermal(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
@@ -155,13 +168,37 @@ WORK: Mapping[str, Work] = {
         work_scans.h2_curve,
         work_scans.curve,
         minimum,
-        frequencies,
+        lowest_mode,
         thermal,
         work_scans.scan,
         work_scans.scaled,
         cation,
     )
 }
+
+
+def _rejected(mol: molecules.Molecule, label: dft.Label, others: Sequence[Structure]) -> Failure | None:
+    """Why a relaxed geometry is no new minimum of the molecule, if it is none."""
+    if geometries.bonded_pairs(label.positions, molecules.covalent_radii(mol.atomic_numbers)) != mol.bonds:
+        return Failure("bond graph changed", mol.smiles, "at the label level")
+    if any(abs(label.energy - other.energy) < _SAME_ENERGY_EV for other in others):
+        return Failure("conformer repeated", mol.smiles, "two starts met in one minimum")
+    return None
+
+
+def _lowest_vibration(
+    recipe: Recipe, mol: molecules.Molecule, positions: np.ndarray, hessian: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Quantum (eV) and direction of the lowest vibration at the label level, GFN2's second derivatives as a guess."""
+    species, level = structures.species_of(mol), structures.label_level(recipe)
+    _, orbitals = dft.label(species, positions, level)
+
+    def evaluate(moved: np.ndarray) -> tuple[float, np.ndarray]:
+        label = dft.label_nearby(species, moved, level, orbitals)
+        return label.energy, label.forces
+
+    masses = molecules.masses(mol.atomic_numbers)
+    return geometries.lowest_quantum(evaluate, positions, masses, hessian, geometries.IMAGINARY_EV)
 
 
 def _conformers(

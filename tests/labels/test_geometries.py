@@ -79,6 +79,54 @@ def test_modes_of_a_bent_molecule_are_orthonormal_and_leave_the_center_of_mass()
     np.testing.assert_allclose(np.einsum("mai,a->mi", modes.vectors, np.sqrt(masses)), 0, atol=1e-12)
 
 
+def network(stiffness_of_first_pair):
+    """Six atoms at rest, springs between all of them: positions, masses, second derivatives, energy and forces, and the
+    second derivatives of springs that are all a little different and none negative.
+    """
+    rng = np.random.default_rng(3)
+    positions, masses = 1.5 * rng.normal(size=(6, 3)), rng.uniform(1, 16, 6)
+    matrix, guess = np.zeros((18, 18)), np.zeros((18, 18))
+    for i in range(6):
+        for j in range(i):
+            direction = np.zeros((6, 3))
+            direction[i] = positions[i] - positions[j]
+            direction[i] /= np.linalg.norm(direction[i])
+            direction[j] = -direction[i]
+            stiffness = stiffness_of_first_pair if (i, j) == (1, 0) else rng.uniform(5, 40)
+            matrix += stiffness * np.outer(direction, direction)
+            guess += abs(stiffness) * rng.uniform(0.7, 1.4) * np.outer(direction, direction)
+
+    def energy_and_forces(moved):
+        change = (moved - positions).ravel()
+        return 0.5 * change @ matrix @ change, -(matrix @ change).reshape(6, 3)
+
+    return positions, masses, matrix, energy_and_forces, guess
+
+
+def counted(function):
+    calls = []
+    return calls, lambda positions: (calls.append(1), function(positions))[1]
+
+
+def test_the_lowest_vibration_is_that_of_all_second_derivatives_for_fewer_forces():
+    positions, masses, matrix, evaluate, guess = network(20.0)
+    calls, evaluate = counted(evaluate)
+    found, direction = geometries.lowest_quantum(evaluate, positions, masses, guess, geometries.IMAGINARY_EV)
+    modes = geometries.normal_modes(matrix, positions, masses)
+    assert found == pytest.approx(modes.quanta_ev[0], rel=0.05)
+    expected = modes.vectors[0] / np.sqrt(masses)[:, None]
+    assert abs(np.sum(direction * expected)) > 0.95 * np.linalg.norm(expected)
+    assert len(calls) < 36
+
+
+def test_a_saddle_is_found_though_the_guess_knows_none():
+    positions, masses, matrix, evaluate, guess = network(-60.0)
+    truth = geometries.normal_modes(matrix, positions, masses).quanta_ev[0]
+    assert truth < geometries.IMAGINARY_EV
+    found, _ = geometries.lowest_quantum(evaluate, positions, masses, guess, geometries.IMAGINARY_EV)
+    assert truth - 1e-9 <= found < geometries.IMAGINARY_EV
+
+
 def test_thermal_displacements_have_the_classical_mean_energy():
     # Equipartition: kT / 2 for each mode of a harmonic energy.
     masses, kelvin = np.array([12.0, 14.0, 1.0]), 300.0

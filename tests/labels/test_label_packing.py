@@ -89,8 +89,8 @@ def test_a_bare_proton_costs_the_atoms_electron(folder):
 
 
 def test_a_structure_with_an_imaginary_mode_is_no_minimum(folder):
-    key = unit("frequencies", smiles="O").key
-    quanta = {"quanta_ev_0": np.array([0.2, 0.4, 0.45]), "quanta_ev_1": np.array([-0.05, 0.4, 0.45])}
+    key = unit("lowest_mode", smiles="O").key
+    quanta = {"lowest_quantum_ev_0": np.array(0.2), "lowest_quantum_ev_1": np.array(-0.05)}
     store.save(folder, key, store.Result((), (), quanta))
     packed = packing.pack(folder, RECIPE, {})
     assert (packed.dataset.regime == "equilibrium").sum() == 1
