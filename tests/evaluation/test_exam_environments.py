@@ -34,13 +34,35 @@ torch.manual_seed(0)
 torch.set_default_dtype(torch.float64)
 def embedding(classes, offset):
     return dict(type="categorical", per="graph", num_classes=classes, emb_dim=8, offset=offset)
+heads = sys.argv[2:] or ["Default"]
 block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
 model = modules.ScaleShiftMACE(
     r_max=6.0, num_bessel=4, num_polynomial_cutoff=5, max_ell=1, num_interactions=2, num_elements=2,
     interaction_cls=block, interaction_cls_first=block, hidden_irreps=o3.Irreps("8x0e"),
-    MLP_irreps=o3.Irreps("8x0e"), atomic_energies=np.array([-13.6, -203.0]), avg_num_neighbors=2.0,
-    atomic_numbers=[1, 3], correlation=2, gate=torch.nn.functional.silu, atomic_inter_scale=1.0,
-    atomic_inter_shift=0.0, embedding_specs={"total_charge": embedding(201, 100), "total_spin": embedding(101, 0)},
+    MLP_irreps=o3.Irreps(f"{8 * len(heads)}x0e"), atomic_energies=np.array([[-13.6, -203.0]] * len(heads)),
+    avg_num_neighbors=2.0, atomic_numbers=[1, 3], correlation=2, gate=torch.nn.functional.silu, heads=heads,
+    atomic_inter_scale=[1.0] * len(heads), atomic_inter_shift=[0.0] * len(heads),
+    embedding_specs={"total_charge": embedding(201, 100), "total_spin": embedding(101, 0)},
+)
+torch.save(model, sys.argv[1])
+"""
+RANDOM_MACE_POLAR = """
+import os, sys
+os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] = "1"  # as mace itself does before it imports e3nn
+import numpy as np
+import torch
+from e3nn import o3
+from mace import modules
+from mace.modules.extensions import PolarMACE
+torch.manual_seed(0)
+torch.set_default_dtype(torch.float64)
+block = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
+model = PolarMACE(
+    r_max=6.0, num_bessel=4, num_polynomial_cutoff=5, max_ell=1, num_interactions=2, num_elements=2,
+    interaction_cls=block, interaction_cls_first=block, hidden_irreps=o3.Irreps("8x0e + 8x1o"),
+    MLP_irreps=o3.Irreps("8x0e"), atomic_energies=np.array([[-13.6, -203.0]]), avg_num_neighbors=2.0,
+    atomic_numbers=[1, 3], correlation=2, gate=torch.nn.functional.silu, atomic_multipoles_max_l=1,
+    field_feature_max_l=1, include_electrostatic_self_interaction=True, add_local_electron_energy=True,
 )
 torch.save(model, sys.argv[1])
 """
@@ -78,6 +100,54 @@ model = FENNIX(
 model.save(sys.argv[1])
 """
 
+RANDOM_FAIRCHEM = """
+import sys
+import hydra
+import torch
+from fairchem.core.units.mlip_unit.api.inference import MLIPInferenceCheckpoint
+torch.manual_seed(0)
+config = dict(
+    _target_="fairchem.core.models.base.HydraModel", pass_through_head_outputs=True,
+    backbone=dict(
+        model="fairchem.core.models.uma.escn_md.eSCNMDBackbone", sphere_channels=16, hidden_channels=16,
+        edge_channels=16, lmax=1, mmax=1, num_layers=1, num_distance_basis=16, cutoff=6.0, otf_graph=True,
+        always_use_pbc=False, direct_forces=False, dataset_mapping={"omol": "omol"},
+    ),
+    heads=dict(both=dict(module="fairchem.core.models.uma.escn_md.MLP_EFS_Head")),
+)
+def task(name, level, dim):
+    unit = "fairchem.core.units.mlip_unit.mlip_unit."
+    normalizer = "fairchem.core.modules.normalization.normalizer.Normalizer"
+    return dict(
+        _target_=unit + "Task", name=name, level=level, property=name, datasets=["omol"],
+        out_spec=dict(_target_=unit + "OutputSpec", dim=dim, dtype="float32"),
+        normalizer=dict(_target_=normalizer, mean=0.0, rmsd=1.0),
+    )
+inner = hydra.utils.instantiate(config)
+for parameter in inner.parameters():
+    torch.nn.init.normal_(parameter, std=0.3)  # some start at zero and would hide what depends on them
+model = torch.optim.swa_utils.AveragedModel(inner)
+tasks = [task("energy", "system", [1]), task("forces", "atom", [3])]
+torch.save(MLIPInferenceCheckpoint(config, model.module.state_dict(), model.state_dict(), tasks), sys.argv[1])
+"""
+RANDOM_ACEFF = """
+import sys
+import torch
+from torchmdnet.models.model import create_model
+torch.manual_seed(0)
+settings = dict(
+    model="tensornet2", precision=32, embedding_dimension=16, num_layers=1, num_rbf=8, rbf_type="expnorm",
+    trainable_rbf=False, activation="silu", cutoff_lower=0.0, cutoff_upper=5.0, max_z=20, max_num_neighbors=64,
+    equivariance_invariance_group="O(3)", q_dim=8, atom_filter=-1, derivative=False, prior_model=None,
+    output_model="Scalar", reduce_op="add", remove_ref_energy=True,
+)
+model = create_model(dict(settings))
+for parameter in model.parameters():
+    torch.nn.init.normal_(parameter, std=0.3)  # some start at zero and would hide what depends on them
+state = model.state_dict()
+torch.save(dict(hyper_parameters=settings, state_dict={"model." + key: w for key, w in state.items()}), sys.argv[1])
+"""
+
 
 def interpreter(package):
     variable = f"H2SCALE_{package.upper()}_PYTHON"
@@ -85,7 +155,7 @@ def interpreter(package):
     return pytest.param(package, path, marks=pytest.mark.skipif(not path, reason=f"{variable} names no interpreter"))
 
 
-def entry(name, python, **kwargs):
+def entry(name, python, /, **kwargs):
     known = registry.find(name, registry.load(), charge="", spin="", python=python)
     return models.Entry(name, known.entry, known.kwargs | kwargs, known.charge, known.spin, python, known.facts)
 
@@ -145,11 +215,21 @@ def test_orb_with_random_weights_is_conditioned_and_keeps_a_stale_answer(package
 
 
 @pytest.mark.parametrize(("package", "python"), [interpreter("mace")])
-def test_mace_with_random_weights_is_conditioned_and_keeps_no_stale_answer(package, python, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "program", "heads"),
+    [
+        ("mace-omol", RANDOM_MACE, ()),
+        ("mace-mh", RANDOM_MACE, ("omat_pbe", "omol")),
+        ("mace-polar", RANDOM_MACE_POLAR, ()),
+    ],
+)
+def test_mace_with_random_weights_is_conditioned_and_keeps_no_stale_answer(
+    package, python, name, program, heads, tmp_path
+):
     del package
     weights = str(tmp_path / "random.model")
-    make_random(python, RANDOM_MACE, weights)
-    mace = entry("mace-omol", python, model=weights)
+    make_random(python, program, weights, *heads)
+    mace = entry(name, python, model=weights)
     with models.WorkerModel(mace, LIMITS) as model:
         assert not model.failure
         assert model.environment["packages"]["mace-torch"] == "0.3.16"
@@ -194,6 +274,42 @@ def test_fennix_with_random_weights_takes_charge_from_the_atoms_and_no_spin(pack
     with models.WorkerModel(fennix, LIMITS) as model:
         assert not model.failure
         conditioning, part = witness.examine(model, fennix)
+        found = by_check(part)
+        assert conditioning == ("", "the model takes no spin")
+        assert found["order of calls", "same answers in reversed order"].status == "pass"
+        assert found["H2", "forces are minus the gradient"].status == "pass"
+        assert found[CACHE].status == "pass"
+
+
+@pytest.mark.parametrize(("package", "python"), [interpreter("fairchem")])
+@pytest.mark.parametrize("name", ["uma-s-1p1", "esen-omol25"])
+def test_fairchem_with_random_weights_is_conditioned_and_keeps_no_stale_answer(package, python, name, tmp_path):
+    del package
+    weights = str(tmp_path / "random.pt")
+    make_random(python, RANDOM_FAIRCHEM, weights)
+    fairchem = entry(name, python, name=weights)
+    with models.WorkerModel(fairchem, LIMITS) as model:
+        assert not model.failure
+        conditioning, part = witness.examine(model, fairchem)
+        found = by_check(part)
+        assert conditioning == ("", "")
+        assert found["order of calls", "same answers in reversed order"].status == "pass"
+        assert found["H2", "forces are minus the gradient"].status == "pass"
+        assert found[CACHE].status == "pass"
+        # Lone atoms are looked up in a table that comes with the weights, and random ones have none.
+        lone = found["H", "a lone atom is answered like a separated pair"]
+        assert (lone.status, "no atom_refs available" in lone.reason) == ("refused", True)
+
+
+@pytest.mark.parametrize(("package", "python"), [interpreter("torchmdnet")])
+def test_aceff_with_random_weights_takes_charge_and_no_spin(package, python, tmp_path):
+    del package
+    weights = str(tmp_path / "random.ckpt")
+    make_random(python, RANDOM_ACEFF, weights)
+    aceff = entry("aceff", python, model_file=weights)
+    with models.WorkerModel(aceff, LIMITS) as model:
+        assert not model.failure
+        conditioning, part = witness.examine(model, aceff)
         found = by_check(part)
         assert conditioning == ("", "the model takes no spin")
         assert found["order of calls", "same answers in reversed order"].status == "pass"
