@@ -2,15 +2,44 @@
 
 import pytest
 from ase import Atoms
+from ase.calculators.calculator import PropertyNotImplementedError
 
 from h2scale.evaluation.exam import pyscf_calculator
 
 
-def energy(method, symbols, distance, charge, spin):
+def calculated(method, symbols, distance, charge, spin):
     positions = [[0.0, 0.0, distance * k] for k in range(len(Atoms(symbols)))]
     atoms = Atoms(symbols, positions=positions, calculator=pyscf_calculator.PySCFCalculator(method, "def2-svp"))
     atoms.info |= {"charge": charge, "spin": spin}
-    return atoms.get_potential_energy()
+    return atoms
+
+
+def energy(*question):
+    return calculated(*question).get_potential_energy()
+
+
+@pytest.mark.parametrize(
+    ("method", "symbols", "charge", "spin", "distance"),
+    [("pbe0", "OH", 0, 2, 1.1), ("hf", "N2", 0, 1, 1.1), ("pbe0", "H2", 1, 2, 1.0), ("hf", "H2", 0, 1, 2.0)],
+)
+def test_forces_are_minus_the_slope_of_the_energy(method, symbols, charge, spin, distance):
+    force = calculated(method, symbols, distance, charge, spin).get_forces()[1, 2]
+    step = 1e-3
+    around = [energy(method, symbols, distance + side * step, charge, spin) for side in (1, -1)]
+    assert force == pytest.approx(-(around[0] - around[1]) / (2 * step), abs=2e-3)
+
+
+def test_forces_follow_the_charge_that_changed_in_place():
+    atoms = calculated("hf", "H2", 1.0, 0, 1)
+    neutral = atoms.get_forces()[1, 2]
+    atoms.info |= {"charge": 1, "spin": 2}
+    assert atoms.get_forces()[1, 2] == pytest.approx(calculated("hf", "H2", 1.0, 1, 2).get_forces()[1, 2], abs=1e-6)
+    assert abs(atoms.get_forces()[1, 2] - neutral) > 0.1
+
+
+def test_coupled_cluster_says_that_it_has_no_forces():
+    with pytest.raises(PropertyNotImplementedError):
+        calculated("ccsd(t)", "H2", 1.0, 0, 1).get_forces()
 
 
 def test_hartree_fock_leaves_one_electron_on_one_atom_or_both_at_the_same_price():

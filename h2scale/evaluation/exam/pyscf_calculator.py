@@ -1,7 +1,8 @@
-"""Electronic structure as ASE calculators: total energies of any PySCF method that the physics layer offers."""
+"""Electronic structure as ASE calculators: any PySCF method that the physics layer offers."""
 
-from typing import Any, ClassVar
+from typing import Any
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
@@ -12,20 +13,21 @@ GRID_LEVEL = 3
 
 
 class PySCFCalculator(Calculator):
-    """Spin-unrestricted energy in eV, spin symmetry broken where that lowers it; no forces.
+    """Spin-unrestricted energies and forces, spin symmetry broken where that lowers the energy; CCSD(T) has no forces.
 
-    Charge and spin multiplicity are read from `atoms.info` at every call, and every call is a new calculation.
+    Charge and spin multiplicity are read from `atoms.info` at every call. Only the forces of the structure asked last
+    are computed from its energy's solution; every other call is a new calculation.
 
     Args:
         method: "hf", "ccsd(t)", or a density functional that PySCF knows.
         basis: any that PySCF knows.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy"]
-
     def __init__(self, method: str, basis: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.method, self.basis = method, basis
+        self.implemented_properties = ["energy"] if method == "ccsd(t)" else ["energy", "forces"]
+        self._solved: tuple[tuple, electronic_structure.MeanField] | None = None
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """Everything counts as changed: ASE does not look at `info`, where charge and spin are."""
@@ -55,10 +57,17 @@ class PySCFCalculator(Calculator):
             symmetry=int(self.atoms.numbers.sum()) - charge == 1,
         )
         functional = "hf" if self.method == "ccsd(t)" else self.method
-        field = electronic_structure.mean_field(
-            molecule, functional, restricted=False, density=None, grid_level=GRID_LEVEL, follow=True
-        )
+        asked = (molecule.tostring(), molecule.charge, molecule.spin)
+        if self._solved is None or self._solved[0] != asked:
+            field = electronic_structure.mean_field(
+                molecule, functional, restricted=False, density=None, grid_level=GRID_LEVEL, follow=True
+            )
+            self._solved = (asked, field)
+        field = self._solved[1]
         energy = field.energy_hartree
         if self.method == "ccsd(t)":
             energy = electronic_structure.coupled_cluster(molecule, field.density, restricted=False)
         self.results = {"energy": energy * units.HARTREE_EV}
+        if "forces" in properties:
+            forces = electronic_structure.mean_field_forces(molecule, functional, field.density, grid_level=GRID_LEVEL)
+            self.results["forces"] = np.array(forces) * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM

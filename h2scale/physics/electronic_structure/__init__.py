@@ -15,7 +15,13 @@ from h2scale.physics.electronic_structure.full_ci import (
     lowest_by_irrep,
     two_in_two,
 )
-from h2scale.physics.electronic_structure.mean_fields import MeanField, coupled_cluster, energy_and_forces, mean_field
+from h2scale.physics.electronic_structure.mean_fields import (
+    MeanField,
+    coupled_cluster,
+    energy_and_forces,
+    mean_field,
+    mean_field_forces,
+)
 from h2scale.physics.electronic_structure.molecules import (
     ELEMENTS,
     check_distinct,
@@ -43,6 +49,7 @@ __all__ = (
     "lowest_by_irrep",
     "make_molecule",
     "mean_field",
+    "mean_field_forces",
     "nuclear_charges",
     "one_thread",
     "two_in_two",

@@ -64,6 +64,23 @@ def _follow(field: "scf.hf.SCF", what: str) -> None:
     raise ValueError(f"{what} reached no stable solution in {_STABILITY_ROUNDS} rounds.")
 
 
+def mean_field_forces(molecule: "gto.Mole", functional: str, density: np.ndarray, *, grid_level: int) -> np.ndarray:
+    """Forces (n_atoms, 3), hartree/bohr, of the spin-unrestricted field that has converged to a density.
+
+    With the change of the grid's weights, so that they are minus the slope of the energy on that grid.
+
+    Raises:
+        ValueError: the field does not converge from its own density.
+    """
+    field = make_field(molecule, functional, restricted=False, grid_level=grid_level)
+    converge(field, density, f"{functional} of {molecules.describe(molecule)}")
+    gradient = field.nuc_grad_method()
+    gradient.verbose = 0
+    if functional != "hf":
+        gradient.grid_response = True
+    return -gradient.kernel()
+
+
 def energy_and_forces(molecule: "gto.Mole", functional: str, *, grid_level: int) -> tuple[float, np.ndarray]:
     """Lower of the restricted field and the unrestricted one from mixed frontier orbitals, and its forces.
 
