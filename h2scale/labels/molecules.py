@@ -20,6 +20,15 @@ HYDRIDES_AND_DIATOMICS = ("[H][H]", "[LiH]", "[BeH2]", "B", "[BH]", "[Li][Li]", 
 TRIPLETS = ("O=O",)
 """Graphs whose ground state is a triplet although every valence is satisfied."""
 
+_DIATOMIC_NAMES = {
+    ("H", "F"): "F",
+    ("Li", "H"): "[LiH]",
+    ("C", "O"): "[C-]#[O+]",
+    ("N", "N"): "N#N",
+    ("O", "O"): "O=O",
+    ("F", "F"): "FF",
+}
+
 _EMBEDDING_TRIES = 5
 _BOND_ORDERS, _BOND_ORDER_ODDS = (1, 2, 3), (0.75, 0.18, 0.07)
 _RING_CLOSURE_ODDS = 0.3
@@ -98,6 +107,12 @@ def embed(smiles: str, number: int, seed: int) -> list[np.ndarray]:
         if len(ids):
             return [np.array(mol.GetConformer(index).GetPositions()) for index in ids]
     return []
+
+
+def diatomic_name(symbols: tuple[str, str], charge: int) -> str:
+    """SMILES of a diatomic: of the listed molecule where there is one, so that both stay on one side of a split."""
+    first, second = symbols
+    return _DIATOMIC_NAMES.get(symbols, f"[{first}][{second}]") if charge == 0 else f"[{first}][{second}+]"
 
 
 def covalent_radii(atomic_numbers: tuple[int, ...]) -> np.ndarray:

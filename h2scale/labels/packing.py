@@ -162,7 +162,7 @@ def _manifest(
         "units": {"positions": "angstrom", "energy": "eV", "forces": "eV/angstrom", "constants": "CODATA 2018"},
         "energy_zero": "isolated atoms of isolated_atom_energies_ev at the same level",
         "isolated_atom_energies_ev": {electronic_structure.ELEMENTS[z - 1]: energy for z, energy in atoms.items()},
-        "equilibrium_criterion": "largest force component below 0.05 eV/angstrom, bond graph intact",
+        "equilibrium_criterion": "largest force on an atom below 0.05 eV/angstrom, bond graph intact",
         "programs": dict(versions),
         "seed": recipe.seed,
         "recipe_version": recipe_lib.VERSION,

@@ -210,7 +210,11 @@ def _conformers(
     for start in molecules.embed(mol.smiles, 3 * number, int(rng.integers(2**31))):
         try:
             positions, energy, _ = geometries.minimize(
-                tight, start, max_force=_START_FORCE, max_steps=_TIGHT_BINDING_STEPS
+                tight,
+                start,
+                max_force=_START_FORCE,
+                max_steps=_TIGHT_BINDING_STEPS,
+                size=geometries.largest_component,
             )
         except ValueError as error:
             failures.append(Failure("GFN2 relaxation", mol.smiles, str(error)))

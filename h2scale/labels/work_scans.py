@@ -37,8 +37,7 @@ def curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, r
     radii = molecules.covalent_radii(electronic_structure.nuclear_charges(symbols))
     distances = np.geomspace(*_CURVE, arguments["points"]) * radii.sum()
     regime = "ion" if charge else "curve" if arguments["ground_state"] else "spin_state"
-    name = "".join(symbols) + "+" * charge
-    return _diatomic(recipe, symbols, charge, multiplicity, distances, name, regime)
+    return _diatomic(recipe, symbols, charge, multiplicity, distances, molecules.diatomic_name(symbols, charge), regime)
 
 
 def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
