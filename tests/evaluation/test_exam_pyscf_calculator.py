@@ -29,6 +29,12 @@ def test_forces_are_minus_the_slope_of_the_energy(method, symbols, charge, spin,
     assert force == pytest.approx(-(around[0] - around[1]) / (2 * step), abs=2e-3)
 
 
+def test_a_stretched_triple_bond_has_a_smooth_energy():
+    """From mixed frontier orbitals alone, two of these three solutions lie almost 2 eV above the third."""
+    left, middle, right = (energy("hf", "N2", distance, 0, 1) for distance in (1.599, 1.6, 1.601))
+    assert abs(left + right - 2 * middle) < 1e-3
+
+
 def test_forces_follow_the_charge_that_changed_in_place():
     atoms = calculated("hf", "H2", 1.0, 0, 1)
     neutral = atoms.get_forces()[1, 2]

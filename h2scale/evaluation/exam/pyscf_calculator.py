@@ -59,10 +59,7 @@ class PySCFCalculator(Calculator):
         functional = "hf" if self.method == "ccsd(t)" else self.method
         asked = (molecule.tostring(), molecule.charge, molecule.spin)
         if self._solved is None or self._solved[0] != asked:
-            field = electronic_structure.mean_field(
-                molecule, functional, restricted=False, density=None, grid_level=GRID_LEVEL, follow=True
-            )
-            self._solved = (asked, field)
+            self._solved = (asked, _lowest_field(molecule, functional))
         field = self._solved[1]
         energy = field.energy_hartree
         if self.method == "ccsd(t)":
@@ -71,3 +68,23 @@ class PySCFCalculator(Calculator):
         if "forces" in properties:
             forces = electronic_structure.mean_field_forces(molecule, functional, field.density, grid_level=GRID_LEVEL)
             self.results["forces"] = np.array(forces) * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
+
+
+def _lowest_field(molecule: Any, functional: str) -> electronic_structure.MeanField:
+    """Lower of the fields reached from mixed frontier orbitals and from atoms of opposite spin."""
+    starts = [None]
+    if molecule.natm > 1 and molecule.nelectron > 1:
+        starts.append(electronic_structure.opposed_atoms(molecule))
+    fields, errors = [], []
+    for start in starts:
+        try:
+            fields.append(
+                electronic_structure.mean_field(
+                    molecule, functional, restricted=False, density=start, grid_level=GRID_LEVEL, follow=True
+                )
+            )
+        except ValueError as error:
+            errors.append(error)
+    if not fields:
+        raise errors[0]
+    return min(fields, key=lambda field: field.energy_hartree)

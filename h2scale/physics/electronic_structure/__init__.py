@@ -21,6 +21,7 @@ from h2scale.physics.electronic_structure.mean_fields import (
     energy_and_forces,
     mean_field,
     mean_field_forces,
+    opposed_atoms,
 )
 from h2scale.physics.electronic_structure.molecules import (
     ELEMENTS,
@@ -52,6 +53,7 @@ __all__ = (
     "mean_field_forces",
     "nuclear_charges",
     "one_thread",
+    "opposed_atoms",
     "two_in_two",
     "version",
 )

@@ -15,12 +15,10 @@ import scipy.linalg
 from pyscf import dft, gto, lib
 from pyscf.scf import hf
 
-from h2scale.physics.electronic_structure import molecules, quadrature
+from h2scale.physics.electronic_structure import mean_fields, molecules, quadrature
 
 _CYCLES = 80
 NEWTON_CYCLES = 30
-_UNPAIRED_SHARE = {"H": 1.0, "B": 1.0, "C": 1.0, "N": 1.0, "O": 0.5, "F": 0.2}
-"""Of an atom's valence p electrons (s for hydrogen), the share that is unpaired in its ground state."""
 
 
 class Level(NamedTuple):
@@ -133,13 +131,7 @@ def polarised(problem: Problem, polarisation: np.ndarray) -> Orbitals:
             zeros keep what symmetry PySCF's atoms have.
     """
     field = make_field(problem, restricted=False)
-    atoms = field.get_init_guess(problem.molecule, "minao").sum(axis=0)
-    excess = np.zeros(problem.molecule.nao)
-    for index, (atom, _, shell, _) in enumerate(problem.molecule.ao_labels(fmt=None)):
-        symbol = problem.molecule.atom_pure_symbol(atom)
-        if shell.endswith("p") or symbol == "H":
-            excess[index] = polarisation[atom] * _UNPAIRED_SHARE.get(symbol, 0.0)
-    density = np.stack([atoms * np.sqrt(np.outer(share, share)) / 2 for share in (1 + excess, 1 - excess)])
+    density = mean_fields.polarised_density(field, polarisation)
     orbitals, occupations = _diagonalised(field, density)
     return Orbitals(*(orbitals[s][:, occupations[s] > 0] for s in range(2)))
 

@@ -13,6 +13,8 @@ _SCF_TOLERANCE = 1e-10
 _LABEL_TOLERANCE = 1e-8
 _SCF_CYCLES = 100
 _STABILITY_ROUNDS = 6
+_UNPAIRED_SHARE = {"H": 1.0, "B": 1.0, "C": 1.0, "N": 1.0, "O": 0.5, "F": 0.2}
+"""Of an atom's valence p electrons (s for hydrogen), the share that is unpaired in its ground state."""
 
 
 class MeanField(NamedTuple):
@@ -62,6 +64,32 @@ def _follow(field: "scf.hf.SCF", what: str) -> None:
             return
         converge(field, field.make_rdm1(orbitals, field.mo_occ), what)
     raise ValueError(f"{what} reached no stable solution in {_STABILITY_ROUNDS} rounds.")
+
+
+def opposed_atoms(molecule: "gto.Mole") -> np.ndarray:
+    """Densities of both spins, (2, n_ao, n_ao), of superposed atoms, the unpaired electrons of the first up and
+    of the others down: where a stretched bond ends, and where mixed frontier orbitals do not always lead.
+    """
+    polarisation = np.full(molecule.natm, -1.0)
+    polarisation[0] = 1.0
+    return polarised_density(make_field(molecule, "hf", restricted=False, grid_level=0), polarisation)
+
+
+def polarised_density(field: "scf.hf.SCF", polarisation: np.ndarray) -> np.ndarray:
+    """Densities of both spins, (2, n_ao, n_ao), of superposed atoms whose valence electrons are spin-polarised.
+
+    Args:
+        field: spin-unrestricted, of the molecule.
+        polarisation: (n_atoms,), between -1 (every unpaired electron of the atom points down) and 1 (all point up).
+    """
+    molecule = field.mol
+    atoms = field.get_init_guess(molecule, "minao").sum(axis=0)
+    excess = np.zeros(molecule.nao)
+    for index, (atom, _, shell, _) in enumerate(molecule.ao_labels(fmt=None)):
+        symbol = molecule.atom_pure_symbol(atom)
+        if shell.endswith("p") or symbol == "H":
+            excess[index] = polarisation[atom] * _UNPAIRED_SHARE.get(symbol, 0.0)
+    return np.stack([atoms * np.sqrt(np.outer(share, share)) / 2 for share in (1 + excess, 1 - excess)])
 
 
 def mean_field_forces(molecule: "gto.Mole", functional: str, density: np.ndarray, *, grid_level: int) -> np.ndarray:
