@@ -168,6 +168,17 @@ def by_check(part):
     return {(one.system, one.check): one for one in part.findings}
 
 
+def examine(examined):
+    """Conditioning and findings of an entry that loads, answers in any order alike and has the forces of its energy."""
+    with models.WorkerModel(examined, LIMITS) as model:
+        assert not model.failure
+        conditioning, part = witness.examine(model, examined)
+    found = by_check(part)
+    assert found["order of calls", "same answers in reversed order"].status == "pass"
+    assert found["H2", "forces are minus the gradient"].status == "pass"
+    return conditioning, found
+
+
 @pytest.mark.parametrize(("package", "python"), [interpreter("chgnet")])
 def test_chgnet_answers_and_puts_h2_at_a_fifth_of_an_angstrom_below_two_atoms(package, python):
     chgnet = entry(package, python)
@@ -202,16 +213,11 @@ def test_orb_with_random_weights_is_conditioned_and_keeps_a_stale_answer(package
     weights = tmp_path / "random.ckpt"
     make_random(python, RANDOM_ORB, str(weights))
     orb = entry("orb-v3-omol", python, weights=str(weights))
-    with models.WorkerModel(orb, LIMITS) as model:
-        assert not model.failure
-        conditioning, part = witness.examine(model, orb)
-        found = by_check(part)
-        assert conditioning == ("", "")
-        assert found["order of calls", "same answers in reversed order"].status == "pass"
-        assert found["H2", "forces are minus the gradient"].status == "pass"
-        # ASE's own comparison of structures does not look at `info`, and this calculator adds none.
-        assert found[CACHE].status == "fail"
-        assert "a cached answer is returned" in found[CACHE].reason
+    conditioning, found = examine(orb)
+    assert conditioning == ("", "")
+    # ASE's own comparison of structures does not look at `info`, and this calculator adds none.
+    assert found[CACHE].status == "fail"
+    assert "a cached answer is returned" in found[CACHE].reason
 
 
 @pytest.mark.parametrize(("package", "python"), [interpreter("mace")])
@@ -255,14 +261,9 @@ def test_aimnet_with_random_weights_takes_charge_and_only_its_open_shell_form_sp
     weights = str(tmp_path / "random.pt")
     make_random(python, RANDOM_AIMNET, weights, str(channels))
     aimnet = entry(name, python, base_calc=weights)
-    with models.WorkerModel(aimnet, LIMITS) as model:
-        assert not model.failure
-        conditioning, part = witness.examine(model, aimnet)
-        found = by_check(part)
-        assert conditioning == ("", "" if channels == 2 else "the model takes no spin")
-        assert found["order of calls", "same answers in reversed order"].status == "pass"
-        assert found["H2", "forces are minus the gradient"].status == "pass"
-        assert found[CACHE].status == "pass"
+    conditioning, found = examine(aimnet)
+    assert conditioning == ("", "" if channels == 2 else "the model takes no spin")
+    assert found[CACHE].status == "pass"
 
 
 @pytest.mark.parametrize(("package", "python"), [interpreter("fennol")])
@@ -271,14 +272,9 @@ def test_fennix_with_random_weights_takes_charge_from_the_atoms_and_no_spin(pack
     weights = str(tmp_path / "random.fnx")
     make_random(python, RANDOM_FENNIX, weights)
     fennix = entry("fennix-bio1", python, model=weights)
-    with models.WorkerModel(fennix, LIMITS) as model:
-        assert not model.failure
-        conditioning, part = witness.examine(model, fennix)
-        found = by_check(part)
-        assert conditioning == ("", "the model takes no spin")
-        assert found["order of calls", "same answers in reversed order"].status == "pass"
-        assert found["H2", "forces are minus the gradient"].status == "pass"
-        assert found[CACHE].status == "pass"
+    conditioning, found = examine(fennix)
+    assert conditioning == ("", "the model takes no spin")
+    assert found[CACHE].status == "pass"
 
 
 @pytest.mark.parametrize(("package", "python"), [interpreter("fairchem")])
@@ -288,17 +284,12 @@ def test_fairchem_with_random_weights_is_conditioned_and_keeps_no_stale_answer(p
     weights = str(tmp_path / "random.pt")
     make_random(python, RANDOM_FAIRCHEM, weights)
     fairchem = entry(name, python, name=weights)
-    with models.WorkerModel(fairchem, LIMITS) as model:
-        assert not model.failure
-        conditioning, part = witness.examine(model, fairchem)
-        found = by_check(part)
-        assert conditioning == ("", "")
-        assert found["order of calls", "same answers in reversed order"].status == "pass"
-        assert found["H2", "forces are minus the gradient"].status == "pass"
-        assert found[CACHE].status == "pass"
-        # Lone atoms are looked up in a table that comes with the weights, and random ones have none.
-        lone = found["H", "a lone atom is answered like a separated pair"]
-        assert (lone.status, "no atom_refs available" in lone.reason) == ("refused", True)
+    conditioning, found = examine(fairchem)
+    assert conditioning == ("", "")
+    assert found[CACHE].status == "pass"
+    # Lone atoms are looked up in a table that comes with the weights, and random ones have none.
+    lone = found["H", "a lone atom is answered like a separated pair"]
+    assert (lone.status, "no atom_refs available" in lone.reason) == ("refused", True)
 
 
 @pytest.mark.parametrize(("package", "python"), [interpreter("torchmdnet")])
@@ -307,11 +298,6 @@ def test_aceff_with_random_weights_takes_charge_and_no_spin(package, python, tmp
     weights = str(tmp_path / "random.ckpt")
     make_random(python, RANDOM_ACEFF, weights)
     aceff = entry("aceff", python, model_file=weights)
-    with models.WorkerModel(aceff, LIMITS) as model:
-        assert not model.failure
-        conditioning, part = witness.examine(model, aceff)
-        found = by_check(part)
-        assert conditioning == ("", "the model takes no spin")
-        assert found["order of calls", "same answers in reversed order"].status == "pass"
-        assert found["H2", "forces are minus the gradient"].status == "pass"
-        assert found[CACHE].status == "pass"
+    conditioning, found = examine(aceff)
+    assert conditioning == ("", "the model takes no spin")
+    assert found[CACHE].status == "pass"
