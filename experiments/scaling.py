@@ -4,8 +4,9 @@ Command: python launch.py --config=experiments/scaling.py[:smoke|default|full]
 Grid (default): 120 NequIP-style replicas (4 sizes over 1.6 decades of parameters, 5 training-set sizes, 3 rungs,
 2 seeds) and 36 SchNet replicas (the paper's model; 3 sizes, 3 training-set sizes, 2 rungs, 2 seeds).
 Hardware and wall time: two CPU cores; see the measured table in BUILD.md. `full` is sized for one GPU and was not run.
-Learning rates were chosen by the validation error of 1000-step runs: nequip got better from 0.003 over 0.01 to 0.03 and
-takes 0.02 for longer runs; schnet was best at 0.01 on minima, at 0.001 or 0.003 on stretched ones, and takes 0.003.
+Learning rates were chosen on an earlier, smaller dataset by the validation error of 1000-step runs: nequip got better
+from 0.003 over 0.01 to 0.03 and takes 0.02 for longer runs; schnet was best at 0.01 on minima, at 0.001 or 0.003 on
+stretched ones, and takes 0.003.
 The H2 curve chose nothing.
 Result: the README's table, with intervals.
 """

@@ -214,7 +214,7 @@ def _conformers(
                 start,
                 max_force=_START_FORCE,
                 max_steps=_TIGHT_BINDING_STEPS,
-                size=geometries.largest_component,
+                size=geometries.largest_component,  # only a start: how exactly it ends decides nothing
             )
         except ValueError as error:
             failures.append(Failure("GFN2 relaxation", mol.smiles, str(error)))

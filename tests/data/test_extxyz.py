@@ -62,17 +62,3 @@ def test_each_malformed_frame_is_refused(tmp_path, old, new, message):
     assert old in FRAME
     with pytest.raises(ValueError, match=message):
         read(tmp_path, FRAME.replace(old, new, 1))
-
-
-def test_energies_become_relative_to_isolated_atoms(tmp_path):
-    structures = read(tmp_path, ATOM + ATOM.replace("H", "F").replace("-13.0", "-20.0") + FRAME)
-    atoms = extxyz.isolated_atom_energies(structures)
-    assert atoms == {1: -13.0, 9: -20.0}
-    relative = extxyz.atomization_energies(structures, atoms)
-    assert [s.energy for s in relative] == [0.0, 0.0, -12.5 + 33.0]
-
-
-def test_an_element_without_its_atom_is_refused(tmp_path):
-    structures = read(tmp_path, ATOM + FRAME)
-    with pytest.raises(ValueError, match=r"structure 1 \(\[H\]F\): no isolated-atom energy at this level for F"):
-        extxyz.atomization_energies(structures, extxyz.isolated_atom_energies(structures))

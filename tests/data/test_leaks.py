@@ -69,6 +69,13 @@ def test_the_file_holds_one_h2_below_rung_h2_and_it_is_the_minimum():
     assert found[0] == pytest.approx(0.761, abs=5e-4)  # PBE0/def2-SVP; 0.741 exact
 
 
+def test_isolated_atoms_of_the_file_are_the_zero_of_energy(shipped):
+    atoms = shipped.rung == rungs.ATOM
+    assert atoms.sum() == 9
+    np.testing.assert_allclose(shipped.energy[atoms], 0, atol=1e-12)
+    assert (shipped.n_atoms[atoms] == 1).all()
+
+
 def test_the_files_training_distances_are_many_and_apart_from_the_test_distances():
     elements, positions, rung = arrays_of_the_file()
     training = np.array([np.linalg.norm(x[1] - x[0]) for x, r in zip(positions, rung, strict=True) if r == "h2"])

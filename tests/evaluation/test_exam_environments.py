@@ -266,17 +266,6 @@ def test_aimnet_with_random_weights_takes_charge_and_only_its_open_shell_form_sp
     assert found[CACHE].status == "pass"
 
 
-@pytest.mark.parametrize(("package", "python"), [interpreter("fennol")])
-def test_fennix_with_random_weights_takes_charge_from_the_atoms_and_no_spin(package, python, tmp_path):
-    del package
-    weights = str(tmp_path / "random.fnx")
-    make_random(python, RANDOM_FENNIX, weights)
-    fennix = entry("fennix-bio1", python, model=weights)
-    conditioning, found = examine(fennix)
-    assert conditioning == ("", "the model takes no spin")
-    assert found[CACHE].status == "pass"
-
-
 @pytest.mark.parametrize(("package", "python"), [interpreter("fairchem")])
 @pytest.mark.parametrize("name", ["uma-s-1p1", "esen-omol25"])
 def test_fairchem_with_random_weights_is_conditioned_and_keeps_no_stale_answer(package, python, name, tmp_path):
@@ -292,12 +281,21 @@ def test_fairchem_with_random_weights_is_conditioned_and_keeps_no_stale_answer(p
     assert (lone.status, "no atom_refs available" in lone.reason) == ("refused", True)
 
 
-@pytest.mark.parametrize(("package", "python"), [interpreter("torchmdnet")])
-def test_aceff_with_random_weights_takes_charge_and_no_spin(package, python, tmp_path):
+FENNIX = ("fennix-bio1", RANDOM_FENNIX, "model", "random.fnx")
+ACEFF = ("aceff", RANDOM_ACEFF, "model_file", "random.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("package", "python", "name", "program", "argument", "file"),
+    [
+        pytest.param(*case.values, *model, marks=case.marks)
+        for case, model in ((interpreter("fennol"), FENNIX), (interpreter("torchmdnet"), ACEFF))
+    ],
+)
+def test_models_of_charge_without_spin_keep_no_stale_answer(package, python, name, program, argument, file, tmp_path):
     del package
-    weights = str(tmp_path / "random.ckpt")
-    make_random(python, RANDOM_ACEFF, weights)
-    aceff = entry("aceff", python, model_file=weights)
-    conditioning, found = examine(aceff)
+    weights = str(tmp_path / file)
+    make_random(python, program, weights)
+    conditioning, found = examine(entry(name, python, **{argument: weights}))
     assert conditioning == ("", "the model takes no spin")
     assert found[CACHE].status == "pass"

@@ -4,6 +4,7 @@ import pytest
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
+from h2scale import units
 from h2scale.evaluation.exam import pyscf_calculator
 
 
@@ -41,6 +42,13 @@ def test_forces_follow_the_charge_that_changed_in_place():
     atoms.info |= {"charge": 1, "spin": 2}
     assert atoms.get_forces()[1, 2] == pytest.approx(calculated("hf", "H2", 1.0, 1, 2).get_forces()[1, 2], abs=1e-6)
     assert abs(atoms.get_forces()[1, 2] - neutral) > 0.1
+
+
+@pytest.mark.parametrize("method", ["hf", "pbe0"])
+def test_bare_nuclei_repel_by_coulomb_and_an_atom_feels_nothing(method):
+    push = units.COULOMB_EV_ANGSTROM / 0.8**2
+    assert calculated(method, "H2", 0.8, 2, 1).get_forces()[1, 2] == pytest.approx(push, rel=1e-9)
+    assert not calculated(method, "H", 0.0, 0, 2).get_forces().any()
 
 
 def test_coupled_cluster_says_that_it_has_no_forces():

@@ -3,7 +3,6 @@
 Reference: https://github.com/libAtoms/extxyz (the subset that ASE writes for molecules: no lattice, no arrays in keys).
 """
 
-import math
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from h2scale import errors
 from h2scale.data import rungs
 from h2scale.data.readers import entries
-from h2scale.data.readers.periodic_table import ATOMIC_NUMBERS, SYMBOLS
+from h2scale.data.readers.periodic_table import ATOMIC_NUMBERS
 from h2scale.types import Structure
 
 _KEY_VALUE = re.compile(r'([\w-]+)=("[^"]*"|\S+)')
@@ -24,7 +23,7 @@ def read_extxyz(path: str | Path, teacher: str, rung_of_regime: Mapping[str, str
     """Structures with their energies as stored (eV, total), in file order.
 
     Each frame carries energy, charge, multiplicity, regime, smiles and s2 in its comment, and columns species, pos and
-    forces. `atomization_energies` turns the total energies into those that a `Dataset` holds.
+    forces. `door` turns the total energies into those that a `Dataset` holds.
 
     Args:
         path: the file.
@@ -60,35 +59,6 @@ def read(
             raise errors.InputError(str(error)) from error
         for index, structure in enumerate(structures):
             yield entries.Entry(structure, f"{path}, frame {index}")
-
-
-def isolated_atom_energies(structures: list[Structure], charge: int = 0) -> dict[int, float]:
-    """Total energy (eV) by atomic number of the one-atom structures with this charge; the lowest where several."""
-    energies: dict[int, float] = {}
-    for structure in structures:
-        if len(structure.atomic_numbers) == 1 and structure.charge == charge:
-            number = int(structure.atomic_numbers[0])
-            energies[number] = min(structure.energy, energies.get(number, np.inf))
-    return energies
-
-
-def atomization_energies(structures: list[Structure], atom_energies: Mapping[int, float]) -> list[Structure]:
-    """The same structures with energies relative to their isolated atoms (eV).
-
-    Raises:
-        ValueError: an element has no isolated-atom energy.
-    """
-    relative = []
-    for index, structure in enumerate(structures):
-        missing = sorted(set(structure.atomic_numbers.tolist()) - set(atom_energies))
-        if missing:
-            raise ValueError(
-                f"structure {index} ({structure.molecule}): no isolated-atom energy at this level for "
-                f"{', '.join(SYMBOLS[z] for z in missing)}."
-            )
-        reference = math.fsum(atom_energies[z] for z in structure.atomic_numbers.tolist())
-        relative.append(structure._replace(energy=structure.energy - reference))
-    return relative
 
 
 def _frames(path: Path) -> Iterator[tuple[int, str, list[list[str]]]]:

@@ -57,7 +57,7 @@ class PySCFCalculator(Calculator):
             symmetry=int(self.atoms.numbers.sum()) - charge == 1,
         )
         functional = "hf" if self.method == "ccsd(t)" else self.method
-        asked = (molecule.tostring(), molecule.charge, molecule.spin)
+        asked = (self.atoms.numbers.tobytes(), self.atoms.positions.tobytes(), molecule.charge, molecule.spin)
         if self._solved is None or self._solved[0] != asked:
             self._solved = (asked, _lowest_field(molecule, functional))
         field = self._solved[1]

@@ -100,6 +100,8 @@ def mean_field_forces(molecule: "gto.Mole", functional: str, density: np.ndarray
     Raises:
         ValueError: the field does not converge from its own density.
     """
+    if molecule.natm == 1:  # by symmetry; PySCF's gradient fails on an atom's full symmetry
+        return np.zeros((1, 3))
     field = make_field(molecule, functional, restricted=False, grid_level=grid_level)
     converge(field, density, f"{functional} of {molecules.describe(molecule)}")
     gradient = field.nuc_grad_method()
