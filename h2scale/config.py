@@ -124,10 +124,10 @@ def default() -> ConfigDict:
                 "ions": (25, 25),  # geometries of a molecule's cation
                 "frequencies_up_to": 3,  # heavy atoms up to which a minimum must have no imaginary mode
                 "curve_points": 45,  # of each diatomic's whole curve; 0 for none
-                "batches": 1200,  # gfn2: units of sampled molecules
+                "sampled": (3000, 15000, 68000),  # gfn2: molecules to draw of five, six, seven heavy atoms
                 "batch_size": 64,  # gfn2: molecules of a unit
-                "displaced_share": 0.2,  # gfn2: of the sampled molecules
-                "displacements": 18,  # gfn2: of each of those
+                "displaced_share": 0.14,  # gfn2: of the sampled molecules
+                "displacements": 24,  # gfn2: of each of those
                 "workers": 0,  # single-threaded processes or jobs; 0 means one per core
                 "minutes": 0.0,  # after so long no further unit is begun; 0 for no limit
             },

@@ -137,15 +137,22 @@ def model_hessian(positions: np.ndarray, radii: np.ndarray) -> np.ndarray:
     return matrix.transpose(0, 2, 1, 3).reshape(3 * number, 3 * number) + _SOFT_SPRING * np.eye(3 * number)
 
 
-def hessian(energy_and_forces: EnergyAndForces, positions: np.ndarray) -> np.ndarray:
-    """Second derivatives of the energy by central differences of forces, (3n, 3n), symmetric, eV/angstrom^2."""
+def hessian(energy_and_forces: EnergyAndForces, positions: np.ndarray, forces: np.ndarray | None = None) -> np.ndarray:
+    """Second derivatives of the energy by differences of forces, (3n, 3n), symmetric, eV/angstrom^2.
+
+    Args:
+        energy_and_forces: of positions (n_atoms, 3).
+        positions: (n_atoms, 3).
+        forces: those at `positions`; given, the differences are one-sided, half the work and of first order.
+    """
     size = positions.size
     columns = np.empty((size, size))
     for index in range(size):
         step = np.zeros(size)
         step[index] = _HESSIAN_STEP_ANGSTROM
         step = step.reshape(positions.shape)
-        forward, backward = energy_and_forces(positions + step)[1], energy_and_forces(positions - step)[1]
+        forward = energy_and_forces(positions + step)[1]
+        backward = 2 * forces - forward if forces is not None else energy_and_forces(positions - step)[1]
         columns[:, index] = (backward - forward).ravel() / (2 * _HESSIAN_STEP_ANGSTROM)
     return (columns + columns.T) / 2
 

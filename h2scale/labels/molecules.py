@@ -6,7 +6,8 @@ way that valence allows gives all graphs of n atoms.
 """
 
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ HYDRIDES_AND_DIATOMICS = ("[H][H]", "[LiH]", "[BeH2]", "B", "[BH]", "[Li][Li]", 
 TRIPLETS = ("O=O",)
 """Graphs whose ground state is a triplet although every valence is satisfied."""
 
+ELEMENT_ODDS = {"C": 0.5, "N": 0.22, "O": 0.2, "F": 0.08}
+"""How often an atom of a sampled graph is of each element."""
+
 _DIATOMIC_NAMES = {
     ("H", "F"): "F",
     ("Li", "H"): "[LiH]",
@@ -30,6 +34,8 @@ _DIATOMIC_NAMES = {
 }
 
 _EMBEDDING_TRIES = 5
+_FORCE_FIELD_STEPS = 200
+_DRAWS_PER_GRAPH = 20
 _BOND_ORDERS, _BOND_ORDER_ODDS = (1, 2, 3), (0.75, 0.18, 0.07)
 _RING_CLOSURE_ODDS = 0.3
 
@@ -55,14 +61,34 @@ def enumerate_graphs(max_heavy_atoms: int) -> list[str]:
     return [smiles for size in sizes for smiles in size]
 
 
-def sample_graph(heavy_atoms: int, rng: np.random.Generator) -> str:
-    """SMILES of a random graph of this many heavy atoms, grown atom by atom."""
-    while True:
-        smiles = str(rng.choice(["C", "C", "C", "N", "O"]))
-        while smiles is not None and _parsed(smiles).GetNumAtoms() < heavy_atoms:
-            smiles = _grown_randomly(smiles, rng)
+def compositions(heavy_atoms: int, number: int) -> list[tuple[str, int]]:
+    """Compositions of this many atoms and how many of `number` random graphs each has, where that is at least one.
+
+    A composition is its atoms' symbols in a row, "CCCNO". Graphs of different compositions differ, so that each may be
+    sampled by itself.
+    """
+    found = []
+    for atoms in itertools.combinations_with_replacement(ELEMENT_ODDS, heavy_atoms):
+        ways = math.factorial(heavy_atoms) // math.prod(math.factorial(atoms.count(element)) for element in set(atoms))
+        share = ways * math.prod(ELEMENT_ODDS[element] for element in atoms)
+        if round(share * number):
+            found.append(("".join(atoms), round(share * number)))
+    return found
+
+
+def sample_graphs(composition: str, number: int, rng: np.random.Generator) -> list[str]:
+    """SMILES of different random graphs of a composition, in the order drawn, grown atom by atom.
+
+    They are fewer than `number` where twenty draws for each did not find so many.
+    """
+    found: dict[str, None] = {}
+    for _ in range(_DRAWS_PER_GRAPH * number):
+        smiles = _drawn([str(element) for element in rng.permutation(list(composition))], rng)
         if smiles is not None:
-            return smiles
+            found[smiles] = None
+        if len(found) == number:
+            break
+    return list(found)
 
 
 def heavy_atoms(smiles: str) -> int:
@@ -107,6 +133,27 @@ def embed(smiles: str, number: int, seed: int) -> list[np.ndarray]:
         if len(ids):
             return [np.array(mol.GetConformer(index).GetPositions()) for index in ids]
     return []
+
+
+def relax_by_force_field(smiles: str, positions: np.ndarray) -> np.ndarray:
+    """Positions (n_atoms, 3), angstrom, relaxed by MMFF94 or, where that has no parameters, by UFF.
+
+    A start for a better method, which then needs two thirds of the steps.
+    """
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import AllChem
+
+    mol = Chem.AddHs(_parsed(smiles))
+    conformer = Chem.Conformer(mol.GetNumAtoms())
+    for index, place in enumerate(positions.tolist()):
+        conformer.SetAtomPosition(index, place)
+    mol.AddConformer(conformer)
+    with rdBase.BlockLogs():
+        if AllChem.MMFFHasAllMoleculeParams(mol):
+            AllChem.MMFFOptimizeMolecule(mol, maxIters=_FORCE_FIELD_STEPS)
+        elif AllChem.UFFHasAllMoleculeParams(mol):
+            AllChem.UFFOptimizeMolecule(mol, maxIters=_FORCE_FIELD_STEPS)
+    return np.array(mol.GetConformer().GetPositions())
 
 
 def diatomic_name(symbols: tuple[str, str], charge: int) -> str:
@@ -164,13 +211,21 @@ def _grown(smiles: str) -> Iterator[str]:
                     yield child
 
 
-def _grown_randomly(smiles: str, rng: np.random.Generator) -> str | None:
+def _drawn(elements: Sequence[str], rng: np.random.Generator) -> str | None:
+    """A random graph of these atoms, bonded in this order, or None if a draw breaks a valence."""
+    smiles: str | None = elements[0]
+    for element in elements[1:]:
+        if smiles is not None:
+            smiles = _grown_randomly(smiles, element, rng)
+    return smiles
+
+
+def _grown_randomly(smiles: str, element: str, rng: np.random.Generator) -> str | None:
     """A random graph with one atom more, or None if this draw breaks a valence."""
     parent = _kekulized(smiles)
     free = np.array([atom.GetTotalNumHs() for atom in parent.GetAtoms()])
     if not free.any():
         return None
-    element = str(rng.choice(list(VALENCE), p=[0.5, 0.22, 0.2, 0.08]))
     number = 2 if rng.random() < _RING_CLOSURE_ODDS and np.count_nonzero(free) > 1 else 1
     chosen = rng.choice(np.flatnonzero(free), size=number, replace=False)
     orders = {int(i): int(rng.choice(_BOND_ORDERS, p=_BOND_ORDER_ODDS)) for i in chosen}

@@ -52,9 +52,8 @@ def pack(folder: Path, recipe: recipe_lib.Recipe, versions: Mapping[str, str | N
     if not parts:
         raise InputError(f"{folder} holds no label yet; let the campaign run first.")
     joined = _join([*parts, _bare_proton(recipe)] if any(recipe.ions) else parts)
-    joined, repeated = _without_repeated_molecules(joined)
     joined, leaking = _without_leaks(joined)
-    dropped.update({"molecule sampled before": repeated, "would leak the H2 curve": leaking})
+    dropped.update({"would leak the H2 curve": leaking})
     atoms = _isolated_atoms(joined)
     references = np.full(128, np.nan)
     for number, energy in atoms.items():
@@ -107,23 +106,6 @@ def _unstable_minima(units: Sequence[recipe_lib.Unit], results: Mapping[str, sto
         for name, quantum in results[unit.key].extras.items()
         if quantum < geometries.IMAGINARY_EV
     }
-
-
-def _without_repeated_molecules(joined: dataset_lib.Dataset) -> tuple[dataset_lib.Dataset, int]:
-    """Of a molecule that several units of random sampling drew, only the first unit's structures."""
-    minima = joined.regime == "equilibrium"
-    minima &= joined.teacher == "gfn2-xtb"  # a Kohn-Sham molecule has one unit, and conformers on purpose
-    starts_new = np.zeros(len(joined), bool)
-    _, first = np.unique(joined.molecule, return_index=True)
-    if not minima.any():
-        return joined, 0
-    # Structures of one draw are consecutive and begin with its minimum.
-    draw = np.cumsum(minima)
-    first_draw = dict(zip(joined.molecule[first].tolist(), draw[first].tolist(), strict=True))
-    starts_new = np.array([first_draw[m] for m in joined.molecule.tolist()]) == draw
-    keep = starts_new | ~np.isin(joined.rung, ("equilibrium", "thermal", "stretched"))
-    repeated = int(np.count_nonzero(minima & ~keep))
-    return (joined if keep.all() else joined.select(np.flatnonzero(keep))), repeated
 
 
 def _without_leaks(joined: dataset_lib.Dataset) -> tuple[dataset_lib.Dataset, int]:

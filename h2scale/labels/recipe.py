@@ -37,6 +37,10 @@ CURVES = (
 """Elements, charge, multiplicity of every whole curve but that of H2; of each system the ground state comes first."""
 
 
+SMALLEST_SAMPLED = 5
+"""Heavy atoms from which on graphs are too many to list."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """Settings of a campaign; tuples by size hold one entry per number of heavy atoms, from one up."""
@@ -57,8 +61,8 @@ class Recipe:
     ions: tuple[int, ...]  # geometries of the cation
     frequencies_up_to: int  # heavy atoms up to which minima must have no imaginary mode
     curve_points: int  # of every diatomic; 0 for no curves
-    batches: int  # tight binding: units of sampled molecules
-    batch_size: int
+    sampled: tuple[int, ...]  # tight binding: molecules to draw by size, from `SMALLEST_SAMPLED` heavy atoms up
+    batch_size: int  # molecules of a unit
     displaced_share: float
     displacements: int
 
@@ -91,6 +95,8 @@ def _cost(kind: str, arguments: Mapping[str, Any]) -> float:
     if not isinstance(smiles, str):
         return len(smiles)
     size = 1.0 + sum(letter.isupper() for letter in smiles)
+    if kind == "molecular_graphs":
+        return 0.1 * arguments["number"]
     evaluations = {"lowest_mode": 12.0, "minimum": 6.0, "scan": 12.0, "scaled": 10.0, "curve": 40.0, "h2_curve": 30.0}
     return evaluations.get(kind, float(arguments.get("number", 1))) * size**1.5
 
@@ -193,11 +199,18 @@ def _tight_binding_units(recipe: Recipe) -> Iterator[Unit]:
     for start in range(0, len(listed), recipe.batch_size):
         arguments = {"smiles": listed[start : start + recipe.batch_size], "displacements": recipe.displacements}
         yield make_unit(recipe, "tight_binding_listed", arguments)
-    for index in range(recipe.batches):
-        arguments = {
-            "index": index,
-            "number": recipe.batch_size,
-            "displaced_share": recipe.displaced_share,
-            "displacements": recipe.displacements,
-        }
-        yield make_unit(recipe, "tight_binding_sampled", arguments)
+    drawn = []
+    for size, number in enumerate(recipe.sampled, SMALLEST_SAMPLED):
+        for composition, share in molecules.compositions(size, number):
+            arguments = {"composition": composition, "number": share}
+            drawn.append(make_unit(recipe, "molecular_graphs", arguments))
+    yield from drawn
+    for parent in drawn:
+        for start in range(0, parent.arguments["number"], recipe.batch_size):
+            arguments = {
+                "start": start,
+                "number": min(recipe.batch_size, parent.arguments["number"] - start),
+                "displaced_share": recipe.displaced_share,
+                "displacements": recipe.displacements,
+            }
+            yield make_unit(recipe, "tight_binding_sampled", arguments, parent)

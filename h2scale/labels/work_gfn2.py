@@ -16,8 +16,8 @@ _STEPS = 300
 _KELVIN = (300.0, 1500.0)
 _STRETCH = (0.5, 4.0)
 _SCALING = (0.6, 1.8)
-_SIZES, _SIZE_ODDS = (5, 6, 7), (0.1, 0.3, 0.6)
 _MIN_DISTANCE_ANGSTROM = 0.15
+_SMILES = "smiles"
 _REGIMES, _REGIME_ODDS = ("thermal", "bond", "scaled"), (0.5, 0.35, 0.15)
 
 Work = Callable[[recipe.Recipe, Mapping[str, Any], Result | None, np.random.Generator], Result]
@@ -54,18 +54,29 @@ def tight_binding_listed(
     return _many(arguments["smiles"], arguments["displacements"], 1.0, rng)
 
 
+def molecular_graphs(
+    settings: recipe.Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator
+) -> Result:
+    """Different random graphs of one composition; no label yet."""
+    del settings, parent
+    found = molecules.sample_graphs(arguments["composition"], arguments["number"], rng)
+    return Result((), extras={_SMILES: np.array(found, str)})
+
+
 def tight_binding_sampled(
     settings: recipe.Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator
 ) -> Result:
-    """Minima of random molecular graphs of five to seven heavy atoms, and displacements of a share of them."""
-    del settings, parent
-    sizes = rng.choice(_SIZES, p=_SIZE_ODDS, size=arguments["number"])
-    drawn = [molecules.sample_graph(int(size), rng) for size in sizes]
-    return _many(list(dict.fromkeys(drawn)), arguments["displacements"], arguments["displaced_share"], rng)
+    """Minima of some of the graphs that the parent drew, and displacements of a share of them."""
+    del settings
+    assert parent is not None
+    drawn = parent.extras.get(_SMILES, np.array([], str)).tolist()  # none where the parent killed its worker
+    drawn = drawn[arguments["start"] :][: arguments["number"]]
+    return _many(drawn, arguments["displacements"], arguments["displaced_share"], rng)
 
 
 WORK: Mapping[str, Work] = {
-    function.__name__: function for function in (tight_binding_atoms, tight_binding_listed, tight_binding_sampled)
+    function.__name__: function
+    for function in (tight_binding_atoms, tight_binding_listed, molecular_graphs, tight_binding_sampled)
 }
 
 
@@ -79,9 +90,10 @@ def _many(names: Sequence[str], displacements: int, share: float, rng: np.random
         mol = molecules.molecule(smiles)
         evaluate = tight_binding.TightBinding(mol.atomic_numbers, mol.charge, mol.spin_multiplicity)
         try:
-            positions = _minimum(mol, evaluate, stream, structures)
+            minimum = _minimum(mol, evaluate, stream)
+            structures.append(minimum)
             if stream.random() < share and smiles != rungs.H2_MOLECULE:
-                _displace(mol, evaluate, positions, displacements, stream, structures, failures)
+                _displace(mol, evaluate, minimum, displacements, stream, structures, failures)
         except ValueError as error:
             cause, _, detail = str(error).partition(": ")
             failures.append(Failure(cause, smiles, detail or cause))
@@ -89,42 +101,35 @@ def _many(names: Sequence[str], displacements: int, share: float, rng: np.random
     return Result(structures, failures, calls=calls)
 
 
-def _minimum(
-    mol: molecules.Molecule,
-    evaluate: tight_binding.TightBinding,
-    rng: np.random.Generator,
-    structures: list[Structure],
-) -> np.ndarray:
+def _minimum(mol: molecules.Molecule, evaluate: tight_binding.TightBinding, rng: np.random.Generator) -> Structure:
     starts = molecules.embed(mol.smiles, 1, int(rng.integers(2**31)))
     if not starts:
         raise ValueError("no geometry: distance geometry found none")
     radii = molecules.covalent_radii(mol.atomic_numbers)
+    start = molecules.relax_by_force_field(mol.smiles, starts[0])
     positions, energy, forces = geometries.minimize(
         evaluate,
-        starts[0],
+        start,
         max_force=MAX_FORCE_EV_PER_ANGSTROM,
         max_steps=_STEPS,
-        hessian=geometries.model_hessian(starts[0], radii),
+        hessian=geometries.model_hessian(start, radii),
     )
     if geometries.bonded_pairs(positions, radii) != mol.bonds:
         raise ValueError("bond graph changed: during relaxation")
-    structures.append(
-        _structure(mol.atomic_numbers, mol.spin_multiplicity, positions, energy, forces, mol.smiles, "equilibrium")
-    )
-    return positions
+    return _structure(mol.atomic_numbers, mol.spin_multiplicity, positions, energy, forces, mol.smiles, "equilibrium")
 
 
 def _displace(
     mol: molecules.Molecule,
     evaluate: tight_binding.TightBinding,
-    positions: np.ndarray,
+    minimum: Structure,
     number: int,
     rng: np.random.Generator,
     structures: list[Structure],
     failures: list[Failure],
 ) -> None:
-    masses = molecules.masses(mol.atomic_numbers)
-    modes = geometries.normal_modes(geometries.hessian(evaluate, positions), positions, masses)
+    masses, positions = molecules.masses(mol.atomic_numbers), minimum.positions
+    modes = geometries.normal_modes(geometries.hessian(evaluate, positions, minimum.forces), positions, masses)
     sides = [(bond, geometries.fragment(len(masses), mol.bonds, bond)) for bond in mol.bonds]
     sides = [(bond, side) for bond, side in sides if side]
     for _ in range(number):

@@ -34,7 +34,7 @@ RECIPE = recipe_lib.Recipe(
     ions=(),
     frequencies_up_to=0,
     curve_points=0,
-    batches=4,
+    sampled=(12,),
     batch_size=2,
     displaced_share=0.5,
     displacements=2,
@@ -84,7 +84,7 @@ def is_running(pid):
 
 
 def test_a_worker_whose_campaign_was_killed_leaves(tmp_path):
-    worker.save_recipe(tmp_path, dataclasses.replace(RECIPE, batches=500))
+    worker.save_recipe(tmp_path, dataclasses.replace(RECIPE, sampled=(2000,)))
     process = subprocess.Popen([sys.executable, "-c", COMMAND, str(tmp_path)])
     deadline = time.monotonic() + 120
     first = recipe_lib.plan(RECIPE)[0].key

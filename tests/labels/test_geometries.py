@@ -58,6 +58,19 @@ def test_differences_of_forces_give_the_second_derivatives():
     assert springs(positions + step)[0] == pytest.approx(0.5 * step.ravel() @ matrix @ step.ravel(), rel=1e-2)
 
 
+def test_one_sided_differences_agree_to_first_order_at_half_the_calls():
+    positions, calls = relaxed(), []
+
+    def counted(at):
+        calls.append(at)
+        return springs(at)
+
+    both = geometries.hessian(springs, positions)
+    one_sided = geometries.hessian(counted, positions, springs(positions)[1])
+    assert len(calls) == positions.size
+    np.testing.assert_allclose(one_sided, both, atol=0.05 * np.abs(both).max())
+
+
 def test_modes_are_vibrations_only_and_a_diatomic_has_its_textbook_frequency():
     masses = np.array([12.0, 16.0])
     stiffness = 118.6  # eV/angstrom^2, 1900 N/m

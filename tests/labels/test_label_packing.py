@@ -1,7 +1,5 @@
 """Packing: energies relative to atoms, nothing twice, nothing that leaks, every failure kept."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -27,7 +25,7 @@ RECIPE = recipe_lib.Recipe(
     ions=(2,),
     frequencies_up_to=1,
     curve_points=0,
-    batches=0,
+    sampled=(),
     batch_size=1,
     displaced_share=0.0,
     displacements=0,
@@ -116,27 +114,6 @@ def test_a_missing_atom_is_named(folder):
     store.result_path(folder, unit("atom", symbol="C", charge=0).key).unlink()
     with pytest.raises(InputError, match="isolated atoms of C are not labelled yet"):
         packing.pack(folder, RECIPE, {})
-
-
-def test_of_a_molecule_drawn_twice_the_first_draw_stays(tmp_path):
-    recipe = dataclasses.replace(RECIPE, teacher="gfn2", smiles=("O",), batches=2)
-    units = recipe_lib.plan(recipe)
-
-    def made(numbers, positions, energy, regime, molecule):
-        return structure(numbers, positions, energy, regime, molecule)._replace(teacher="gfn2-xtb")
-
-    atoms = [
-        made([z], [[0, 0, 0]], e, "atom", str(z))._replace(spin_multiplicity=m)
-        for z, e, m in ((1, -11, 2), (8, -100, 3))
-    ]
-    store.save(tmp_path, units[0].key, store.Result(atoms))
-    for place, energies in enumerate(((-140.0, -139.0), (-140.1, -138.0))):
-        minimum = made([8, 1, 1], WATER, energies[0], "equilibrium", "O")
-        moved = made([8, 1, 1], 1.1 * WATER, energies[1], "thermal", "O")
-        store.save(tmp_path, units[2 + place].key, store.Result([minimum, moved]))
-    packed = packing.pack(tmp_path, recipe, {})
-    np.testing.assert_allclose(packed.dataset.energy[packed.dataset.molecule == "O"], [-140 + 122, -139 + 122])
-    assert packed.dropped["molecule sampled before"] == 1
 
 
 def test_the_card_counts_what_the_dataset_holds(folder):

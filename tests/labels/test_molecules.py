@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-molecules = pytest.importorskip("h2scale.labels.molecules")
 pytest.importorskip("rdkit")
+from h2scale.labels import geometries, molecules
 
 VALENCE = {1: 1, 6: 4, 7: 3, 8: 2, 9: 1}
 
@@ -31,16 +31,36 @@ def test_every_valence_is_satisfied():
         assert all(total == VALENCE[number] for number, total in bond_orders(smiles).values()), smiles
 
 
-def test_sampled_graphs_have_the_size_asked_for_and_satisfied_valences():
-    rng = np.random.default_rng(0)
-    drawn = [molecules.sample_graph(n, rng) for n in (5, 6, 7) for _ in range(20)]
-    assert [molecules.heavy_atoms(s) for s in drawn] == [n for n in (5, 6, 7) for _ in range(20)]
+def test_sampled_graphs_differ_have_their_composition_and_satisfied_valences():
+    drawn = molecules.sample_graphs("CCCNO", 40, np.random.default_rng(0))
+    assert len(drawn) == len(set(drawn)) == 40
     for smiles in drawn:
+        heavy = [number for number in molecules.molecule(smiles).atomic_numbers if number > 1]
+        assert sorted(heavy) == [6, 6, 6, 7, 8], smiles
         assert all(total == VALENCE[number] for number, total in bond_orders(smiles).values()), smiles
 
 
+def test_sampling_finds_every_graph_of_a_composition_and_ends_there():
+    two_carbons_and_an_oxygen = {
+        smiles
+        for smiles in molecules.enumerate_graphs(3)
+        if sorted(n for n in molecules.molecule(smiles).atomic_numbers if n > 1) == [6, 6, 8]
+    }
+    drawn = molecules.sample_graphs("CCO", 100, np.random.default_rng(1))
+    assert set(drawn) == two_carbons_and_an_oxygen
+    assert molecules.sample_graphs("FFF", 10, np.random.default_rng(1)) == []
+
+
 def test_sampling_repeats_with_its_seed():
-    assert molecules.sample_graph(6, np.random.default_rng(3)) == molecules.sample_graph(6, np.random.default_rng(3))
+    first, second = (molecules.sample_graphs("CCNOF", 5, np.random.default_rng(3)) for _ in range(2))
+    assert first == second
+
+
+def test_compositions_share_the_number_by_the_odds_of_their_elements():
+    shares = dict(molecules.compositions(5, 100_000))
+    assert sum(shares.values()) == pytest.approx(100_000, abs=30)  # each is rounded
+    assert shares["CCCCC"] == round(100_000 * 0.5**5)
+    assert shares["CCCNO"] == round(100_000 * 20 * 0.5**3 * 0.22 * 0.2)
 
 
 def test_a_molecule_lists_every_bond_once_with_its_hydrogens():
@@ -52,8 +72,6 @@ def test_a_molecule_lists_every_bond_once_with_its_hydrogens():
 
 
 def test_an_embedding_keeps_the_bonds_and_repeats_with_its_seed():
-    from h2scale.labels import geometries
-
     ethanol = molecules.molecule("CCO")
     first, second = (molecules.embed("CCO", 1, 5)[0] for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -63,3 +81,13 @@ def test_an_embedding_keeps_the_bonds_and_repeats_with_its_seed():
 def test_a_broken_smiles_is_named():
     with pytest.raises(ValueError, match=r"SMILES that RDKit reads; got 'C\(\('"):
         molecules.molecule("C((")
+
+
+def test_a_force_field_moves_a_start_towards_a_minimum_and_keeps_its_bonds():
+    ethanol = molecules.molecule("CCO")
+    start = molecules.embed("CCO", 1, 5)[0]
+    relaxed = molecules.relax_by_force_field("CCO", start)
+    assert np.abs(relaxed - start).max() > 0.01
+    assert geometries.bonded_pairs(relaxed, molecules.covalent_radii(ethanol.atomic_numbers)) == ethanol.bonds
+    lone = np.zeros((1, 3))
+    np.testing.assert_array_equal(molecules.relax_by_force_field("[He]", lone), lone)
