@@ -118,7 +118,7 @@ def default() -> ConfigDict:
                 "smiles": (),  # molecules; empty for every graph of max_heavy_atoms, hydrides and diatomics
                 "max_heavy_atoms": 4,  # of the enumerated graphs
                 "conformers": (2, 2, 2, 1),  # minima of a molecule, at most
-                "thermal": (20, 20, 10, 3),  # displacements of a molecule at 300 to 1500 K
+                "thermal": (20, 20, 15, 3),  # displacements of a molecule at 300 to 1500 K
                 "scans": (8, 8, 4, 0),  # of a molecule, eight lengths of one bond each
                 "scaled": (4, 4, 2, 0),  # of a molecule, seven sizes each
                 "ions": (25, 25),  # geometries of a molecule's cation

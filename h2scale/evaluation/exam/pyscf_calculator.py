@@ -10,6 +10,7 @@ from h2scale import units
 from h2scale.physics import electronic_structure
 
 GRID_LEVEL = 3
+SEARCH_GRID_LEVEL = 0
 
 
 class PySCFCalculator(Calculator):
@@ -71,7 +72,11 @@ class PySCFCalculator(Calculator):
 
 
 def _lowest_field(molecule: Any, functional: str) -> electronic_structure.MeanField:
-    """Lower of the fields reached from mixed frontier orbitals and from atoms of opposite spin."""
+    """Lower of the fields reached from mixed frontier orbitals and from atoms of opposite spin.
+
+    A functional's are looked for on a coarse grid, whose error is nearly the same for all of them, and the lowest is
+    converged again on the full one.
+    """
     starts = [None]
     if molecule.natm > 1 and molecule.nelectron > 1:
         starts.append(electronic_structure.opposed_atoms(molecule))
@@ -80,11 +85,16 @@ def _lowest_field(molecule: Any, functional: str) -> electronic_structure.MeanFi
         try:
             fields.append(
                 electronic_structure.mean_field(
-                    molecule, functional, restricted=False, density=start, grid_level=GRID_LEVEL, follow=True
+                    molecule, functional, restricted=False, density=start, grid_level=SEARCH_GRID_LEVEL, follow=True
                 )
             )
         except ValueError as error:
             errors.append(error)
     if not fields:
         raise errors[0]
-    return min(fields, key=lambda field: field.energy_hartree)
+    lowest = min(fields, key=lambda field: field.energy_hartree)
+    if functional == "hf":
+        return lowest
+    return electronic_structure.mean_field(
+        molecule, functional, restricted=False, density=lowest.density, grid_level=GRID_LEVEL, follow=False
+    )
