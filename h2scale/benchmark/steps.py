@@ -73,7 +73,7 @@ def run_case(case: Case, settings: BenchmarkSettings, peak_gflops: Callable[[int
         peak_gflops: (number of devices) -> 10^9 float32 operations per second, as `measure_peak_gflops`.
     """
     mesh = population.make_mesh(jax.devices()[: min(case.replicas, jax.device_count())])
-    program = _assemble(case, settings, mesh)
+    program = assemble(case, settings, mesh)
     start = time.monotonic()
     compiled = program.advance.compile()
     compile_seconds = program.trace_seconds + time.monotonic() - start
@@ -130,7 +130,9 @@ def line(sizes: Sequence[float], values: Sequence[float]) -> dict[str, float]:
     return {"slope": round(float(slope), 4), "worst": round(float(np.max(np.abs(values / fitted - 1))), 4)}
 
 
-class _Program(NamedTuple):
+class Program(NamedTuple):
+    """One case before it is compiled."""
+
     advance: jax.stages.Lowered
     init: Callable[[step.ReplicaInputs], step.ReplicaState]
     inputs: step.ReplicaInputs
@@ -140,7 +142,8 @@ class _Program(NamedTuple):
     trace_seconds: float
 
 
-def _assemble(case: Case, settings: BenchmarkSettings, mesh: jax.sharding.Mesh) -> _Program:
+def assemble(case: Case, settings: BenchmarkSettings, mesh: jax.sharding.Mesh) -> Program:
+    """A case traced and ready to be compiled."""
     dataset = clusters.random_clusters(case.molecules)
     table = batching.make_table(dataset, settings.cutoff, clusters.SPECIES)
     # Exactly what the clusters take: no padding is timed.
@@ -174,7 +177,7 @@ def _assemble(case: Case, settings: BenchmarkSettings, mesh: jax.sharding.Mesh) 
     )
     advance = programs.advance.lower(state, inputs, table)
     seconds = time.monotonic() - start
-    return _Program(advance, programs.init, inputs, table, capacity, widths.num_params(model), seconds)
+    return Program(advance, programs.init, inputs, table, capacity, widths.num_params(model), seconds)
 
 
 def _flops(advance: jax.stages.Lowered) -> float:
@@ -184,7 +187,7 @@ def _flops(advance: jax.stages.Lowered) -> float:
 @functools.lru_cache(maxsize=1)  # populations of one size are measured one after another
 def _flops_alone(case: Case, settings: BenchmarkSettings) -> float:
     """Of one replica's program; in a population's XLA counts the body of the loop over replicas only once."""
-    return _flops(_assemble(case, settings, population.make_mesh(jax.devices()[:1])).advance)
+    return _flops(assemble(case, settings, population.make_mesh(jax.devices()[:1])).advance)
 
 
 def _model(case: Case, settings: BenchmarkSettings, capacity: batching.Capacity) -> ModelSettings:
@@ -230,7 +233,7 @@ def _inputs(case: Case, num_devices: int) -> step.ReplicaInputs:
     )
 
 
-def _time(compiled: Callable[..., Any], program: _Program, settings: BenchmarkSettings) -> np.ndarray:
+def _time(compiled: Callable[..., Any], program: Program, settings: BenchmarkSettings) -> np.ndarray:
     """Milliseconds of each timed step."""
     state = program.init(program.inputs)
     for _ in range(_UNTIMED_STEPS):

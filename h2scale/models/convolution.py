@@ -98,8 +98,8 @@ def _contract(slot: int, operands: _Operands) -> jax.Array:
         return _apply(matrix, inputs) * weight[:, None]
     if slot == _WEIGHT:
         # Unrolled: a reduction over the middle axis becomes a slow loop.
-        applied = _apply(matrix, inputs)
-        return sum(outputs[:, k] * applied[:, k] for k in range(outputs.shape[1]))
+        products = zip(_parts(outputs, 1), _parts(_apply(matrix, inputs), 1), strict=True)
+        return sum(output * applied for output, applied in products)[:, 0]
     weighted = outputs * weight[:, None]
     if slot == _INPUT:
         return _apply(None if matrix is None else matrix.swapaxes(1, 2), weighted)
@@ -128,4 +128,9 @@ def _apply(matrix: jax.Array | None, vectors: jax.Array) -> jax.Array:
     """out[e,k,c] = sum_i matrix[e,k,i] vectors[e,i,c], as a sum of broadcast products that vectorises over c."""
     if matrix is None:
         return vectors
-    return sum(matrix[:, :, i, None] * vectors[:, None, i] for i in range(vectors.shape[1]))
+    return sum(column * vector for column, vector in zip(_parts(matrix, 2), _parts(vectors, 1), strict=True))
+
+
+def _parts(array: jax.Array, axis: int) -> list[jax.Array]:
+    """Slices of width 1 along an axis; indexing an array says the same and takes several times as long to trace."""
+    return [jax.lax.slice_in_dim(array, i, i + 1, axis=axis) for i in range(array.shape[axis])]

@@ -1,13 +1,15 @@
 """One interface for every model: parameters and a graph in, energies and forces out."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from h2scale.models import nequip, prior, schnet
+from h2scale.models import initial, nequip, prior, schnet
 from h2scale.models import settings as settings_lib
 from h2scale.types import Graph
 
@@ -43,12 +45,11 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
             replaced: two protons repel by exactly 1/R at any distance. From one electron on, electrons screen the
             nuclei in a way that has no exact pair form, and the network answers alone.
     """
-    network = {"nequip": nequip.NequIP, "schnet": schnet.SchNet}[settings.name](settings)
+    network = _network(settings)
 
     @jax.jit
     def init(key: jax.Array) -> dict:
-        graph = _smallest_graph()
-        return network.init(key, graph.positions[graph.receivers] - graph.positions[graph.senders], graph)["params"]
+        return initial.draw(param_shapes(settings), key)
 
     def atomic_energies(params: dict, graph: Graph) -> jax.Array:
         edge_vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
@@ -77,6 +78,18 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
         return energies, -gradient
 
     return Potential(init, atomic_energies, energy, energy_and_forces)
+
+
+@functools.cache
+def param_shapes(settings: settings_lib.ModelSettings) -> dict:
+    """Shapes and dtypes of a potential's parameters, in the nested dict in which they come."""
+    graph = _smallest_graph()
+    vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
+    return jax.eval_shape(_network(settings).init, jax.random.key(0), vectors, graph)["params"]
+
+
+def _network(settings: settings_lib.ModelSettings) -> nn.Module:
+    return {"nequip": nequip.NequIP, "schnet": schnet.SchNet}[settings.name](settings)
 
 
 def _smallest_graph() -> Graph:

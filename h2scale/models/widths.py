@@ -7,7 +7,6 @@ divides by the widest model's, and `scales` makes up for it.
 """
 
 import dataclasses
-import functools
 import math
 from collections.abc import Sequence
 
@@ -98,13 +97,8 @@ def initial(models: Sequence[ModelSettings], key: jax.Array, width: jax.Array) -
 
 def _leaf_shapes(model: ModelSettings, wide: ModelSettings) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Shapes of every parameter array in a model and in a wider one, in the order of the vector."""
-    return list(zip(_shapes(model), _shapes(wide), strict=True))
-
-
-@functools.cache
-def _shapes(model: ModelSettings) -> list[tuple[int, ...]]:
-    tree = jax.eval_shape(potential_lib.make_potential(model).init, jax.random.key(0))
-    return [leaf.shape for leaf in jax.tree.leaves(tree)]
+    own, most = (jax.tree.leaves(potential_lib.param_shapes(settings)) for settings in (model, wide))
+    return [(leaf.shape, wider.shape) for leaf, wider in zip(own, most, strict=True)]
 
 
 def _axis_places(size: int, width: int, channels: int, wide_channels: int) -> np.ndarray:

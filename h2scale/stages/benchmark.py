@@ -11,7 +11,6 @@ from ml_collections import FrozenConfigDict
 from h2scale import config as config_lib
 from h2scale import tables, workdir
 from h2scale.benchmark import steps
-from h2scale.report import benchmark_figures, style
 
 BENCHMARK_CSV = "benchmark.csv"
 SUMMARY_FILE = "benchmark.json"
@@ -40,6 +39,9 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
         )
     summary = summarise(rows, config.benchmark.population_molecules)
     tables.write_text(path / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+    # Matplotlib takes half a second to import, which no step waits for.
+    from h2scale.report import benchmark_figures, style
+
     figures = path / workdir.FIGURES_FOLDER
     style.save(benchmark_figures.step_time_against_edges(rows), figures, "step_time_edges")
     against_replicas = benchmark_figures.step_time_against_replicas(rows, config.benchmark.population_molecules)
