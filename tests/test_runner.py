@@ -61,6 +61,24 @@ def test_run_leaves_every_file_of_the_design(finished):
         assert tuple(next(csv.reader(file))) == tables.CURVE_COLUMNS
 
 
+def test_widths_that_share_a_program_give_the_study_of_widths_that_do_not(tmp_path):
+    """The same replicas in the same order, each as large as it is, and the same numbers but for rounding."""
+    tables_of = {}
+    for spread in (1.0, 2.0):
+        folder = tmp_path / str(spread)
+        config = tiny(grid__num_features=(2, 4), grid__width_spread=spread, grid__rungs=("equilibrium",))
+        runner.run(config, str(folder))
+        assert len(list((folder / "checkpoints").iterdir())) == (2 if spread == 1 else 1)
+        tables_of[spread] = [tables.read_table(folder / name) for name in ("replicas.csv", "curves.csv")]
+    (apart, apart_curves), (shared, shared_curves) = tables_of[1.0], tables_of[2.0]
+    for name in ("replica_id", "num_features", "num_params", "num_train", "seed", "train_flops"):
+        np.testing.assert_array_equal(shared[name], apart[name], err_msg=name)
+    for name in ("test_energy_mae_ev_per_atom", "test_force_mae_ev_per_angstrom", "h2_mae_ev"):
+        np.testing.assert_allclose(shared[name], apart[name], rtol=1e-4, err_msg=name)
+    np.testing.assert_array_equal(shared_curves["replica_id"], apart_curves["replica_id"])
+    np.testing.assert_allclose(shared_curves["energy_ev"], apart_curves["energy_ev"], atol=1e-3)
+
+
 def test_tables_agree_with_each_other(finished):
     folder, snapshots = finished
     replicas, curves = tables.read_table(folder / "replicas.csv"), tables.read_table(folder / "curves.csv")

@@ -82,10 +82,23 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
 
 @functools.cache
 def param_shapes(settings: settings_lib.ModelSettings) -> dict:
-    """Shapes and dtypes of a potential's parameters, in the nested dict in which they come."""
-    graph = _smallest_graph()
-    vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
-    return jax.eval_shape(_network(settings).init, jax.random.key(0), vectors, graph)["params"]
+    """Shapes and dtypes of a potential's parameters, in the nested dict and order in which the network makes them."""
+    graph, made = _smallest_graph(), {}
+
+    def init(key: jax.Array) -> None:
+        vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
+        made.update(_network(settings).init(key, vectors, graph)["params"])
+
+    jax.eval_shape(init, jax.random.key(0))
+    return _shapes(made)
+
+
+def _shapes(tree: dict) -> dict:
+    # Not `jax.tree.map`, which sorts.
+    return {
+        name: _shapes(value) if isinstance(value, dict) else jax.ShapeDtypeStruct(value.shape, value.dtype)
+        for name, value in tree.items()
+    }
 
 
 def _network(settings: settings_lib.ModelSettings) -> nn.Module:

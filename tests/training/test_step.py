@@ -58,9 +58,9 @@ def test_golden_step():
         "structures taken": int(state.cursor),
     }
     expected = {
-        "loss": 91.05995,
-        "norm of the parameters": 6.745652,
-        "length of the step": 0.03162227,
+        "loss": 92.50853,
+        "norm of the parameters": 7.131529,
+        "length of the step": 0.03162277,
         "structures taken": 4,
     }
     for name, value in expected.items():
