@@ -1,6 +1,6 @@
 """Labels per core-second of the campaign's engine against a plain loop over the same stretched structures.
 
-    python tests/measure_labelling.py [--scans 25]
+    python tests/measure_labelling.py [--scans 25] [--heavy-atoms 3]
 
 Scans of eight lengths of random bonds of molecules with up to three heavy atoms, displaced as a campaign would. The
 plain loop solves each structure alone: restricted, unrestricted from mixed orbitals, instabilities followed, gradient.
@@ -25,9 +25,9 @@ FACTORS = (0.55, 0.7, 0.85, 1.1, 1.5, 2.1, 2.8, 3.7)
 LEVEL = kohn_sham.Level()
 
 
-def random_scan(rng: np.random.Generator) -> tuple[dft.Species, list[np.ndarray], np.ndarray, str]:
+def random_scan(rng: np.random.Generator, heavy_atoms: int) -> tuple[dft.Species, list[np.ndarray], np.ndarray, str]:
     """Species, path, polarisation and name of a scan."""
-    graphs = molecules.enumerate_graphs(3)
+    graphs = molecules.enumerate_graphs(heavy_atoms)
     while True:
         mol = molecules.molecule(graphs[rng.integers(len(graphs))])
         sides = [(bond, geometries.fragment(len(mol.atomic_numbers), mol.bonds, bond)) for bond in mol.bonds]
@@ -49,12 +49,14 @@ def main() -> None:
     """Prints a line per scan and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scans", type=int, default=25)
+    parser.add_argument("--heavy-atoms", type=int, default=3, help="of the largest molecules")
+    arguments = parser.parse_args()
     rng = np.random.default_rng(0)
     totals = {"engine": [0, 0.0], "plain": [0, 0.0]}
     worst, lower = 0.0, 0
     with electronic_structure.one_thread():
-        for _ in range(parser.parse_args().scans):
-            species, path, polarisation, name = random_scan(rng)
+        for _ in range(arguments.scans):
+            species, path, polarisation, name = random_scan(rng, arguments.heavy_atoms)
             begin = time.process_time()
             outcome = dft.label_scan(species, path, LEVEL, center=3, polarisations=[polarisation])
             engine = time.process_time() - begin

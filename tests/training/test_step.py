@@ -58,9 +58,9 @@ def test_golden_step():
         "structures taken": int(state.cursor),
     }
     expected = {
-        "loss": 92.50853,
-        "norm of the parameters": 7.131529,
-        "length of the step": 0.03162277,
+        "loss": 7.725769,
+        "norm of the parameters": 7.138120,
+        "length of the step": 0.03240370,
         "structures taken": 4,
     }
     for name, value in expected.items():
