@@ -2,12 +2,13 @@
 
     python -m h2scale.data.subset gfn2xtb.h5 small.h5 --structures 45000 [--seed 0]
 
-Molecules with fewer heavy atoms than `--keep-below` (5) stay all; others are drawn at random until no more fit, and a
-larger subset of the same seed holds the smaller ones. What is no molecule to train on (isolated atoms, H2's curves)
-stays too. Positions and forces are rounded to float32, which halves the file; energies are not.
+Molecules with fewer heavy atoms than `--keep-below` (5) stay all; others are drawn at random until the next is too
+much, and a larger subset of the same seed holds the smaller ones. What is no molecule to train on (isolated atoms, H2's
+curves) stays too. Positions and forces are rounded to float32, which halves the file; energies are not.
 """
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,20 +50,15 @@ def subset(dataset: dataset_lib.Dataset, structures: int, keep_below: int = 5, s
     kept = stays.copy()
     kept[~stays] = drawn[which]
     chosen = dataset.select(np.flatnonzero(kept))
-    columns = {name: getattr(chosen, name) for name in (*dataset_lib.ATOM_COLUMNS, *_STRUCTURE_COLUMNS)}
-    for name in ("positions", "forces"):
-        columns[name] = columns[name].astype(np.float32).astype(np.float64)
+    rounded = {name: getattr(chosen, name).astype(np.float32).astype(np.float64) for name in ("positions", "forces")}
     taken = {
         "structures_of": len(dataset),
         "molecules_of": len(np.unique(dataset.molecule)),
         "keep_below_heavy_atoms": keep_below,
         "seed": seed,
-        "rounded_to_float32": ["positions", "forces"],
+        "rounded_to_float32": list(rounded),
     }
-    return dataset_lib.Dataset(**columns, manifest={**dataset.manifest, "subset": taken})
-
-
-_STRUCTURE_COLUMNS = (*dataset_lib.NUMBER_COLUMNS, *dataset_lib.TEXT_COLUMNS)
+    return dataclasses.replace(chosen, **rounded, manifest={**dataset.manifest, "subset": taken})
 
 
 def main(argv: Sequence[str] | None = None) -> None:

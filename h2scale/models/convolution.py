@@ -132,5 +132,5 @@ def _apply(matrix: jax.Array | None, vectors: jax.Array) -> jax.Array:
 
 
 def _parts(array: jax.Array, axis: int) -> list[jax.Array]:
-    """Slices of width 1 along an axis; indexing an array says the same and takes several times as long to trace."""
+    """Slices of width 1 along an axis; indexing says the same and takes longer to trace, a whole step 2.1 not 1.9 s."""
     return [jax.lax.slice_in_dim(array, i, i + 1, axis=axis) for i in range(array.shape[axis])]

@@ -5,9 +5,7 @@ import model_cases
 import numpy as np
 import pytest
 
-from h2scale.models import nequip, potential, schnet
-
-NETWORKS = {"nequip": nequip.NequIP, "schnet": schnet.SchNet}
+from h2scale.models import potential
 
 
 def settings(name, conditioning):
@@ -20,7 +18,7 @@ def settings(name, conditioning):
 def own_initialisers(chosen, key):
     graph = potential._smallest_graph()
     vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
-    return NETWORKS[chosen.name](chosen).init(key, vectors, graph)["params"]
+    return potential._network(chosen).init(key, vectors, graph)["params"]
 
 
 @pytest.mark.parametrize("conditioning", ["none", "charge_spin"])
