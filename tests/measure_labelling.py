@@ -13,6 +13,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = "1"
 
 import time  # noqa: E402
+from typing import NamedTuple  # noqa: E402
 
 import numpy as np  # noqa: E402
 
@@ -25,8 +26,18 @@ FACTORS = (0.55, 0.7, 0.85, 1.1, 1.5, 2.1, 2.8, 3.7)
 LEVEL = kohn_sham.Level()
 
 
-def random_scan(rng: np.random.Generator, heavy_atoms: int) -> tuple[dft.Species, list[np.ndarray], np.ndarray, str]:
-    """Species, path, polarisation and name of a scan."""
+class Scan(NamedTuple):
+    """What the engine is given."""
+
+    species: dft.Species
+    path: list[np.ndarray]
+    polarisation: np.ndarray
+    fragments: list[tuple[int, ...]]  # of a multiple bond, as a campaign does it
+    name: str
+
+
+def random_scan(rng: np.random.Generator, heavy_atoms: int) -> Scan:
+    """A random bond of a random molecule, stretched."""
     graphs = molecules.enumerate_graphs(heavy_atoms)
     while True:
         mol = molecules.molecule(graphs[rng.integers(len(graphs))])
@@ -42,7 +53,9 @@ def random_scan(rng: np.random.Generator, heavy_atoms: int) -> tuple[dft.Species
         polarisation[list(bond)] = 1.0, -1.0
         symbols = tuple(electronic_structure.ELEMENTS[number - 1] for number in mol.atomic_numbers)
         path = [geometries.stretch(positions, bond, side, factor) for factor in FACTORS]
-        return dft.Species(symbols, 0, 1), path, polarisation, mol.smiles
+        multiple = mol.bond_orders[mol.bonds.index(bond)] > 1
+        rest = tuple(atom for atom in range(len(positions)) if atom not in side)
+        return Scan(dft.Species(symbols, 0, 1), path, polarisation, [rest, side] if multiple else [], mol.smiles)
 
 
 def main() -> None:
@@ -56,9 +69,9 @@ def main() -> None:
     worst, lower = 0.0, 0
     with electronic_structure.one_thread():
         for _ in range(arguments.scans):
-            species, path, polarisation, name = random_scan(rng, arguments.heavy_atoms)
+            species, path, polarisation, fragments, name = random_scan(rng, arguments.heavy_atoms)
             begin = time.process_time()
-            outcome = dft.label_scan(species, path, LEVEL, center=3, polarisations=[polarisation])
+            outcome = dft.label_scan(species, path, LEVEL, center=3, polarisations=[polarisation], fragments=fragments)
             engine = time.process_time() - begin
             plain, differences = 0.0, []
             numbers = np.array(electronic_structure.nuclear_charges(species.symbols))

@@ -8,7 +8,7 @@ bohr inside; `Label` is in eV and angstrom.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -134,12 +134,14 @@ def label_scan(
     *,
     center: int,
     polarisations: Sequence[np.ndarray] = (),
+    fragments: Sequence[Sequence[int]] = (),
 ) -> ScanOutcome:
     """Labels along a path of geometries (angstrom), each the lowest solution that its own and its neighbours' starts
     reach.
 
     From `center`, where the molecule is nearest to equilibrium, solutions are carried outward; at the last geometry the
-    `polarisations` start others; then every point is tried from the solutions of both neighbours until none improves.
+    `polarisations` start others, and from `center` to there the `fragments`; then every point is tried from the
+    solutions of both neighbours until none improves.
 
     Args:
         species: elements, charge and spin.
@@ -147,6 +149,8 @@ def label_scan(
         level: of theory.
         center: index of the geometry to begin with.
         polarisations: of the atoms, (n_atoms,) each, as `kohn_sham.polarised` takes them.
+        fragments: atoms of the two rigid parts that the path pulls apart; their own solutions side by side, with as
+            many unpaired electrons up in one as down in the other, start a singlet.
 
     Returns:
         A label or a reason for every geometry. A scan that does not settle, or jumps without a change of <S^2>, has
@@ -159,7 +163,10 @@ def label_scan(
         neighbor = index - 1 if index > center else index + 1
         scan.try_outward(index, None if index == center else neighbor)
     for polarisation in polarisations:
-        scan.try_polarised(len(geometries) - 1, polarisation)
+        scan.try_orbitals(len(geometries) - 1, kohn_sham.polarised(scan.problems[-1], polarisation))
+    for parts in _antiparallel(species, geometries[-1], coarse, fragments) if fragments else ():
+        for index in range(center + 1, len(geometries)):
+            scan.try_orbitals(index, kohn_sham.superposed(scan.problems[index], parts))
     for _ in range(MAX_SWEEPS):
         improved = scan.sweep(range(len(geometries) - 2, -1, -1), +1) + scan.sweep(range(1, len(geometries)), -1)
         improved += scan.stabilise()
@@ -222,11 +229,10 @@ class _Scan:
         if self._keep(index, solution, branch):
             self._stable[index] = stable
 
-    def try_polarised(self, index: int, polarisation: np.ndarray) -> None:
-        """A start of its own from atoms with spins of either sign."""
-        prepared = self.problems[index]
+    def try_orbitals(self, index: int, orbitals: kohn_sham.Orbitals) -> None:
+        """A start of its own."""
         try:
-            solution = kohn_sham.unrestricted(prepared, kohn_sham.polarised(prepared, polarisation))
+            solution = kohn_sham.unrestricted(self.problems[index], orbitals)
         except ValueError as error:
             self._note(index, error)
             return
@@ -296,6 +302,30 @@ class _Scan:
         self.tried[index] += 1
         if self.best[index] is None:
             self.failures[index] = str(error)
+
+
+def _antiparallel(
+    species: Species, positions: np.ndarray, level: kohn_sham.Level, fragments: Sequence[Sequence[int]]
+) -> Iterator[list[tuple[Sequence[int], kohn_sham.Orbitals]]]:
+    """Two fragments of a singlet side by side, each with as few unpaired electrons as it can have, then with two more.
+
+    What a broken bond of a neutral molecule leaves; a fragment that does not converge by itself starts nothing.
+    """
+    if species.charge or species.spin_multiplicity != 1:
+        return
+    symbols = [tuple(species.symbols[atom] for atom in part) for part in fragments]
+    electrons = [sum(electronic_structure.nuclear_charges(part)) for part in symbols]
+    fewest = electrons[0] % 2
+    for unpaired in (fewest, fewest + 2):
+        try:
+            own = [
+                ground_solution(problem(Species(part, 0, unpaired + 1), positions[list(atoms)], level))[0].orbitals
+                for part, atoms in zip(symbols, fragments, strict=True)
+            ]
+        except ValueError:
+            continue
+        turned = kohn_sham.Orbitals(own[1].down, own[1].up)
+        yield [(fragments[0], own[0]), (fragments[1], turned)]
 
 
 def _on_own_grid(

@@ -248,6 +248,20 @@ def fragment(number_of_atoms: int, bonds: tuple[tuple[int, int], ...], bond: tup
     return None if bond[0] in side else tuple(sorted(side))
 
 
+def bond_to_cut(
+    number_of_atoms: int, bonds: tuple[tuple[int, int], ...], turn: int
+) -> tuple[tuple[int, int], tuple[int, ...]] | None:
+    """The bond that a molecule's scan number `turn` stretches, and the atoms on its second atom's side.
+
+    Every bond outside a ring has its turn once before any has it twice; None if all are in rings.
+    """
+    cuttable = [(bond, fragment(number_of_atoms, bonds, bond)) for bond in bonds]
+    cuttable = [(bond, side) for bond, side in cuttable if side]
+    if not cuttable:
+        return None
+    return cuttable[np.random.default_rng(0).permutation(len(cuttable))[turn % len(cuttable)]]
+
+
 def stretch(positions: np.ndarray, bond: tuple[int, int], side: tuple[int, ...], factor: float) -> np.ndarray:
     """Positions with a bond set to `factor` times its length by moving the atoms on one side of it."""
     axis = positions[bond[1]] - positions[bond[0]]

@@ -46,6 +46,7 @@ class Molecule(NamedTuple):
     smiles: str
     atomic_numbers: tuple[int, ...]
     bonds: tuple[tuple[int, int], ...]  # first index smaller, sorted
+    bond_orders: tuple[float, ...]
     charge: int
     spin_multiplicity: int
 
@@ -105,11 +106,16 @@ def molecule(smiles: str) -> Molecule:
     from rdkit import Chem
 
     mol = Chem.AddHs(_parsed(smiles))
-    bonds = sorted(tuple(sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))) for bond in mol.GetBonds())
+    orders = {
+        tuple(sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))): bond.GetBondTypeAsDouble()
+        for bond in mol.GetBonds()
+    }
+    bonds = sorted(orders)
     return Molecule(
         smiles=smiles,
         atomic_numbers=tuple(atom.GetAtomicNum() for atom in mol.GetAtoms()),
         bonds=tuple(bonds),
+        bond_orders=tuple(orders[bond] for bond in bonds),
         charge=Chem.GetFormalCharge(mol),
         spin_multiplicity=3 if smiles in TRIPLETS else 1,
     )

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from h2scale.labels import molecules
+from h2scale.labels import geometries, molecules
 
 VERSION = 1
 """Raised whenever the same arguments would give another result; units of an older version are then done again."""
@@ -182,6 +182,7 @@ def _displacements(recipe: Recipe, parent: Unit, size: int) -> Iterator[Unit]:
     smiles = parent.arguments["smiles"]
     if smiles == "[H][H]":
         return
+    mol = molecules.molecule(smiles)
     for kind, number, batch in (
         ("thermal", _of_size(recipe.thermal, size), 5),
         ("scan", _of_size(recipe.scans, size), 1),
@@ -190,7 +191,14 @@ def _displacements(recipe: Recipe, parent: Unit, size: int) -> Iterator[Unit]:
     ):
         for start in range(0, number, batch):
             arguments = {"smiles": smiles, "start": start, "number": min(batch, number - start)}
+            if kind == "scan" and _cuts_multiple_bond(mol, start):
+                arguments["multiple_bond"] = True
             yield make_unit(recipe, kind, arguments, parent)
+
+
+def _cuts_multiple_bond(mol: molecules.Molecule, turn: int) -> bool:
+    cut = geometries.bond_to_cut(len(mol.atomic_numbers), mol.bonds, turn)
+    return cut is not None and mol.bond_orders[mol.bonds.index(cut[0])] > 1
 
 
 def _tight_binding_units(recipe: Recipe) -> Iterator[Unit]:

@@ -43,21 +43,20 @@ def curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, r
 def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
     """One bond compressed to half and stretched to four times its length, on top of a 300 K displacement."""
     mol = molecules.molecule(arguments["smiles"])
-    number = len(mol.atomic_numbers)
-    cuttable = [(bond, geometries.fragment(number, mol.bonds, bond)) for bond in mol.bonds]
-    cuttable = [(bond, side) for bond, side in cuttable if side]
-    if not cuttable or not len(parent.structures):
+    number, start = len(mol.atomic_numbers), arguments["start"]
+    cut = geometries.bond_to_cut(number, mol.bonds, start)
+    if cut is None or not len(parent.structures):
         return Result((), [])
-    start = arguments["start"]
-    order = np.random.default_rng(0).permutation(len(cuttable))  # every bond once before any bond twice
-    bond, side = cuttable[order[start % len(cuttable)]]
+    bond, side = cut
     positions = structures.displace(mol, parent, start, 300.0, rng)
     factors = [*_stratified(_COMPRESSION, _POINTS_COMPRESSED, rng), *_stratified(_STRETCH, _POINTS_STRETCHED, rng)]
     path = [geometries.stretch(positions, bond, side, factor) for factor in factors]
     polarisation = np.zeros(number)
     polarisation[list(bond)] = 1.0, -1.0
     regimes = ["compressed" if factor < 1 else "stretched" for factor in factors]
-    return _scanned(recipe, mol, path, regimes, _POINTS_COMPRESSED, [polarisation])
+    # Where fragments keep several unpaired electrons each, the polarised bond may end in their excited states.
+    fragments = [[atom for atom in range(number) if atom not in side], side] if arguments.get("multiple_bond") else []
+    return _scanned(recipe, mol, path, regimes, _POINTS_COMPRESSED, [polarisation], fragments)
 
 
 def scaled(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
@@ -100,6 +99,7 @@ def _scanned(
     regimes: Sequence[str],
     center: int,
     polarisations: Sequence[np.ndarray],
+    fragments: Sequence[Sequence[int]] = (),
 ) -> Result:
     far_enough = [k for k, p in enumerate(path) if geometries.shortest_distance(p) > structures.MIN_DISTANCE_ANGSTROM]
     failures = [
@@ -113,6 +113,7 @@ def _scanned(
         structures.label_level(recipe),
         center=far_enough.index(center),
         polarisations=polarisations,
+        fragments=fragments,
     )
     labelled = [
         structures.make_structure(recipe, structures.species_of(mol), mol.smiles, regimes[k], label)

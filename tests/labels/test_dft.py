@@ -48,6 +48,20 @@ def test_a_triple_bond_dissociates_into_two_quartet_atoms(nitrogen):
     assert far.convergence.startswith("broken symmetry, stable, lowest of ")
 
 
+def test_a_broken_bond_ends_in_the_ground_states_of_its_fragments():
+    # Polarising the two carbons alone leaves two quartets; two doublets lie more than half an electronvolt below.
+    level = LEVEL._replace(basis="sto-3g", grid_level=0)
+    acetylene, methylidyne = dft.Species(("C", "C", "H", "H"), 0, 1), dft.Species(("C", "H"), 0, 2)
+    path = [np.array([[0, 0, -d / 2], [0, 0, d / 2], [0, 0, -d / 2 - 1.07], [0, 0, d / 2 + 1.07]]) for d in (1.2, 2, 8)]
+    bond = np.array([1.0, -1.0, 0.0, 0.0])
+    alone = dft.label_scan(acetylene, path, level, center=0, polarisations=[bond])
+    scan = dft.label_scan(acetylene, path, level, center=0, polarisations=[bond], fragments=[(0, 2), (1, 3)])
+    doublet, _ = dft.label(methylidyne, along(1.07)[0], level)
+    assert scan.labels[-1].energy == pytest.approx(2 * doublet.energy, abs=5e-3)
+    assert scan.labels[-1].energy < alone.labels[-1].energy - 0.5
+    assert all(found.energy <= without.energy + 1e-6 for found, without in zip(scan.labels, alone.labels, strict=True))
+
+
 def test_near_equilibrium_the_restricted_solution_is_kept(nitrogen):
     for label in nitrogen.labels[:2]:
         assert label.spin_squared == 0

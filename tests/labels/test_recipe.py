@@ -61,6 +61,16 @@ def test_a_larger_campaign_keeps_the_units_of_a_smaller_one():
     assert set(keys(RECIPE)) < set(keys(larger))
 
 
+def test_scans_of_multiple_bonds_are_marked_and_others_keep_their_key():
+    marked = {smiles: [] for smiles in ("C#C", "CC", "C1CC1")}
+    for unit in recipe_lib.plan(changed(smiles=tuple(marked), scans=(5,))):
+        if unit.kind == "scan":
+            marked[unit.arguments["smiles"]].append(unit.arguments.get("multiple_bond", False))
+    assert sorted(marked["C#C"][:3]) == [False, False, True]  # two C-H bonds, one triple bond, each once
+    assert marked["C#C"][3:] == marked["C#C"][:2]
+    assert not any(marked["CC"] + marked["C1CC1"])
+
+
 def test_h2_is_displaced_by_its_curve_alone():
     kinds = {unit.kind for unit in recipe_lib.plan(RECIPE) if unit.arguments.get("smiles") == "[H][H]"}
     assert kinds <= {"minimum", "lowest_mode"}

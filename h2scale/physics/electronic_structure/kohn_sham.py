@@ -8,6 +8,7 @@ orbitals of one solution, carried over by `transfer`, start the next at another 
 
 import dataclasses
 import weakref
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -134,6 +135,24 @@ def polarised(problem: Problem, polarisation: np.ndarray) -> Orbitals:
     density = mean_fields.polarised_density(field, polarisation)
     orbitals, occupations = _diagonalised(field, density)
     return Orbitals(*(orbitals[s][:, occupations[s] > 0] for s in range(2)))
+
+
+def superposed(problem: Problem, parts: Sequence[tuple[Sequence[int], Orbitals]]) -> Orbitals:
+    """Occupied orbitals of parts of a molecule side by side, made orthonormal.
+
+    Args:
+        parts: atoms of each part and its orbitals in the functions of these atoms; together they hold every atom once
+            and as many electrons of each spin as the molecule.
+    """
+    slices = problem.molecule.aoslice_by_atom()
+    spins: tuple[list[np.ndarray], ...] = ([], [])
+    for atoms, orbitals in parts:
+        functions = np.concatenate([np.arange(*slices[atom, 2:]) for atom in atoms])
+        for whole, part in zip(spins, orbitals, strict=True):
+            placed = np.zeros((problem.molecule.nao, part.shape[1]))
+            placed[functions] = part
+            whole.append(placed)
+    return transfer(Orbitals(*(np.hstack(whole) for whole in spins)), problem)
 
 
 def scrambled(problem: Problem, orbitals: Orbitals, rng: np.random.Generator) -> Orbitals:
