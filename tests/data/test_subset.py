@@ -6,6 +6,7 @@ import pytest
 from h2scale import data
 from h2scale.data import rungs, storage, subset
 from h2scale.errors import InputError
+from h2scale.labels import card
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,7 @@ def test_a_larger_subset_holds_the_smaller_one_and_another_seed_another(shipped)
 def test_rounding_is_written_down_and_halves_the_file(shipped, tmp_path):
     chosen = subset.subset(shipped, 4000, keep_below=2)
     assert chosen.manifest["subset"]["structures_of"] == len(shipped)
+    assert f"out of {len(shipped)} structures" in card.data_card(chosen, "some")
     kept = np.isin(shipped.molecule, np.unique(chosen.molecule))
     whole = shipped.select(np.flatnonzero(kept))
     np.testing.assert_allclose(chosen.positions, whole.positions, atol=1e-6)

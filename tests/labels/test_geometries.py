@@ -37,7 +37,7 @@ def test_a_minimum_has_no_forces_and_the_lengths_of_its_springs():
 
 
 def test_relaxation_that_does_not_end_is_an_error_with_its_force():
-    with pytest.raises(ValueError, match=r"left a force of \d+\.\d{3} eV/angstrom after 1 steps"):
+    with pytest.raises(ValueError, match=r"unfinished: a force of \d+\.\d{3} eV/angstrom after 1 steps"):
         geometries.minimize(springs, START, max_force=1e-9, max_steps=1)
 
 
