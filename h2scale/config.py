@@ -28,6 +28,7 @@ def default() -> ConfigDict:
                 "include_isolated_atoms": False,  # isolated atoms are in every training set
                 "test_fraction": 0.1,  # of the molecules, held out for the in-distribution error
                 "validation_fraction": 0.1,  # of the molecules, held out to choose the kept parameters
+                "max_held_out": 2000,  # structures of a rung and side that are asked at most; 0 for all
                 "split_seed": 0,  # which molecules are held out; the same for every replica
             },
             "model": {

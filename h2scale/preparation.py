@@ -194,16 +194,14 @@ def _evaluation_plan(
     sources: Sources, table: batching.Table, rung_names: tuple[str, ...], side: str, capacity: batching.Capacity
 ) -> population.EvaluationPlan:
     """Batches of every rung's structures on one side, padded to the same number of batches."""
-    plans = [
-        batching.plan_batches(table, splits.side_indices(sources.dataset, rung, side, sources.split), capacity)
-        for rung in rung_names
-    ]
+
+    def batches(rung: str, side: str) -> tuple[np.ndarray, np.ndarray]:
+        chosen = splits.held_out_indices(sources.dataset, rung, side, sources.split)
+        return batching.plan_batches(table, chosen, capacity)
+
+    plans = [batches(rung, side) for rung in rung_names]
     # Both sides get the same number of batches, so that one compiled program evaluates either.
-    longest = max(
-        len(batching.plan_batches(table, splits.side_indices(sources.dataset, rung, other, sources.split), capacity)[0])
-        for rung in rung_names
-        for other in ("validation", "test")
-    )
+    longest = max(len(batches(rung, other)[0]) for rung in rung_names for other in ("validation", "test"))
     indices = np.zeros((len(rung_names), longest, capacity.n_graph), np.int32)
     take = np.zeros((len(rung_names), longest, capacity.n_graph), bool)
     for place, (rung_indices, rung_take) in enumerate(plans):

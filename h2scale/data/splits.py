@@ -28,6 +28,7 @@ class SplitSettings:
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
     split_seed: int = 0
+    max_held_out: int = 0  # structures of a rung and side that are asked at most; 0 for all
     include_h2_equilibrium: bool = True
     include_isolated_atoms: bool = False
 
@@ -36,6 +37,10 @@ class SplitSettings:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise ValueError(f"data.{name} must lie in [0, 1); got {value!r}.")
+        if self.max_held_out < 0:
+            raise ValueError(
+                f"data.max_held_out must be 0, for all, or a number of structures; got {self.max_held_out}."
+            )
         if self.validation_fraction + self.test_fraction >= 1:
             raise ValueError(
                 "data.validation_fraction + data.test_fraction must leave molecules to train on, below 1; got "
@@ -80,6 +85,20 @@ def side_indices(dataset: dataset_lib.Dataset, rung: str, side: str, settings: S
     if settings.include_isolated_atoms:
         chosen |= atoms
     return np.flatnonzero(chosen)
+
+
+def held_out_indices(dataset: dataset_lib.Dataset, rung: str, side: str, settings: SplitSettings) -> np.ndarray:
+    """As `side_indices`, at most `max_held_out` of them, drawn at random, the same for every replica.
+
+    Beyond a few thousand structures the error is known well enough, and asking all of a large dataset at every
+    evaluation would take longer than training.
+    """
+    indices = side_indices(dataset, rung, side, settings)
+    if not settings.max_held_out or len(indices) <= settings.max_held_out:
+        return indices
+    permutation = np.random.default_rng(settings.split_seed).permutation(len(dataset))
+    drawn = permutation[np.isin(permutation, indices)][: settings.max_held_out]
+    return np.sort(drawn)
 
 
 def training_order(dataset: dataset_lib.Dataset, rung: str, seed: int, settings: SplitSettings) -> np.ndarray:

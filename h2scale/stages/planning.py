@@ -38,6 +38,7 @@ def plan_study(config: FrozenConfigDict) -> Plan:
             validation_fraction=config.data.validation_fraction,
             test_fraction=config.data.test_fraction,
             split_seed=config.data.split_seed,
+            max_held_out=config.data.max_held_out,
             include_h2_equilibrium=config.data.include_h2_equilibrium,
             include_isolated_atoms=config.data.include_isolated_atoms,
         )

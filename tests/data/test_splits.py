@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from h2scale import config as config_lib
 from h2scale import data
 from h2scale.data import rungs, splits
 
@@ -141,3 +142,28 @@ def test_bad_settings_are_refused(shipped):
         splits.training_order(shipped, "all", 0, DEFAULT)
     with pytest.raises(ValueError, match="side must be one of train, validation, test; got 'dev'"):
         splits.side_indices(shipped, "h2", "dev", DEFAULT)
+
+
+@pytest.mark.parametrize("side", ["validation", "test"])
+def test_held_out_structures_are_limited_to_a_random_share(shipped, side):
+    whole = splits.held_out_indices(shipped, "stretched", side, DEFAULT)
+    np.testing.assert_array_equal(whole, splits.side_indices(shipped, "stretched", side, DEFAULT))
+    small, large = (
+        splits.held_out_indices(shipped, "stretched", side, splits.SplitSettings(max_held_out=number))
+        for number in (100, 400)
+    )
+    assert len(small) == 100
+    assert len(large) == 400
+    assert set(small) < set(large) < set(whole)
+    # Of a few molecules in a row it would be, had they not been drawn at random.
+    assert len(molecules(shipped, large)) > 0.6 * len(molecules(shipped, whole))
+
+
+def test_the_shipped_set_is_below_the_default_limit(shipped):
+    sides = [splits.side_indices(shipped, "h2", side, DEFAULT) for side in ("validation", "test")]
+    assert max(len(side) for side in sides) < config_lib.default().data.max_held_out
+
+
+def test_a_negative_limit_is_refused():
+    with pytest.raises(ValueError, match=r"data\.max_held_out must be 0, for all, .* got -1"):
+        splits.SplitSettings(max_held_out=-1)
