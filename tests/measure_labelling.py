@@ -17,7 +17,7 @@ from typing import NamedTuple  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from h2scale.labels import dft, geometries, molecules, relabel, tight_binding  # noqa: E402
+from h2scale.labels import dft, geometries, molecules, relabel, scans, tight_binding  # noqa: E402
 from h2scale.physics import electronic_structure  # noqa: E402
 from h2scale.physics.electronic_structure import kohn_sham  # noqa: E402
 from h2scale.types import Structure  # noqa: E402
@@ -71,7 +71,9 @@ def main() -> None:
         for _ in range(arguments.scans):
             species, path, polarisation, fragments, name = random_scan(rng, arguments.heavy_atoms)
             begin = time.process_time()
-            outcome = dft.label_scan(species, path, LEVEL, center=3, polarisations=[polarisation], fragments=fragments)
+            outcome = scans.label_scan(
+                species, path, LEVEL, center=3, polarisations=[polarisation], fragments=fragments
+            )
             engine = time.process_time() - begin
             plain, differences = 0.0, []
             numbers = np.array(electronic_structure.nuclear_charges(species.symbols))

@@ -20,7 +20,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 from h2scale import config as config_lib  # noqa: E402
-from h2scale.labels import dft, packing, tight_binding, worker  # noqa: E402
+from h2scale.labels import dft, packing, scans, tight_binding, worker  # noqa: E402
 from h2scale.physics import electronic_structure  # noqa: E402
 from h2scale.physics.electronic_structure import kohn_sham, stability  # noqa: E402
 from h2scale.stages import labels  # noqa: E402
@@ -28,7 +28,7 @@ from h2scale.stages import labels  # noqa: E402
 DOORS = (
     (dft, "label"),
     (dft, "label_nearby"),
-    (dft, "label_scan"),
+    (scans, "label_scan"),
     (dft, "problem"),
     (kohn_sham, "unrestricted"),
     (kohn_sham, "polarised"),

@@ -18,7 +18,7 @@ import numpy as np
 from h2scale import units
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import storage
-from h2scale.labels import dft
+from h2scale.labels import dft, scans
 from h2scale.physics import electronic_structure
 from h2scale.physics.electronic_structure import kohn_sham
 from h2scale.types import Structure
@@ -94,7 +94,7 @@ def engine_label(structure: Structure, functional: str, basis: str, grid_level: 
     """
     symbols = tuple(electronic_structure.ELEMENTS[z - 1] for z in structure.atomic_numbers)
     alternating = np.where(np.arange(len(symbols)) % 2, -1.0, 1.0)
-    outcome = dft.label_scan(
+    outcome = scans.label_scan(
         dft.Species(symbols, structure.charge, structure.spin_multiplicity),
         [structure.positions],
         kohn_sham.Level(functional, basis, grid_level),

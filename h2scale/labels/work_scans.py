@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from h2scale.data import rungs
-from h2scale.labels import dft, geometries, molecules, structures
+from h2scale.labels import dft, geometries, molecules, scans, structures
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Failure, Result
 from h2scale.physics import curves, electronic_structure
@@ -107,7 +107,7 @@ def _scanned(
         for k in range(len(path))
         if k not in far_enough
     ]
-    outcome = dft.label_scan(
+    outcome = scans.label_scan(
         structures.species_of(mol),
         [path[k] for k in far_enough],
         structures.label_level(recipe),
@@ -141,7 +141,7 @@ def _diatomic(
     radii = molecules.covalent_radii(electronic_structure.nuclear_charges(symbols)).sum()
     center = int(np.argmin(np.abs(np.log(distances / radii))))
     opposite = [np.array([1.0, -1.0])] if charge == 0 else []
-    outcome = dft.label_scan(species, path, structures.label_level(recipe), center=center, polarisations=opposite)
+    outcome = scans.label_scan(species, path, structures.label_level(recipe), center=center, polarisations=opposite)
     labelled = [
         structures.make_structure(recipe, species, name, regime, label) for label in outcome.labels if label is not None
     ]

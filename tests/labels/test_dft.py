@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from h2scale import units
-from h2scale.labels import dft, relabel
+from h2scale.labels import dft, relabel, scans
 from h2scale.physics import electronic_structure
 from h2scale.physics.electronic_structure import kohn_sham, stability
 from h2scale.types import Structure
@@ -32,7 +32,7 @@ def atom_energy(symbol, multiplicity):
 @pytest.fixture(scope="module")
 def nitrogen():
     with electronic_structure.one_thread():
-        return dft.label_scan(
+        return scans.label_scan(
             NITROGEN,
             along(0.8, 1.1, 1.5, 2.0, 3.0, 4.5),
             LEVEL,
@@ -54,8 +54,8 @@ def test_a_broken_bond_ends_in_the_ground_states_of_its_fragments():
     acetylene, methylidyne = dft.Species(("C", "C", "H", "H"), 0, 1), dft.Species(("C", "H"), 0, 2)
     path = [np.array([[0, 0, -d / 2], [0, 0, d / 2], [0, 0, -d / 2 - 1.07], [0, 0, d / 2 + 1.07]]) for d in (1.2, 2, 8)]
     bond = np.array([1.0, -1.0, 0.0, 0.0])
-    alone = dft.label_scan(acetylene, path, level, center=0, polarisations=[bond])
-    scan = dft.label_scan(acetylene, path, level, center=0, polarisations=[bond], fragments=[(0, 2), (1, 3)])
+    alone = scans.label_scan(acetylene, path, level, center=0, polarisations=[bond])
+    scan = scans.label_scan(acetylene, path, level, center=0, polarisations=[bond], fragments=[(0, 2), (1, 3)])
     doublet, _ = dft.label(methylidyne, along(1.07)[0], level)
     assert scan.labels[-1].energy == pytest.approx(2 * doublet.energy, abs=5e-3)
     assert scan.labels[-1].energy < alone.labels[-1].energy - 0.5
@@ -70,7 +70,7 @@ def test_near_equilibrium_the_restricted_solution_is_kept(nitrogen):
 
 
 def test_forces_are_the_slope_of_the_scan_where_it_is_smooth():
-    outcome = dft.label_scan(NITROGEN, along(1.099, 1.1, 1.101), LEVEL, center=1)
+    outcome = scans.label_scan(NITROGEN, along(1.099, 1.1, 1.101), LEVEL, center=1)
     slope = (outcome.labels[2].energy - outcome.labels[0].energy) / 0.002
     # Forces leave out how the grid moves with the atoms: some 1e-3 hartree/bohr at this grid.
     assert -outcome.labels[1].forces[1, 2] == pytest.approx(slope, abs=0.1)
@@ -86,7 +86,7 @@ def test_no_label_lies_above_one_made_alone(nitrogen):
 
 def test_a_scan_finds_the_broken_solution_from_its_far_end_alone():
     # Inward from 3 angstrom only: the restricted start at the far end is a saddle and has to be left.
-    outcome = dft.label_scan(dft.Species(("H", "H"), 0, 1), along(0.75, 1.5, 3.0), LEVEL, center=2)
+    outcome = scans.label_scan(dft.Species(("H", "H"), 0, 1), along(0.75, 1.5, 3.0), LEVEL, center=2)
     assert [round(label.spin_squared) for label in outcome.labels] == [0, 0, 1]
     assert outcome.labels[2].energy == pytest.approx(2 * atom_energy("H", 2), abs=0.02)
 
@@ -130,6 +130,6 @@ def jumping(spin_change):
 
 
 def test_a_jump_counts_unless_the_spin_explains_it():
-    assert dft._unexplained_jump(jumping(0.0)) == pytest.approx(8.0)
-    assert dft._unexplained_jump(jumping(1.0)) is None
-    assert dft._unexplained_jump(jumping(0.0)[:2]) is None
+    assert scans._unexplained_jump(jumping(0.0)) == pytest.approx(8.0)
+    assert scans._unexplained_jump(jumping(1.0)) is None
+    assert scans._unexplained_jump(jumping(0.0)[:2]) is None
