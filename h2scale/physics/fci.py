@@ -14,9 +14,6 @@ NEUTRAL_TOLERANCE_HARTREE = 1e-4
 CHARGED_TOLERANCE_HARTREE = 1e-3
 """How far the last point may be from the separated atoms from 12 bohr on; a charge polarises: alpha / (2 R^4)."""
 
-# Ground-state multiplicities of atoms and ions by their number of electrons.
-_ATOM_MULTIPLICITY = (1, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2)
-
 
 def diatomic_curve(
     symbols: Sequence[str],
@@ -106,7 +103,7 @@ def fragments(
         electrons = [number - part for number, part in zip(numbers, charges, strict=True)]
         if min(electrons) < 0:
             continue
-        spins = [_ATOM_MULTIPLICITY[number] for number in electrons]
+        spins = [electronic_structure.GROUND_MULTIPLICITIES[number] for number in electrons]
         if abs(spins[0] - spins[1]) < spin_multiplicity < sum(spins):
             ways.append(((charges[0], spins[0]), (charges[1], spins[1])))
     if not ways:

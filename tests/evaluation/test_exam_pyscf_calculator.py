@@ -37,6 +37,20 @@ def test_a_stretched_triple_bond_has_a_smooth_energy():
     assert abs(left + right - 2 * middle) < 1e-3
 
 
+@pytest.mark.parametrize(
+    ("method", "first", "second", "distance", "spin", "well"),
+    [
+        ("pbe0", ("C", 3), ("C", 3), 20.0, 1, 0.002),  # a lone lobe may point anywhere, which is no instability
+        ("pbe0", ("C", 3), ("O", 3), 4.0, 1, 0.05),  # plain iteration falls back to a saddle
+        ("hf", ("C", 3), ("N", 4), 3.5, 2, 0.01),  # mixed frontier orbitals end 1.7 eV too high
+    ],
+)
+def test_a_broken_bond_leaves_the_lone_atoms(method, first, second, distance, spin, well):
+    parts = sum(energy(method, symbol, 0.0, 0, multiplicity) for symbol, multiplicity in (first, second))
+    together = energy(method, first[0] + second[0], distance, 0, spin)
+    assert -well < together - parts < 0.002
+
+
 def test_forces_follow_the_charge_that_changed_in_place():
     atoms = calculated("hf", "H2", 1.0, 0, 1)
     neutral = atoms.get_forces()[1, 2]

@@ -72,14 +72,15 @@ class PySCFCalculator(Calculator):
 
 
 def _lowest_field(molecule: Any, functional: str) -> electronic_structure.MeanField:
-    """Lower of the fields reached from mixed frontier orbitals and from atoms of opposite spin.
+    """Lower of the fields reached from mixed frontier orbitals and from atoms of opposite spin, their own if they fit.
 
     A functional's are looked for on a coarse grid, whose error is nearly the same for all of them, and the lowest is
     converged again on the full one.
     """
     starts = [None]
     if molecule.natm > 1 and molecule.nelectron > 1:
-        starts.append(electronic_structure.opposed_atoms(molecule))
+        atoms = electronic_structure.separated_atoms(molecule, functional, grid_level=SEARCH_GRID_LEVEL)
+        starts.append(electronic_structure.opposed_atoms(molecule) if atoms is None else atoms)
     fields, errors = [], []
     for start in starts:
         try:

@@ -22,9 +22,11 @@ from h2scale.physics.electronic_structure.mean_fields import (
     mean_field,
     mean_field_forces,
     opposed_atoms,
+    separated_atoms,
 )
 from h2scale.physics.electronic_structure.molecules import (
     ELEMENTS,
+    GROUND_MULTIPLICITIES,
     check_distinct,
     check_electrons,
     make_molecule,
@@ -35,6 +37,7 @@ from h2scale.physics.electronic_structure.molecules import (
 
 __all__ = (
     "ELEMENTS",
+    "GROUND_MULTIPLICITIES",
     "IRREPS",
     "LINEAR_DEPENDENCY_THRESHOLD",
     "MAX_DETERMINANTS",
@@ -54,6 +57,7 @@ __all__ = (
     "nuclear_charges",
     "one_thread",
     "opposed_atoms",
+    "separated_atoms",
     "two_in_two",
     "version",
 )

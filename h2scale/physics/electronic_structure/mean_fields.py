@@ -1,6 +1,6 @@
 """Hartree-Fock and Kohn-Sham fields of small molecules, and coupled cluster upon them; hartree and bohr."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ _SCF_TOLERANCE = 1e-10
 _LABEL_TOLERANCE = 1e-8
 _SCF_CYCLES = 100
 _STABILITY_ROUNDS = 6
+_LOWER_HARTREE = 1e-7
 _UNPAIRED_SHARE = {"H": 1.0, "B": 1.0, "C": 1.0, "N": 1.0, "O": 0.5, "F": 0.2}
 """Of an atom's valence p electrons (s for hydrogen), the share that is unpaired in its ground state."""
 
@@ -58,12 +59,39 @@ def mean_field(
 
 
 def _follow(field: "scf.hf.SCF", what: str) -> None:
+    """Leaves saddle points until the solution is internally stable, or flat: below it nothing is found.
+
+    An open shell may point anywhere; only the grid tells its directions apart, and then a curvature may be negative.
+    """
     for _ in range(_STABILITY_ROUNDS):
         orbitals, _, stable, _ = field.stability(return_status=True)
-        if stable:
+        if stable or not _descend(field, orbitals, what):
             return
-        converge(field, field.make_rdm1(orbitals, field.mo_occ), what)
     raise ValueError(f"{what} reached no stable solution in {_STABILITY_ROUNDS} rounds.")
+
+
+def _descend(field: "scf.hf.SCF", orbitals: np.ndarray, what: str) -> bool:
+    """Brings the field from these orbitals to a solution below its own, or leaves it as it was; returns which.
+
+    Plain iteration is quick but may fall back to the saddle; second-order steps do not.
+    """
+    own = _state(field)
+    for second_order in (False, True):
+        try:
+            if second_order:
+                _take_second_order_steps(field, orbitals, own["mo_occ"])
+            else:
+                converge(field, field.make_rdm1(orbitals, own["mo_occ"]), what)
+        except ValueError:
+            continue
+        if field.converged and field.e_tot < own["e_tot"] - _LOWER_HARTREE:
+            return True
+    vars(field).update(own)
+    return False
+
+
+def _state(field: "scf.hf.SCF") -> dict[str, Any]:
+    return {name: getattr(field, name) for name in ("e_tot", "converged", "mo_coeff", "mo_occ", "mo_energy")}
 
 
 def opposed_atoms(molecule: "gto.Mole") -> np.ndarray:
@@ -73,6 +101,32 @@ def opposed_atoms(molecule: "gto.Mole") -> np.ndarray:
     polarisation = np.full(molecule.natm, -1.0)
     polarisation[0] = 1.0
     return polarised_density(make_field(molecule, "hf", restricted=False, grid_level=0), polarisation)
+
+
+def separated_atoms(molecule: "gto.Mole", functional: str, *, grid_level: int) -> np.ndarray | None:
+    """Densities of both spins, (2, n_ao, n_ao), of two atoms' own ground states side by side, with opposite spins.
+
+    Where the bond of a neutral diatomic molecule ends, with every lobe where a lone atom has it. None for anything
+    else, and where these spins do not make the molecule's, as in triplet O2.
+
+    Raises:
+        ValueError: an atom does not converge.
+    """
+    if molecule.natm != 2 or molecule.charge:
+        return None
+    multiplicities = [molecules.GROUND_MULTIPLICITIES[charge] for charge in molecule.atom_charges()]
+    turned = multiplicities[0] < multiplicities[1]  # the molecule's own surplus is up
+    if abs(multiplicities[0] - multiplicities[1]) != molecule.spin:
+        return None
+    densities = np.zeros((2, molecule.nao, molecule.nao))
+    for index, multiplicity in enumerate(multiplicities):
+        alone = molecules.make_molecule(
+            [molecule.atom_pure_symbol(index)], np.zeros((1, 3)), molecule.basis, spin_multiplicity=multiplicity
+        )
+        own = mean_field(alone, functional, restricted=False, density=None, grid_level=grid_level, follow=False)
+        place = slice(*molecule.aoslice_by_atom()[index, 2:])
+        densities[:, place, place] = own.density[::-1] if (index == 1) != turned else own.density
+    return densities
 
 
 def polarised_density(field: "scf.hf.SCF", polarisation: np.ndarray) -> np.ndarray:
@@ -206,13 +260,13 @@ def converge(field: "scf.hf.SCF", density: np.ndarray | None, what: str) -> None
     """Runs the field, by second-order steps if the plain iteration fails; raises ValueError if both do."""
     field.kernel(density)
     if not field.converged:
-        second_order = field.newton()
-        second_order.kernel(field.mo_coeff, field.mo_occ)
-        field.mo_coeff, field.mo_occ, field.mo_energy = (
-            second_order.mo_coeff,
-            second_order.mo_occ,
-            second_order.mo_energy,
-        )
-        field.e_tot, field.converged = second_order.e_tot, second_order.converged
+        _take_second_order_steps(field, field.mo_coeff, field.mo_occ)
     if not field.converged:
         raise ValueError(f"{what} did not converge; it is no reference point.")
+
+
+def _take_second_order_steps(field: "scf.hf.SCF", orbitals: np.ndarray, occupations: np.ndarray) -> None:
+    """Leaves in the field where they end, converged or not."""
+    steps = field.newton()
+    steps.kernel(orbitals, occupations)
+    vars(field).update(_state(steps))

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pyscf import gto
 
 ELEMENTS = ("H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar")
+GROUND_MULTIPLICITIES = (1, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2)
+"""Spin multiplicities of the ground states of atoms, by their number of electrons."""
 
 
 def version() -> str:
