@@ -72,7 +72,13 @@ def main() -> None:
             species, path, polarisation, fragments, name = random_scan(rng, arguments.heavy_atoms)
             begin = time.process_time()
             outcome = scans.label_scan(
-                species, path, LEVEL, center=3, polarisations=[polarisation], fragments=fragments
+                species,
+                path,
+                LEVEL,
+                center=3,
+                polarisations=[polarisation],
+                fragments=fragments,
+                lone_atoms=len(species.symbols) == 2 and "H" not in species.symbols,
             )
             engine = time.process_time() - begin
             plain, differences = 0.0, []

@@ -193,6 +193,8 @@ def _displacements(recipe: Recipe, parent: Unit, size: int) -> Iterator[Unit]:
             arguments = {"smiles": smiles, "start": start, "number": min(batch, number - start)}
             if kind == "scan" and _cuts_multiple_bond(mol, start):
                 arguments["multiple_bond"] = True
+            if kind == "scan" and len(mol.atomic_numbers) == 2 and 1 not in mol.atomic_numbers:
+                arguments["lone_atoms"] = True
             yield make_unit(recipe, kind, arguments, parent)
 
 

@@ -56,7 +56,16 @@ def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rn
     regimes = ["compressed" if factor < 1 else "stretched" for factor in factors]
     # Where fragments keep several unpaired electrons each, the polarised bond may end in their excited states.
     fragments = [[atom for atom in range(number) if atom not in side], side] if arguments.get("multiple_bond") else []
-    return _scanned(recipe, mol, path, regimes, _POINTS_COMPRESSED, [polarisation], fragments)
+    return _scanned(
+        recipe,
+        mol,
+        path,
+        regimes,
+        _POINTS_COMPRESSED,
+        [polarisation],
+        fragments=fragments,
+        lone_atoms=arguments.get("lone_atoms", False),
+    )
 
 
 def scaled(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
@@ -99,7 +108,9 @@ def _scanned(
     regimes: Sequence[str],
     center: int,
     polarisations: Sequence[np.ndarray],
+    *,
     fragments: Sequence[Sequence[int]] = (),
+    lone_atoms: bool = False,
 ) -> Result:
     far_enough = [k for k, p in enumerate(path) if geometries.shortest_distance(p) > structures.MIN_DISTANCE_ANGSTROM]
     failures = [
@@ -114,6 +125,7 @@ def _scanned(
         center=far_enough.index(center),
         polarisations=polarisations,
         fragments=fragments,
+        lone_atoms=lone_atoms,
     )
     labelled = [
         structures.make_structure(recipe, structures.species_of(mol), mol.smiles, regimes[k], label)

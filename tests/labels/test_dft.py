@@ -1,16 +1,13 @@
-"""Kohn-Sham labels: the lowest solution along a scan, by laws that hold whatever finds it."""
+"""Kohn-Sham labels of single geometries."""
 
 import numpy as np
 import pytest
 
-from h2scale import units
-from h2scale.labels import dft, relabel, scans
+from h2scale.labels import dft
 from h2scale.physics import electronic_structure
-from h2scale.physics.electronic_structure import kohn_sham, stability
-from h2scale.types import Structure
+from h2scale.physics.electronic_structure import kohn_sham
 
 LEVEL = kohn_sham.Level(grid_level=1)
-NITROGEN = dft.Species(("N", "N"), 0, 1)
 
 
 @pytest.fixture(autouse=True)
@@ -21,74 +18,6 @@ def _one_thread():
 
 def along(*distances):
     return [np.array([[0.0, 0, 0], [0, 0, d]]) for d in distances]
-
-
-def atom_energy(symbol, multiplicity):
-    prepared = dft.problem(dft.Species((symbol,), 0, multiplicity), np.zeros((1, 3)), LEVEL)
-    found = kohn_sham.unrestricted(prepared, kohn_sham.polarised(prepared, np.zeros(1)))
-    return stability.relax(prepared, found)[0].energy_hartree * units.HARTREE_EV
-
-
-@pytest.fixture(scope="module")
-def nitrogen():
-    with electronic_structure.one_thread():
-        return scans.label_scan(
-            NITROGEN,
-            along(0.8, 1.1, 1.5, 2.0, 3.0, 4.5),
-            LEVEL,
-            center=1,
-            polarisations=[np.array([1.0, -1.0])],
-        )
-
-
-def test_a_triple_bond_dissociates_into_two_quartet_atoms(nitrogen):
-    far = nitrogen.labels[-1]
-    assert far.energy == pytest.approx(2 * atom_energy("N", 4), abs=5e-3)
-    assert far.spin_squared == pytest.approx(3.0, abs=0.02)  # six unpaired electrons, three up and three down
-    assert far.convergence.startswith("broken symmetry, stable, lowest of ")
-
-
-def test_a_broken_bond_ends_in_the_ground_states_of_its_fragments():
-    # Polarising the two carbons alone leaves two quartets; two doublets lie more than half an electronvolt below.
-    level = LEVEL._replace(basis="sto-3g", grid_level=0)
-    acetylene, methylidyne = dft.Species(("C", "C", "H", "H"), 0, 1), dft.Species(("C", "H"), 0, 2)
-    path = [np.array([[0, 0, -d / 2], [0, 0, d / 2], [0, 0, -d / 2 - 1.07], [0, 0, d / 2 + 1.07]]) for d in (1.2, 2, 8)]
-    bond = np.array([1.0, -1.0, 0.0, 0.0])
-    alone = scans.label_scan(acetylene, path, level, center=0, polarisations=[bond])
-    scan = scans.label_scan(acetylene, path, level, center=0, polarisations=[bond], fragments=[(0, 2), (1, 3)])
-    doublet, _ = dft.label(methylidyne, along(1.07)[0], level)
-    assert scan.labels[-1].energy == pytest.approx(2 * doublet.energy, abs=5e-3)
-    assert scan.labels[-1].energy < alone.labels[-1].energy - 0.5
-    assert all(found.energy <= without.energy + 1e-6 for found, without in zip(scan.labels, alone.labels, strict=True))
-
-
-def test_near_equilibrium_the_restricted_solution_is_kept(nitrogen):
-    for label in nitrogen.labels[:2]:
-        assert label.spin_squared == 0
-        assert label.convergence.startswith("restricted, stable")
-    assert not nitrogen.failures
-
-
-def test_forces_are_the_slope_of_the_scan_where_it_is_smooth():
-    outcome = scans.label_scan(NITROGEN, along(1.099, 1.1, 1.101), LEVEL, center=1)
-    slope = (outcome.labels[2].energy - outcome.labels[0].energy) / 0.002
-    # Forces leave out how the grid moves with the atoms: some 1e-3 hartree/bohr at this grid.
-    assert -outcome.labels[1].forces[1, 2] == pytest.approx(slope, abs=0.1)
-
-
-def test_no_label_lies_above_one_made_alone(nitrogen):
-    for index, positions in zip((1, 3, 5), along(1.1, 2.0, 4.5), strict=True):
-        label = nitrogen.labels[index]
-        alone = Structure(np.array([7, 7]), positions, 0.0, np.zeros((2, 3)), 0, 1, "", "", "N#N", "", 0.0)
-        energy, _ = relabel.plain_label(alone, LEVEL.functional, LEVEL.basis, LEVEL.grid_level)
-        assert label.energy <= energy + 1e-5
-
-
-def test_a_scan_finds_the_broken_solution_from_its_far_end_alone():
-    # Inward from 3 angstrom only: the restricted start at the far end is a saddle and has to be left.
-    outcome = scans.label_scan(dft.Species(("H", "H"), 0, 1), along(0.75, 1.5, 3.0), LEVEL, center=2)
-    assert [round(label.spin_squared) for label in outcome.labels] == [0, 0, 1]
-    assert outcome.labels[2].energy == pytest.approx(2 * atom_energy("H", 2), abs=0.02)
 
 
 def test_a_radical_keeps_its_spin_and_starts_the_next_geometry():
@@ -117,19 +46,3 @@ def test_impossible_labels_are_refused_in_one_line(species, positions, message):
 def test_an_unknown_basis_is_named():
     with pytest.raises(ValueError, match=r"basis must be .* got 'nonsense'"):
         dft.label(dft.Species(("H", "H"), 0, 1), along(0.74)[0], LEVEL._replace(basis="nonsense"))
-
-
-def jumping(spin_change):
-    """A scan's labels with a step of 9 eV that the forces at its ends do not explain."""
-    force = np.array([[0.0, 0, 1.0], [0, 0, -1.0]])
-    energies, spins = (0.0, 1.0, 10.0), (0.0, 0.0, spin_change)
-    return [
-        dft.Label(positions, energy, force, spin, "")
-        for positions, energy, spin in zip(along(1.0, 2.0, 3.0), energies, spins, strict=True)
-    ]
-
-
-def test_a_jump_counts_unless_the_spin_explains_it():
-    assert scans._unexplained_jump(jumping(0.0)) == pytest.approx(8.0)
-    assert scans._unexplained_jump(jumping(1.0)) is None
-    assert scans._unexplained_jump(jumping(0.0)[:2]) is None
