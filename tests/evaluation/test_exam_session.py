@@ -1,6 +1,7 @@
 """A whole exam: rows for what went wrong, nothing asked twice, and names that mean nothing refused in one line."""
 
 import csv
+import io
 import json
 
 import pytest
@@ -9,7 +10,7 @@ from exam_local import CALCULATORS
 from h2scale import command_line, runner
 from h2scale import config as config_lib
 from h2scale.errors import IncompleteError, InputError
-from h2scale.evaluation.exam import models, registry, session
+from h2scale.evaluation.exam import models, registry, session, workload
 
 LIMITS = models.TimeLimits(60.0, 10.0, 60.0)
 
@@ -19,11 +20,11 @@ def settings(*calculators, private="", python="", charge="info:charge", spin="in
 
 
 def run(folder, *calculators, sections=("nuclei",), **keywords):
-    said = []
-    complete = session.run_exam(session.candidates(settings(*calculators, **keywords)), sections, folder, said.append)
+    stream = io.StringIO()
+    complete = session.run_exam(session.candidates(settings(*calculators, **keywords)), sections, folder, stream)
     with (folder / session.EXAM_CSV).open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
-    return complete, rows, json.loads((folder / session.EXAM_JSON).read_text(encoding="utf-8")), said
+    return complete, rows, json.loads((folder / session.EXAM_JSON).read_text(encoding="utf-8")), stream.getvalue()
 
 
 def private(folder, text):
@@ -162,3 +163,24 @@ def test_incomplete_exam_is_written_before_it_is_reported(tmp_path):
     with pytest.raises(IncompleteError, match=r"exam\.csv has the reasons"):
         runner.run(config_lib.resolve(config), str(folder))
     assert "No module named" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_is_foreseen_is_what_a_model_that_answers_is_asked(tmp_path):
+    (candidate,) = session.candidates(settings("exact"))
+    asked = []
+    with candidate.open() as model:
+        model.answered = asked.append
+        list(session._sections(model, candidate.entry, ("nuclei", "hydrogen"), lambda section: None))
+    foreseen = session._work(candidate.entry, ("nuclei", "hydrogen"))
+    assert sum(workload.work(ask) for ask in asked) == pytest.approx(foreseen, rel=0.02)
+
+
+def test_progress_names_the_model_and_what_it_is_asked(tmp_path):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    session.run_exam(session.candidates(settings("exact")), ("nuclei",), tmp_path, stream)
+    assert "asking exact: nuclei" in stream.getvalue()
+    assert "1/1 models done" in stream.getvalue()

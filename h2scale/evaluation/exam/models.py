@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -45,6 +45,7 @@ class Examinee(Protocol):
 
     failure: str  # why it cannot be asked; empty otherwise
     environment: dict[str, Any]  # versions of what answers
+    answered: Callable[[Ask], None]  # called after each structure, to show progress
 
     def ask(self, asks: Sequence[Ask], *, reuse: bool = False) -> list[Answer]:
         """One answer per structure, in order; `reuse` as in `worker`."""
@@ -71,6 +72,10 @@ class TimeLimits(NamedTuple):
     model: float
 
 
+def pass_over(ask: Ask) -> None:
+    """Nobody watches."""
+
+
 def dimer(first: int, second: int, distance: float, charge: int, spin: int) -> Ask:
     """Two atoms on the z axis, the second one above."""
     return Ask((first, second), ((0.0, 0.0, -distance / 2), (0.0, 0.0, distance / 2)), charge, spin)
@@ -92,6 +97,7 @@ class WorkerModel:
         self.entry = entry
         self.environment: dict[str, Any] = {}
         self.failure = ""  # why the model cannot be asked any more
+        self.answered: Callable[[Ask], None] = pass_over
         self._limits = limits
         self._deadline = time.monotonic() + limits.model
         self._process: subprocess.Popen | None = None
@@ -124,6 +130,7 @@ class WorkerModel:
             self._send(request)
             for ask in asks:
                 answers.append(read_answer(self._receive(self._limits.answer), len(ask.numbers)))
+                self.answered(ask)
         except _WorkerLost as lost:
             answers.append(Answer(np.nan, None, ERROR, str(lost)))
             self._restart(str(lost))

@@ -57,6 +57,11 @@ class PySCFCalculator(Calculator):
             # are degenerate, mix at random, and the field can end 2 eV too high on one atom.
             symmetry=int(self.atoms.numbers.sum()) - charge == 1,
         )
+        with electronic_structure.one_thread():
+            self.results = self._solve(molecule, forces="forces" in properties)
+
+    def _solve(self, molecule: "electronic_structure.gto.Mole", *, forces: bool) -> dict[str, Any]:
+        """Energy (eV) and, if asked, forces (eV/angstrom)."""
         functional = "hf" if self.method == "ccsd(t)" else self.method
         asked = (self.atoms.numbers.tobytes(), self.atoms.positions.tobytes(), molecule.charge, molecule.spin)
         if self._solved is None or self._solved[0] != asked:
@@ -65,13 +70,14 @@ class PySCFCalculator(Calculator):
         energy = field.energy_hartree
         if self.method == "ccsd(t)":
             energy = electronic_structure.coupled_cluster(molecule, field.density, restricted=False)
-        self.results = {"energy": energy * units.HARTREE_EV}
-        if "forces" in properties:
-            forces = electronic_structure.mean_field_forces(molecule, functional, field.density, grid_level=GRID_LEVEL)
-            self.results["forces"] = np.array(forces) * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
+        results: dict[str, Any] = {"energy": energy * units.HARTREE_EV}
+        if forces:
+            push = electronic_structure.mean_field_forces(molecule, functional, field.density, grid_level=GRID_LEVEL)
+            results["forces"] = np.array(push) * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
+        return results
 
 
-def _lowest_field(molecule: Any, functional: str) -> electronic_structure.MeanField:
+def _lowest_field(molecule: "electronic_structure.gto.Mole", functional: str) -> electronic_structure.MeanField:
     """Lower of the fields reached from mixed frontier orbitals and from atoms of opposite spin, their own if they fit.
 
     A functional's are looked for on a coarse grid, whose error is nearly the same for all of them, and the lowest is

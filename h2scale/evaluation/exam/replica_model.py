@@ -1,6 +1,6 @@
 """A trained replica under examination: every question of a section is one batch through one compiled program."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class ReplicaModel:
         self.replica = replica
         self.failure = ""
         self.environment: dict[str, Any] = {}
+        self.answered: Callable[[models.Ask], None] = models.pass_over
         self._params = replica.params.astype(jnp.float64)
 
     def ask(self, asks: Sequence[models.Ask], *, reuse: bool = False) -> list[models.Answer]:
@@ -34,6 +35,7 @@ class ReplicaModel:
             chunk = places[start : start + BATCH]
             for place, answer in zip(chunk, self._batch([asks[i] for i in chunk]), strict=True):
                 answers[place] = answer
+                self.answered(asks[place])
         return answers
 
     def _refusal(self, ask: models.Ask) -> models.Answer | None:

@@ -7,11 +7,11 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
-from h2scale import tables
+from h2scale import progress, tables
 from h2scale.errors import InputError
 from h2scale.evaluation import replica as replica_lib
 from h2scale.evaluation.exam import (
@@ -24,6 +24,7 @@ from h2scale.evaluation.exam import (
     replica_model,
     shapes,
     witness,
+    workload,
 )
 
 SECTIONS = ("nuclei", "hydrogen", "diatomics", "shapes")
@@ -80,49 +81,97 @@ def candidates(settings: ExamSettings) -> list[Candidate]:
     return found
 
 
-def run_exam(
-    found: Sequence[Candidate], sections: tuple[str, ...], folder: Path, say: Callable[[str], None] = print
-) -> bool:
+def run_exam(found: Sequence[Candidate], sections: tuple[str, ...], folder: Path, stream: TextIO | None = None) -> bool:
     """Examines every model that is not yet finished in the folder, and writes exam.json and exam.csv.
 
     A model is finished once its file in models/ is written; an incomplete one is examined again by the next run.
+
+    Args:
+        found: whom to examine.
+        sections: of `SECTIONS`, what to ask after the witness.
+        folder: workdir.
+        stream: where progress is shown; None for standard error.
 
     Returns:
         Whether every question was answered or refused.
     """
     (folder / MODELS_FOLDER).mkdir(exist_ok=True)
-    records = []
-    for candidate in found:
-        path = folder / MODELS_FOLDER / f"{slug(candidate.entry.name)}.json"
-        record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-        if record is None or not record["complete"]:
-            record = examine(candidate, sections, say)
-            _write_json(path, record)
-        records.append(record)
-    complete = all(record["complete"] for record in records)
-    _write_json(folder / EXAM_JSON, {"format": FORMAT, "complete": complete, "models": records})
+    records = {candidate.entry.name: _finished(folder, candidate) for candidate in found}
+    work = _work(found[0].entry, sections) if found else 0.0
+    missing = [candidate for candidate in found if records[candidate.entry.name] is None]
+    total = max(work * len(missing), 1.0)
+    with progress.Progress(total, len(found), stream, things="models", rate="structures") as shown:
+        shown.finish_replicas(len(found) - len(missing))
+        for candidate in missing:
+            record = examine(candidate, sections, _Watch(shown, candidate.entry.name, work))
+            _write_json(_record_path(folder, candidate), record)
+            records[candidate.entry.name] = record
+    complete = all(record["complete"] for record in records.values())
+    _write_json(folder / EXAM_JSON, {"format": FORMAT, "complete": complete, "models": list(records.values())})
     (folder / EXAM_CSV).unlink(missing_ok=True)
-    rows = [{"model": record["name"], **finding} for record in records for finding in record["findings"]]
+    rows = [{"model": record["name"], **finding} for record in records.values() for finding in record["findings"]]
     tables.append_rows(folder / EXAM_CSV, COLUMNS, rows)
     return complete
 
 
-def examine(candidate: Candidate, sections: tuple[str, ...], say: Callable[[str], None] = print) -> dict[str, Any]:
+def _record_path(folder: Path, candidate: Candidate) -> Path:
+    return folder / MODELS_FOLDER / f"{slug(candidate.entry.name)}.json"
+
+
+def _finished(folder: Path, candidate: Candidate) -> dict[str, Any] | None:
+    """The record of a model whose exam is complete, if there is one."""
+    path = _record_path(folder, candidate)
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return record if record is not None and record["complete"] else None
+
+
+def _work(entry: models.Entry, sections: tuple[str, ...]) -> float:
+    """About how much one model is asked, in the units of `workload.work`."""
+    silent = workload.Silent()
+    for _ in _sections(silent, entry, sections, lambda section: None):
+        pass
+    return sum(workload.work(ask) for ask in silent.asked)
+
+
+class _Watch:
+    """Shows how far the exam of one model is."""
+
+    def __init__(self, shown: progress.Progress, name: str, work: float) -> None:
+        self._shown, self._name, self._left = shown, name, work
+
+    def begin(self, section: str) -> None:
+        self._shown.note(asking=f"{self._name}: {section}")
+
+    def answered(self, ask: models.Ask) -> None:
+        done = min(workload.work(ask), self._left)  # a model may be asked a little more than was foreseen
+        self._left -= done
+        self._shown.advance(done, 1)
+
+    def end(self, summary: str) -> None:
+        """What was foreseen and not asked counts as done."""
+        self._shown.advance(self._left, 0)
+        self._shown.finish_replicas(1)
+        self._shown.say(f"{self._name}: {summary}")
+
+
+def examine(candidate: Candidate, sections: tuple[str, ...], watch: _Watch) -> dict[str, Any]:
     """Asks and grades one model; returns its record as JSON values."""
     entry = candidate.entry
     start = time.monotonic()
     environment: dict[str, Any] = {}
+    watch.begin("loading")
     with candidate.open() as model:
+        model.answered = watch.answered
         if model.failure:
             place = ("loading", entry.name)
             parts = [grading.Part([grading.without_number(place, "loads", "", models.NOT_RUN, model.failure)], [])]
         else:
-            parts = list(_sections(model, entry, sections, say))
+            parts = list(_sections(model, entry, sections, watch.begin))
             environment = model.environment
     findings = [finding for part in parts for finding in part.findings]
     seconds = time.monotonic() - start
     counts = {status: sum(finding.status == status for finding in findings) for status in grading.STATUSES}
-    say(f"{entry.name}: {', '.join(f'{n} {status}' for status, n in counts.items() if n)}; {seconds:.1f} s")
+    watch.end(f"{', '.join(f'{n} {status}' for status, n in counts.items() if n)}; {seconds:.1f} s")
     return {
         "name": entry.name,
         "entry": _portable(entry.entry),
@@ -151,9 +200,9 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def _sections(
-    model: models.Examinee, entry: models.Entry, sections: tuple[str, ...], say: Callable[[str], None]
+    model: models.Examinee, entry: models.Entry, sections: tuple[str, ...], begin: Callable[[str], None]
 ) -> Iterator[grading.Part]:
-    say(f"{entry.name}: witness")
+    begin("witness")
     conditioning, part = witness.examine(model, entry)
     yield part
     level = entry.facts.get("closest_level") or entry.facts.get("level_of_theory", "")
@@ -164,7 +213,7 @@ def _sections(
         "shapes": lambda: shapes.examine(model),
     }
     for name in sections:
-        say(f"{entry.name}: {name}")
+        begin(name)
         yield asked[name]()
 
 
