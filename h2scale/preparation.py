@@ -105,8 +105,7 @@ def assemble(sources: Sources, bucket: study.Bucket, training: TrainingSettings,
     inputs = jax.device_put(inputs, population.mapped_sharding(mesh))
     materials = trainer.Materials(
         table=table,
-        validation=_evaluation_plan(sources, table, rung_names, "validation", capacity),
-        test=_evaluation_plan(sources, table, rung_names, "test", capacity),
+        **_evaluation_plans(sources, table, rung_names, capacity),
         references=sources.references,
     )
     materials = jax.device_put(materials, population.shared_sharding(mesh))
@@ -190,21 +189,27 @@ def _replica_inputs(
     )
 
 
-def _evaluation_plan(
-    sources: Sources, table: batching.Table, rung_names: tuple[str, ...], side: str, capacity: batching.Capacity
-) -> population.EvaluationPlan:
-    """Batches of every rung's structures on one side, padded to the same number of batches."""
+def _evaluation_plans(
+    sources: Sources, table: batching.Table, rung_names: tuple[str, ...], capacity: batching.Capacity
+) -> dict[str, population.EvaluationPlan]:
+    """Batches of every rung's structures on each held-out side.
 
-    def batches(rung: str, side: str) -> tuple[np.ndarray, np.ndarray]:
-        chosen = splits.held_out_indices(sources.dataset, rung, side, sources.split)
-        return batching.plan_batches(table, chosen, capacity)
-
-    plans = [batches(rung, side) for rung in rung_names]
-    # Both sides get the same number of batches, so that one compiled program evaluates either.
-    longest = max(len(batches(rung, other)[0]) for rung in rung_names for other in ("validation", "test"))
-    indices = np.zeros((len(rung_names), longest, capacity.n_graph), np.int32)
-    take = np.zeros((len(rung_names), longest, capacity.n_graph), bool)
-    for place, (rung_indices, rung_take) in enumerate(plans):
-        indices[place, : len(rung_indices)] = rung_indices
-        take[place, : len(rung_take)] = rung_take
-    return population.EvaluationPlan(jnp.asarray(indices), jnp.asarray(take))
+    All are padded to the same number of batches, so that one compiled program evaluates either side.
+    """
+    plans = {
+        side: [
+            batching.plan_batches(table, splits.held_out_indices(sources.dataset, rung, side, sources.split), capacity)
+            for rung in rung_names
+        ]
+        for side in ("validation", "test")
+    }
+    longest = max(len(indices) for side in plans.values() for indices, _ in side)
+    padded = {}
+    for side, of_rungs in plans.items():
+        indices = np.zeros((len(rung_names), longest, capacity.n_graph), np.int32)
+        take = np.zeros((len(rung_names), longest, capacity.n_graph), bool)
+        for place, (rung_indices, rung_take) in enumerate(of_rungs):
+            indices[place, : len(rung_indices)] = rung_indices
+            take[place, : len(rung_take)] = rung_take
+        padded[side] = population.EvaluationPlan(jnp.asarray(indices), jnp.asarray(take))
+    return padded
