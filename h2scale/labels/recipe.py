@@ -37,6 +37,9 @@ CURVES = (
 """Elements, charge, multiplicity of every whole curve but that of H2; of each system the ground state comes first."""
 
 
+_WITH_LOBES = {5, 6, 8, 9}
+"""Atomic numbers of atoms whose open shell is not round: they may turn while a bond to another one breaks."""
+
 SMALLEST_SAMPLED = 5
 """Heavy atoms from which on graphs are too many to list."""
 
@@ -193,7 +196,7 @@ def _displacements(recipe: Recipe, parent: Unit, size: int) -> Iterator[Unit]:
             arguments = {"smiles": smiles, "start": start, "number": min(batch, number - start)}
             if kind == "scan" and _cuts_multiple_bond(mol, start):
                 arguments["multiple_bond"] = True
-            if kind == "scan" and len(mol.atomic_numbers) == 2 and 1 not in mol.atomic_numbers:
+            if kind == "scan" and len(mol.atomic_numbers) == 2 and set(mol.atomic_numbers) <= _WITH_LOBES:
                 arguments["lone_atoms"] = True
             yield make_unit(recipe, kind, arguments, parent)
 

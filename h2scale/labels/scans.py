@@ -23,7 +23,6 @@ JUMP_EV = 2.0
 SPIN_CHANGE = 0.2
 
 _NEAR_TIE_HARTREE = 2e-3
-_RANDOM_STARTS = 3
 
 _IMPROVED_HARTREE = 1e-6
 _SAME_HARTREE = 1e-5
@@ -61,9 +60,9 @@ def label_scan(
         polarisations: of the atoms, (n_atoms,) each, as `kohn_sham.polarised` takes them.
         fragments: atoms of the two rigid parts that the path pulls apart; their own solutions side by side, with as
             many unpaired electrons up in one as down in the other, start a singlet.
-        lone_atoms: the path ends in two atoms. Their lobes may point anywhere, a path that begins at a bond leaves them
+        lone_atoms: the path ends in two atoms whose lobes may point anywhere. A path that begins at a bond leaves them
             along it, and a coarse grid misjudges directions by some meV: all is searched on the level's own grid, and
-            the last geometry is also started from orbitals turned at random.
+            every point from `center` on is also solved alone.
 
     Returns:
         A label or a reason for every geometry. A scan that does not settle, or jumps without a change of <S^2>, has
@@ -80,8 +79,8 @@ def label_scan(
     for parts in _antiparallel(species, geometries[-1], coarse, fragments) if fragments else ():
         for index in range(center + 1, len(geometries)):
             scan.try_orbitals(index, kohn_sham.superposed(scan.problems[index], parts))
-    if lone_atoms:
-        scan.try_at_random(len(geometries) - 1)
+    for index in range(center + 1, len(geometries)) if lone_atoms else ():
+        scan.try_alone(index)
     for _ in range(MAX_SWEEPS):
         improved = scan.sweep(range(len(geometries) - 2, -1, -1), +1) + scan.sweep(range(1, len(geometries)), -1)
         improved += scan.stabilise()
@@ -144,6 +143,15 @@ class _Scan:
         if self._keep(index, solution, branch):
             self._stable[index] = stable
 
+    def try_alone(self, index: int) -> None:
+        """The start and the way of a plain loop that knows no neighbours."""
+        try:
+            orbitals = kohn_sham.solved_alone(self.problems[index])
+        except ValueError as error:
+            self._note(index, error)
+            return
+        self.try_orbitals(index, orbitals)
+
     def try_orbitals(self, index: int, orbitals: kohn_sham.Orbitals) -> None:
         """A start of its own."""
         try:
@@ -153,21 +161,6 @@ class _Scan:
             return
         if self._keep(index, solution, self._new_branch()):
             self._stable[index] = False
-
-    def try_at_random(self, index: int) -> None:
-        """Starts from the best solution's orbitals turned at random, brought down by second-order steps."""
-        best = self.best[index]
-        if best is None:
-            return
-        generator = np.random.default_rng(0)
-        for _ in range(_RANDOM_STARTS):
-            try:
-                solution = stability.descended_at_random(self.problems[index], best, generator)
-            except ValueError as error:
-                self._note(index, error)
-                continue
-            if self._keep(index, solution, self._new_branch()):
-                self._stable[index] = False
 
     def sweep(self, order: range, side: int) -> int:
         """Tries each point from its neighbour on one side, if that is on another branch; returns how many improved."""

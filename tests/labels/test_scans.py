@@ -123,7 +123,7 @@ def test_lobes_of_lone_atoms_are_turned_until_nothing_is_lower():
 
 
 @pytest.mark.parametrize(
-    ("smiles", "fragments", "lone_atoms"), [("C#C", 2, False), ("CC", 0, False), ("FF", 0, True), ("F", 0, False)]
+    ("smiles", "fragments", "lone_atoms"), [("C#C", 2, False), ("CC", 0, False), ("FF", 0, True), ("N#N", 2, False)]
 )
 def test_what_the_plan_says_of_a_bond_reaches_the_search(monkeypatch, smiles, fragments, lone_atoms):
     pytest.importorskip("rdkit")

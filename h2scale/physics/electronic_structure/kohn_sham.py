@@ -155,6 +155,20 @@ def superposed(problem: Problem, parts: Sequence[tuple[Sequence[int], Orbitals]]
     return transfer(Orbitals(*(np.hstack(whole) for whole in spins)), problem)
 
 
+def solved_alone(problem: Problem) -> Orbitals:
+    """Occupied orbitals of what `mean_fields.lowest_field` finds: a start that needs neither neighbours nor parts.
+
+    Raises:
+        ValueError: no convergence, or no stable solution.
+    """
+    level = problem.level
+    field = mean_fields.lowest_field(problem.molecule, level.functional, grid_level=level.grid_level)
+    coefficients, occupations = np.asarray(field.mo_coeff), np.asarray(field.mo_occ)
+    if occupations.ndim == 1:
+        return Orbitals(*(coefficients[:, occupations > 0] for _ in range(2)))
+    return Orbitals(*(coefficients[s][:, occupations[s] > 0] for s in range(2)))
+
+
 def scrambled(problem: Problem, orbitals: Orbitals, rng: np.random.Generator) -> Orbitals:
     """Occupied orbitals turned at random into empty ones: a start that keeps no symmetry."""
     noise = [spin + 0.1 * rng.normal(size=spin.shape) for spin in orbitals]

@@ -166,13 +166,23 @@ def mean_field_forces(molecule: "gto.Mole", functional: str, density: np.ndarray
 
 
 def energy_and_forces(molecule: "gto.Mole", functional: str, *, grid_level: int) -> tuple[float, np.ndarray]:
-    """Lower of the restricted field and the unrestricted one from mixed frontier orbitals, and its forces.
+    """Energy (hartree) of `lowest_field` and its forces (n_atoms, 3), hartree/bohr.
 
-    Density-fitted; instabilities of the unrestricted field are followed. This is the plain way, which labels are
-    checked against and their speed is compared with.
+    This is the plain way, which labels are checked against and their speed is compared with.
 
-    Returns:
-        Energy in hartree, forces (n_atoms, 3) in hartree/bohr.
+    Raises:
+        ValueError: no convergence, or no stable solution.
+    """
+    best = lowest_field(molecule, functional, grid_level=grid_level)
+    gradient = best.nuc_grad_method()
+    gradient.verbose = 0
+    return float(best.e_tot), -gradient.kernel()
+
+
+def lowest_field(molecule: "gto.Mole", functional: str, *, grid_level: int) -> "scf.hf.SCF":
+    """Lower of the restricted field and the unrestricted one from mixed frontier orbitals, both by PySCF alone.
+
+    Density-fitted; instabilities of the unrestricted field are followed.
 
     Raises:
         ValueError: no convergence, or no stable solution.
@@ -192,10 +202,7 @@ def energy_and_forces(molecule: "gto.Mole", functional: str, *, grid_level: int)
         if not restricted and molecule.nelectron > 1:
             _follow(field, what)
         fields.append(field)
-    best = min(fields, key=lambda field: field.e_tot)
-    gradient = best.nuc_grad_method()
-    gradient.verbose = 0
-    return float(best.e_tot), -gradient.kernel()
+    return min(fields, key=lambda field: field.e_tot)
 
 
 def _mixed(restricted: "scf.hf.SCF") -> np.ndarray:

@@ -16,8 +16,6 @@ _FLAT = -1e-3
 axis, which only the grid distinguishes."""
 _LOWER = 1e-7
 _RELAX_ROUNDS = 5
-_RANDOM_ANGLE = 0.6
-"""Radians, of the largest single rotation of a random turn; by 0.1 most end in the valley they came from."""
 
 
 def relax(problem: kohn_sham.Problem, solution: kohn_sham.Solution) -> tuple[kohn_sham.Solution, int]:
@@ -40,22 +38,6 @@ def relax(problem: kohn_sham.Problem, solution: kohn_sham.Solution) -> tuple[koh
             )
         solution = lower
     raise ValueError(f"{molecules.describe(problem.molecule)} reached no stable solution in {_RELAX_ROUNDS} rounds.")
-
-
-def descended_at_random(
-    problem: kohn_sham.Problem, solution: kohn_sham.Solution, generator: np.random.Generator
-) -> kohn_sham.Solution:
-    """Where second-order steps lead from a solution whose orbitals were turned at random.
-
-    Along flat valleys, such as the directions of a lone atom's lobe, plain iteration stops early; these steps do not.
-
-    Raises:
-        ValueError: no convergence.
-    """
-    _, _, occupations = _both_spins(solution)
-    size = sum(int(np.sum(spin > 0) * np.sum(spin == 0)) for spin in occupations)
-    turned = _turned(solution, generator.normal(size=size), _RANDOM_ANGLE)
-    return kohn_sham.converged(problem, _descended(problem, *turned), None, restricted=False)
 
 
 def _below(
