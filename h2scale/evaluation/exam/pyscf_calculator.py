@@ -78,15 +78,17 @@ class PySCFCalculator(Calculator):
 
 
 def _lowest_field(molecule: "electronic_structure.gto.Mole", functional: str) -> electronic_structure.MeanField:
-    """Lower of the fields reached from mixed frontier orbitals and from atoms of opposite spin, their own if they fit.
+    """Lowest of the fields reached from mixed frontier orbitals, from atoms of opposite spin with round densities, and
+    from the lone atoms' own, where their spins fit: the first two serve near the bond length, the last far out.
 
     A functional's are looked for on a coarse grid, whose error is nearly the same for all of them, and the lowest is
     converged again on the full one.
     """
     starts = [None]
     if molecule.natm > 1 and molecule.nelectron > 1:
+        starts.append(electronic_structure.opposed_atoms(molecule))
         atoms = electronic_structure.separated_atoms(molecule, functional, grid_level=SEARCH_GRID_LEVEL)
-        starts.append(electronic_structure.opposed_atoms(molecule) if atoms is None else atoms)
+        starts += [] if atoms is None else [atoms]
     fields, errors = [], []
     for start in starts:
         try:
