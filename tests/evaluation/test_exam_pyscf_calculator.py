@@ -51,6 +51,12 @@ def test_a_broken_bond_leaves_the_lone_atoms(method, first, second, distance, sp
     assert -well < together - parts < 0.002
 
 
+def test_near_the_bond_length_the_lone_atoms_own_lobes_are_not_the_best_start():
+    """Of C2 they alone lead to a solution 0.5 eV above the one that round atoms lead to."""
+    together = energy("hf", "C2", 1.31, 0, 1)
+    assert together - 2 * energy("hf", "C", 0.0, 0, 3) < -3.8
+
+
 def test_forces_follow_the_charge_that_changed_in_place():
     atoms = calculated("hf", "H2", 1.0, 0, 1)
     neutral = atoms.get_forces()[1, 2]
