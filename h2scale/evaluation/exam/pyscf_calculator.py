@@ -84,12 +84,15 @@ def _lowest_field(molecule: "electronic_structure.gto.Mole", functional: str) ->
     A functional's are looked for on a coarse grid, whose error is nearly the same for all of them, and the lowest is
     converged again on the full one.
     """
-    starts = [None]
+    starts, fields, errors = [None], [], []
     if molecule.natm > 1 and molecule.nelectron > 1:
         starts.append(electronic_structure.opposed_atoms(molecule))
-        atoms = electronic_structure.separated_atoms(molecule, functional, grid_level=SEARCH_GRID_LEVEL)
+        try:
+            atoms = electronic_structure.separated_atoms(molecule, functional, grid_level=SEARCH_GRID_LEVEL)
+        except ValueError as error:
+            atoms = None
+            errors.append(error)
         starts += [] if atoms is None else [atoms]
-    fields, errors = [], []
     for start in starts:
         try:
             fields.append(
