@@ -17,7 +17,7 @@ from typing import NamedTuple  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from h2scale.labels import dft, geometries, molecules, relabel, scans, tight_binding  # noqa: E402
+from h2scale.labels import dft, geometries, molecules, recipe, relabel, scans, tight_binding  # noqa: E402
 from h2scale.physics import electronic_structure  # noqa: E402
 from h2scale.physics.electronic_structure import kohn_sham  # noqa: E402
 from h2scale.types import Structure  # noqa: E402
@@ -78,7 +78,7 @@ def main() -> None:
                 center=3,
                 polarisations=[polarisation],
                 fragments=fragments,
-                lone_atoms=len(species.symbols) == 2 and set(species.symbols) <= set("BCOF"),  # as a campaign marks
+                lone_atoms=recipe.ends_in_lone_lobes(electronic_structure.nuclear_charges(species.symbols)),
             )
             engine = time.process_time() - begin
             plain, differences = 0.0, []

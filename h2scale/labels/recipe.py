@@ -196,9 +196,14 @@ def _displacements(recipe: Recipe, parent: Unit, size: int) -> Iterator[Unit]:
             arguments = {"smiles": smiles, "start": start, "number": min(batch, number - start)}
             if kind == "scan" and _cuts_multiple_bond(mol, start):
                 arguments["multiple_bond"] = True
-            if kind == "scan" and len(mol.atomic_numbers) == 2 and set(mol.atomic_numbers) <= _WITH_LOBES:
+            if kind == "scan" and ends_in_lone_lobes(mol.atomic_numbers):
                 arguments["lone_atoms"] = True
             yield make_unit(recipe, kind, arguments, parent)
+
+
+def ends_in_lone_lobes(atomic_numbers: Sequence[int]) -> bool:
+    """Whether a molecule comes apart into two atoms that may both turn."""
+    return len(atomic_numbers) == 2 and set(atomic_numbers) <= _WITH_LOBES
 
 
 def _cuts_multiple_bond(mol: molecules.Molecule, turn: int) -> bool:

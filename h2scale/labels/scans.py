@@ -3,8 +3,9 @@
 A stretched bond has many self-consistent solutions, and the one an iteration ends in depends on where it starts. Along
 a scan each point is started from the solutions of both neighbours, so that the lowest solution known anywhere spreads
 to all points where it is the lowest. All that searching is done on a coarse grid, whose error is nearly the same for
-all solutions of one geometry; what it finds is converged again on the level's own grid, near ties included. Hartree and
-bohr inside; labels are in eV and angstrom.
+all solutions of one geometry; what it finds is converged again on the level's own grid, near ties included. Paths that
+end in two atoms with lobes are searched on that grid from the start. Hartree and bohr inside; labels are in eV and
+angstrom.
 """
 
 import itertools
@@ -62,7 +63,7 @@ def label_scan(
             many unpaired electrons up in one as down in the other, start a singlet.
         lone_atoms: the path ends in two atoms whose lobes may point anywhere. A path that begins at a bond leaves them
             along it, and a coarse grid misjudges directions by some meV: all is searched on the level's own grid, and
-            every point from `center` on is also solved alone.
+            every point beyond `center` is also solved alone.
 
     Returns:
         A label or a reason for every geometry. A scan that does not settle, or jumps without a change of <S^2>, has

@@ -165,7 +165,7 @@ def test_incomplete_exam_is_written_before_it_is_reported(tmp_path):
     assert "No module named" in (folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_what_is_foreseen_is_what_a_model_that_answers_is_asked(tmp_path):
+def test_what_is_foreseen_is_what_a_model_that_answers_is_asked():
     (candidate,) = session.candidates(settings("exact"))
     asked = []
     with candidate.open() as model:

@@ -3,8 +3,10 @@
 import itertools
 from typing import NamedTuple
 
+from h2scale.physics import electronic_structure
+
 ATOMIC_NUMBERS = {"H": 1, "He": 2, "Li": 3, "B": 5, "C": 6, "N": 7, "O": 8, "F": 9, "Cl": 17}
-ATOM_SPINS = {"H": 2, "He": 1, "Li": 2, "B": 2, "C": 3, "N": 4, "O": 3, "F": 2, "Cl": 2}
+ATOM_SPINS = {symbol: electronic_structure.GROUND_MULTIPLICITIES[number] for symbol, number in ATOMIC_NUMBERS.items()}
 ORGANIC = ("H", "C", "N", "O", "F")
 
 

@@ -97,8 +97,8 @@ def run_exam(found: Sequence[Candidate], sections: tuple[str, ...], folder: Path
     """
     (folder / MODELS_FOLDER).mkdir(exist_ok=True)
     records = {candidate.entry.name: _finished(folder, candidate) for candidate in found}
-    work = _work(found[0].entry, sections) if found else 0.0
     missing = [candidate for candidate in found if records[candidate.entry.name] is None]
+    work = _work(missing[0].entry, sections) if missing else 0.0
     total = max(work * len(missing), 1.0)
     with progress.Progress(total, len(found), stream, things="models", rate="structures") as shown:
         shown.finish_replicas(len(found) - len(missing))
