@@ -76,8 +76,10 @@ def test_measured_cases_are_not_measured_again(measured, monkeypatch):
     def forbidden(*_):
         raise AssertionError("a case was measured again")
 
+    before = (measured / "benchmark.csv").read_text()
     monkeypatch.setattr(steps, "run_case", forbidden)
     runner.run(tiny((2, 8)), str(measured))
+    assert (measured / "benchmark.csv").read_text() == before
 
 
 def test_growth_of_known_laws():
