@@ -121,6 +121,18 @@ def molecule(smiles: str) -> Molecule:
     )
 
 
+def distinct_bonds(smiles: str) -> tuple[tuple[int, int], ...]:
+    """One bond of every kind that the graph's symmetry tells apart, of the `bonds` of `molecule`, sorted."""
+    from rdkit import Chem
+
+    mol = Chem.AddHs(_parsed(smiles))
+    ranks = Chem.CanonicalRankAtoms(mol, breakTies=False)
+    kinds: dict[tuple[int, int], tuple[int, int]] = {}
+    for bond in molecule(smiles).bonds:
+        kinds.setdefault(tuple(sorted(ranks[atom] for atom in bond)), bond)
+    return tuple(kinds.values())
+
+
 def embed(smiles: str, number: int, seed: int) -> list[np.ndarray]:
     """Up to `number` starting geometries of a molecule, each (n_atoms, 3) in angstrom, atoms as in `molecule`.
 

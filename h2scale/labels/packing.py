@@ -147,7 +147,7 @@ def _manifest(
         "equilibrium_criterion": "largest force on an atom below 0.05 eV/angstrom, bond graph intact",
         "programs": dict(versions),
         "seed": recipe.seed,
-        "recipe_version": recipe_lib.VERSION,
+        "recipe_versions": {**recipe_lib.VERSIONS, "others": recipe_lib.FIRST_VERSION},
         "units_finished": finished,
         "units_planned": planned,
         "failures": dict(Counter(failure.cause for failure in failures).most_common()),

@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 from h2scale.labels import geometries, molecules
 
-VERSION = 1
-"""Raised whenever the same arguments would give another result; units of an older version are then done again."""
+FIRST_VERSION = 1
+VERSIONS = {"scaled": 2}
+"""Of the kinds of units whose arguments would give another result than at first; raised then, and the units of that
+kind, and what builds on them, are done again."""
 
 DFT, TIGHT_BINDING = "dft", "gfn2"
 
@@ -81,6 +83,7 @@ class Unit(NamedTuple):
     kind: str
     arguments: Mapping[str, Any]
     key: str
+    stream: str  # seeds its random numbers: a hash like the key, but of no version, so that geometries stay
     parent: str | None
     cost: float  # roughly proportional to its time; only the time left is judged by it
 
@@ -88,9 +91,19 @@ class Unit(NamedTuple):
 def make_unit(recipe: Recipe, kind: str, arguments: Mapping[str, Any], parent: Unit | None = None) -> Unit:
     """A unit with its key, the SHA-256 of all that its result depends on."""
     level = [recipe.teacher, recipe.functional, recipe.basis, recipe.grid_level, recipe.seed]
-    content = [VERSION, kind, dict(arguments), level, None if parent is None else parent.key]
-    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return Unit(kind, arguments, key, None if parent is None else parent.key, _cost(kind, arguments))
+
+    def digest(version: int, parent_digest: str | None) -> str:
+        content = [version, kind, dict(arguments), level, parent_digest]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    return Unit(
+        kind=kind,
+        arguments=arguments,
+        key=digest(VERSIONS.get(kind, FIRST_VERSION), None if parent is None else parent.key),
+        stream=digest(FIRST_VERSION, None if parent is None else parent.stream),
+        parent=None if parent is None else parent.key,
+        cost=_cost(kind, arguments),
+    )
 
 
 def _cost(kind: str, arguments: Mapping[str, Any]) -> float:

@@ -45,13 +45,14 @@ def label_scan(
     polarisations: Sequence[np.ndarray] = (),
     fragments: Sequence[Sequence[int]] = (),
     lone_atoms: bool = False,
+    every_point: bool = False,
 ) -> ScanOutcome:
     """Labels along a path of geometries (angstrom), each the lowest solution that its own and its neighbours' starts
     reach.
 
-    From `center`, where the molecule is nearest to equilibrium, solutions are carried outward; at the last geometry the
-    `polarisations` start others, and from `center` to there the `fragments`; then every point is tried from the
-    solutions of both neighbours until none improves.
+    From `center`, where the molecule is nearest to equilibrium, solutions are carried outward; at the last geometry (or
+    at all beyond `center`) the `polarisations` start others, and beyond `center` the `fragments`; then every point is
+    tried from the solutions of both neighbours until none improves.
 
     Args:
         species: elements, charge and spin.
@@ -64,6 +65,8 @@ def label_scan(
         lone_atoms: the path ends in two atoms whose lobes may point anywhere. A path that begins at a bond leaves them
             along it, and a coarse grid misjudges directions by some meV: all is searched on the level's own grid, and
             every point beyond `center` is also solved alone.
+        every_point: many bonds break at once, in an order that nothing tells beforehand: the `polarisations` start
+            others at every geometry beyond `center`, and so does each one's own restricted solution.
 
     Returns:
         A label or a reason for every geometry. A scan that does not settle, or jumps without a change of <S^2>, has
@@ -75,12 +78,16 @@ def label_scan(
     for index in order:
         neighbor = index - 1 if index > center else index + 1
         scan.try_outward(index, None if index == center else neighbor)
-    for polarisation in polarisations:
-        scan.try_orbitals(len(geometries) - 1, kohn_sham.polarised(scan.problems[-1], polarisation))
+    stretched = range(center + 1, len(geometries))
+    for index in stretched if every_point else ():
+        scan.try_outward(index, None)
+    for index in stretched if every_point else (len(geometries) - 1,):
+        for polarisation in polarisations:
+            scan.try_orbitals(index, kohn_sham.polarised(scan.problems[index], polarisation))
     for parts in _antiparallel(species, geometries[-1], coarse, fragments) if fragments else ():
-        for index in range(center + 1, len(geometries)):
+        for index in stretched:
             scan.try_orbitals(index, kohn_sham.superposed(scan.problems[index], parts))
-    for index in range(center + 1, len(geometries)) if lone_atoms else ():
+    for index in stretched if lone_atoms else ():
         scan.try_alone(index)
     for _ in range(MAX_SWEEPS):
         improved = scan.sweep(range(len(geometries) - 2, -1, -1), +1) + scan.sweep(range(1, len(geometries)), -1)

@@ -51,8 +51,6 @@ def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rn
     positions = structures.displace(mol, parent, start, 300.0, rng)
     factors = [*_stratified(_COMPRESSION, _POINTS_COMPRESSED, rng), *_stratified(_STRETCH, _POINTS_STRETCHED, rng)]
     path = [geometries.stretch(positions, bond, side, factor) for factor in factors]
-    polarisation = np.zeros(number)
-    polarisation[list(bond)] = 1.0, -1.0
     regimes = ["compressed" if factor < 1 else "stretched" for factor in factors]
     # Where fragments keep several unpaired electrons each, the polarised bond may end in their excited states.
     fragments = [[atom for atom in range(number) if atom not in side], side] if arguments.get("multiple_bond") else []
@@ -62,7 +60,7 @@ def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rn
         path,
         regimes,
         _POINTS_COMPRESSED,
-        [polarisation],
+        [_opposite(number, bond)],
         fragments=fragments,
         lone_atoms=arguments.get("lone_atoms", False),
     )
@@ -77,13 +75,27 @@ def scaled(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, 
     factors = _stratified(_SCALING, _POINTS_SCALED, rng)
     center = int(np.argmin(np.abs(np.log(factors))))
     path = [geometries.scale(positions, factor) for factor in factors]
-    return _scanned(recipe, mol, path, ["scaled"] * len(path), center, [_alternating(mol)])
+    return _scanned(recipe, mol, path, ["scaled"] * len(path), center, scaled_polarisations(mol), every_point=True)
+
+
+def scaled_polarisations(mol: molecules.Molecule) -> list[np.ndarray]:
+    """Spins, (n_atoms,) each, that start a molecule all of whose bonds are long: opposite along the whole graph, and of
+    two bonded atoms alone, once for every kind of bond."""
+    number = len(mol.atomic_numbers)
+    return [_alternating(mol), *(_opposite(number, bond) for bond in molecules.distinct_bonds(mol.smiles))]
 
 
 def _stratified(bounds: tuple[float, float], number: int, rng: np.random.Generator) -> list[float]:
     """One random factor in each of `number` intervals of equal ratio, increasing."""
     edges = np.geomspace(*bounds, number + 1)
     return [float(rng.uniform(low, high)) for low, high in itertools.pairwise(edges)]
+
+
+def _opposite(number: int, bond: tuple[int, int]) -> np.ndarray:
+    """Opposite spins of the two atoms of a bond, none elsewhere."""
+    spins = np.zeros(number)
+    spins[list(bond)] = 1.0, -1.0
+    return spins
 
 
 def _alternating(mol: molecules.Molecule) -> np.ndarray:
@@ -111,6 +123,7 @@ def _scanned(
     *,
     fragments: Sequence[Sequence[int]] = (),
     lone_atoms: bool = False,
+    every_point: bool = False,
 ) -> Result:
     far_enough = [k for k, p in enumerate(path) if geometries.shortest_distance(p) > structures.MIN_DISTANCE_ANGSTROM]
     failures = [
@@ -126,6 +139,7 @@ def _scanned(
         polarisations=polarisations,
         fragments=fragments,
         lone_atoms=lone_atoms,
+        every_point=every_point,
     )
     labelled = [
         structures.make_structure(recipe, structures.species_of(mol), mol.smiles, regimes[k], label)

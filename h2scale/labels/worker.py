@@ -67,7 +67,7 @@ def run_unit(folder: Path, recipe: recipe_lib.Recipe, unit: recipe_lib.Unit) -> 
     """Does one unit, whoever else may be at it, and returns its result without saving it."""
     parent = None if unit.parent is None else store.load(folder, unit.parent)
     # The unit's own stream: its numbers depend on neither order nor workers.
-    generator = np.random.default_rng([recipe.seed, int(unit.key[:16], 16)])
+    generator = np.random.default_rng([recipe.seed, int(unit.stream[:16], 16)])
     begin = time.process_time()
     result = _kinds(recipe)[unit.kind](recipe, unit.arguments, parent, generator)
     return result._replace(seconds=time.process_time() - begin)

@@ -71,6 +71,13 @@ def test_a_molecule_lists_every_bond_once_with_its_hydrogens():
     assert molecules.molecule("O=O").spin_multiplicity == 3
 
 
+@pytest.mark.parametrize(("smiles", "kinds"), [("CC", 2), ("C#N", 2), ("N", 1), ("CO", 3), ("CN=O", 3)])
+def test_bonds_that_symmetry_exchanges_are_one_kind(smiles, kinds):
+    found = molecules.distinct_bonds(smiles)
+    assert len(found) == kinds
+    assert set(found) <= set(molecules.molecule(smiles).bonds)
+
+
 def test_an_embedding_keeps_the_bonds_and_repeats_with_its_seed():
     ethanol = molecules.molecule("CCO")
     first, second = (molecules.embed("CCO", 1, 5)[0] for _ in range(2))

@@ -71,6 +71,19 @@ def test_scans_of_multiple_bonds_are_marked_and_others_keep_their_key():
     assert not any(marked["CC"] + marked["C1CC1"])
 
 
+def test_a_raised_version_renews_its_kind_and_what_builds_on_it_at_the_same_geometries(monkeypatch):
+    before = recipe_lib.plan(RECIPE)
+    monkeypatch.setitem(recipe_lib.VERSIONS, "thermal", 7)
+    monkeypatch.setitem(recipe_lib.VERSIONS, "curve", 7)
+    after = recipe_lib.plan(RECIPE)
+    renewed = {old.kind for old, new in zip(before, after, strict=True) if old.key != new.key}
+    assert renewed == {"thermal", "curve"}
+    assert [unit.stream for unit in before] == [unit.stream for unit in after]
+    monkeypatch.setitem(recipe_lib.VERSIONS, "minimum", 7)
+    renewed = {old.kind for old, new in zip(before, recipe_lib.plan(RECIPE), strict=True) if old.key != new.key}
+    assert renewed == {"thermal", "curve", "minimum", "scan", "scaled", "cation", "lowest_mode"}
+
+
 def test_h2_is_displaced_by_its_curve_alone():
     kinds = {unit.kind for unit in recipe_lib.plan(RECIPE) if unit.arguments.get("smiles") == "[H][H]"}
     assert kinds <= {"minimum", "lowest_mode"}
