@@ -1,5 +1,6 @@
 """Hartree-Fock and Kohn-Sham fields of small molecules, and coupled cluster upon them; hartree and bohr."""
 
+import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -120,13 +121,17 @@ def separated_atoms(molecule: "gto.Mole", functional: str, *, grid_level: int) -
         return None
     densities = np.zeros((2, molecule.nao, molecule.nao))
     for index, multiplicity in enumerate(multiplicities):
-        alone = molecules.make_molecule(
-            [molecule.atom_pure_symbol(index)], np.zeros((1, 3)), molecule.basis, spin_multiplicity=multiplicity
-        )
-        own = mean_field(alone, functional, restricted=False, density=None, grid_level=grid_level, follow=False)
+        own = _atom_density(molecule.atom_pure_symbol(index), multiplicity, molecule.basis, functional, grid_level)
         place = slice(*molecule.aoslice_by_atom()[index, 2:])
-        densities[:, place, place] = own.density[::-1] if (index == 1) != turned else own.density
+        densities[:, place, place] = own[::-1] if (index == 1) != turned else own
     return densities
+
+
+@functools.lru_cache
+def _atom_density(symbol: str, multiplicity: int, basis: str, functional: str, grid_level: int) -> np.ndarray:
+    """Densities of both spins of a lone atom; every distance of a pair asks for the same."""
+    alone = molecules.make_molecule([symbol], np.zeros((1, 3)), basis, spin_multiplicity=multiplicity)
+    return mean_field(alone, functional, restricted=False, density=None, grid_level=grid_level, follow=False).density
 
 
 def polarised_density(field: "scf.hf.SCF", polarisation: np.ndarray) -> np.ndarray:
@@ -191,7 +196,7 @@ def lowest_field(molecule: "gto.Mole", functional: str, *, grid_level: int) -> "
     fields = []
     for restricted in (True, False) if molecule.spin == 0 else (False,):
         field = make_field(molecule, functional, restricted, grid_level).density_fit()
-        field.conv_tol, field.chkfile = _LABEL_TOLERANCE, None
+        field.conv_tol = _LABEL_TOLERANCE
         start = _mixed(fields[0]) if fields else None
         try:
             converge(field, start, what)
@@ -259,7 +264,8 @@ def make_field(molecule: "gto.Mole", functional: str, restricted: bool, grid_lev
         field.grids.level = grid_level
     if not restricted and molecule.nelectron > 1:
         field.init_guess_breaksym = "mix"
-    field.conv_tol, field.max_cycle = _SCF_TOLERANCE, _SCF_CYCLES
+    # Without a file PySCF does not write every iteration to the disk, an eighth of a small molecule's time.
+    field.conv_tol, field.max_cycle, field.chkfile = _SCF_TOLERANCE, _SCF_CYCLES, None
     return field
 
 
