@@ -29,9 +29,12 @@ PARTS_FOLDER = "parts"
 LOCK_FILE = "lock"
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "e3nn-jax", "pyscf", "numpy", "scipy", "orbax-checkpoint", "h2scale")
-# Settings that may change between a run and its continuation: they decide where and how fast numbers come, and
-# of the numbers themselves only the rounding.
-_FREE_SETTINGS = ("devices.", "checkpoint.", "launcher", "cluster.", "labels.workers", "labels.minutes")
+# Settings that may change between a run and its continuation: they decide where, how fast and how many numbers come,
+# and of the numbers themselves only the rounding.
+_FREE_SETTINGS = (
+    *("devices.", "checkpoint.", "launcher", "cluster.", "labels.workers", "labels.minutes"),
+    *("exam.sections", "exam.load_seconds", "exam.answer_seconds", "exam.model_seconds"),
+)
 
 
 def open_workdir(folder: str, settings: Mapping[str, Any]) -> Path:

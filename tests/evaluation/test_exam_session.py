@@ -57,6 +57,26 @@ def test_finished_model_is_not_asked_again_and_an_incomplete_one_is(tmp_path):
     assert run(tmp_path, "no_such_module_at_all:make", sections=())[3]
 
 
+def test_an_interrupted_exam_keeps_its_finished_sections_and_a_later_one_may_add_some(tmp_path, monkeypatch):
+    def killed(model, *_):
+        if not isinstance(model, workload.Silent):  # which only counts what is to be asked
+            raise KeyboardInterrupt
+        return session.grading.Part([], [])
+
+    name = f"{CALCULATORS}:IgnoresCharge"
+    with monkeypatch.context() as patch:
+        patch.setattr(session.hydrogen, "examine", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, name, sections=("nuclei", "hydrogen"))
+    monkeypatch.setattr(session.nuclei, "examine", killed)  # is not asked again
+    complete, rows, exam, _ = run(tmp_path, name, sections=("nuclei", "hydrogen"))
+    assert complete
+    assert exam["models"][0]["sections"] == ["nuclei", "hydrogen"]
+    places = [row["section"] for row in rows]
+    assert places.index("bare nuclei") < places.index("hydrogen")
+    assert run(tmp_path, name, sections=())[1:3] == (rows, exam)
+
+
 def test_nan_leaves_the_exam_incomplete_and_a_refusal_does_not(tmp_path):
     assert not run(tmp_path, f"{CALCULATORS}:NotANumber", sections=())[0]
     assert run(tmp_path, f"{CALCULATORS}:RaisesNear", sections=())[0]
@@ -170,8 +190,8 @@ def test_what_is_foreseen_is_what_a_model_that_answers_is_asked():
     asked = []
     with candidate.open() as model:
         model.answered = asked.append
-        list(session._sections(model, candidate.entry, ("nuclei", "hydrogen"), lambda section: None))
-    foreseen = session._work(candidate.entry, ("nuclei", "hydrogen"))
+        list(session._parts(model, candidate.entry, ("witness", "nuclei", "hydrogen"), lambda name: None))
+    foreseen = session._work(candidate.entry, ("witness", "nuclei", "hydrogen"))
     assert sum(workload.work(ask) for ask in asked) == pytest.approx(foreseen, rel=0.02)
 
 

@@ -1,10 +1,11 @@
-"""One exam: every model is loaded, asked and graded; what is known of it is written before the next one starts."""
+"""One exam: every model is loaded, asked and graded; every section is written before the next one starts."""
 
 import contextlib
 import dataclasses
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,6 +28,7 @@ from h2scale.evaluation.exam import (
     workload,
 )
 
+WITNESS, LOADING = "witness", "loading"
 SECTIONS = ("nuclei", "hydrogen", "diatomics", "shapes")
 EXAM_JSON, EXAM_CSV, MODELS_FOLDER = "exam.json", "exam.csv", "models"
 FORMAT = 1
@@ -82,9 +84,10 @@ def candidates(settings: ExamSettings) -> list[Candidate]:
 
 
 def run_exam(found: Sequence[Candidate], sections: tuple[str, ...], folder: Path, stream: TextIO | None = None) -> bool:
-    """Examines every model that is not yet finished in the folder, and writes exam.json and exam.csv.
+    """Asks every model what the folder has no complete answer to, and writes exam.json and exam.csv.
 
-    A model is finished once its file in models/ is written; an incomplete one is examined again by the next run.
+    The file of a model in models/ grows by every section that is finished. The next run asks for the sections that are
+    missing there or left questions unanswered, and keeps the others, also those that it was not told to ask.
 
     Args:
         found: whom to examine.
@@ -96,20 +99,21 @@ def run_exam(found: Sequence[Candidate], sections: tuple[str, ...], folder: Path
         Whether every question was answered or refused.
     """
     (folder / MODELS_FOLDER).mkdir(exist_ok=True)
-    records = {candidate.entry.name: _finished(folder, candidate) for candidate in found}
-    missing = [candidate for candidate in found if records[candidate.entry.name] is None]
-    work = _work(missing[0].entry, sections) if missing else 0.0
-    total = max(work * len(missing), 1.0)
+    records = [_started(folder, candidate) for candidate in found]
+    todo = [_unfinished(record, sections) for record in records]
+    work = {missing: _work(found[0].entry, missing) for missing in set(filter(None, todo))}
+    total = max(sum(work[missing] for missing in todo if missing), 1.0)
     with progress.Progress(total, len(found), stream, things="models", rate="structures") as shown:
-        shown.finish_replicas(len(found) - len(missing))
-        for candidate in missing:
-            record = examine(candidate, sections, _Watch(shown, candidate.entry.name, work))
-            _write_json(_record_path(folder, candidate), record)
-            records[candidate.entry.name] = record
-    complete = all(record["complete"] for record in records.values())
-    _write_json(folder / EXAM_JSON, {"format": FORMAT, "complete": complete, "models": list(records.values())})
+        shown.finish_replicas(todo.count(()))
+        for candidate, record, missing in zip(found, records, todo, strict=True):
+            if missing:
+                watch = _Watch(shown, candidate.entry.name, work[missing])
+                examine(candidate, missing, record, watch, _record_path(folder, candidate))
+    summaries = [_summary(record) for record in records]
+    complete = all(summary["complete"] for summary in summaries)
+    _write_json(folder / EXAM_JSON, {"format": FORMAT, "complete": complete, "models": summaries})
     (folder / EXAM_CSV).unlink(missing_ok=True)
-    rows = [{"model": record["name"], **finding} for record in records.values() for finding in record["findings"]]
+    rows = [{"model": summary["name"], **finding} for summary in summaries for finding in summary["findings"]]
     tables.append_rows(folder / EXAM_CSV, COLUMNS, rows)
     return complete
 
@@ -118,17 +122,39 @@ def _record_path(folder: Path, candidate: Candidate) -> Path:
     return folder / MODELS_FOLDER / f"{slug(candidate.entry.name)}.json"
 
 
-def _finished(folder: Path, candidate: Candidate) -> dict[str, Any] | None:
-    """The record of a model whose exam is complete, if there is one."""
+def _started(folder: Path, candidate: Candidate) -> dict[str, Any]:
+    """The record of a model as far as it goes: what it is, and the finished parts by name."""
     path = _record_path(folder, candidate)
-    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    return record if record is not None and record["complete"] else None
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if "parts" in record:  # else of a version that wrote a model as a whole
+        return record
+    entry = candidate.entry
+    return {
+        "name": entry.name,
+        "entry": _portable(entry.entry),
+        "kwargs": entry.kwargs,
+        "charge": entry.charge,
+        "spin": entry.spin,
+        "facts": entry.facts,
+        "environment": {},
+        "parts": {},
+    }
 
 
-def _work(entry: models.Entry, sections: tuple[str, ...]) -> float:
+def _unfinished(record: dict[str, Any], sections: tuple[str, ...]) -> tuple[str, ...]:
+    """Parts to ask for, the witness always among them; none if all are complete."""
+    missing = [name for name in (WITNESS, *sections) if not _is_complete(record["parts"].get(name))]
+    return (WITNESS, *(name for name in missing if name != WITNESS)) if missing else ()
+
+
+def _is_complete(part: dict[str, Any] | None) -> bool:
+    return part is not None and not any(finding["status"] in grading.INCOMPLETE for finding in part["findings"])
+
+
+def _work(entry: models.Entry, names: tuple[str, ...]) -> float:
     """About how much one model is asked, in the units of `workload.work`."""
     silent = workload.Silent()
-    for _ in _sections(silent, entry, sections, lambda section: None):
+    for _ in _parts(silent, entry, names, lambda name: None):
         pass
     return sum(workload.work(ask) for ask in silent.asked)
 
@@ -154,39 +180,47 @@ class _Watch:
         self._shown.say(f"{self._name}: {summary}")
 
 
-def examine(candidate: Candidate, sections: tuple[str, ...], watch: _Watch) -> dict[str, Any]:
-    """Asks and grades one model; returns its record as JSON values."""
-    entry = candidate.entry
-    start = time.monotonic()
-    environment: dict[str, Any] = {}
-    watch.begin("loading")
+def examine(candidate: Candidate, names: tuple[str, ...], record: dict[str, Any], watch: _Watch, path: Path) -> None:
+    """Asks a model for parts of its exam; the record gets each as it is finished, and so does the file."""
+    entry, counts = candidate.entry, Counter[str]()
+    begin = start = time.monotonic()
+    watch.begin(LOADING)
     with candidate.open() as model:
         model.answered = watch.answered
         if model.failure:
-            place = ("loading", entry.name)
-            parts = [grading.Part([grading.without_number(place, "loads", "", models.NOT_RUN, model.failure)], [])]
+            lost = grading.without_number((LOADING, entry.name), "loads", "", models.NOT_RUN, model.failure)
+            parts = iter([(LOADING, grading.Part([lost], []))])
         else:
-            parts = list(_sections(model, entry, sections, watch.begin))
-            environment = model.environment
-    findings = [finding for part in parts for finding in part.findings]
-    seconds = time.monotonic() - start
-    counts = {status: sum(finding.status == status for finding in findings) for status in grading.STATUSES}
-    watch.end(f"{', '.join(f'{n} {status}' for status, n in counts.items() if n)}; {seconds:.1f} s")
+            record["parts"].pop(LOADING, None)
+            parts = _parts(model, entry, names, watch.begin)
+        for name, part in parts:
+            counts.update(finding.status for finding in part.findings)
+            record["environment"] = model.environment
+            record["parts"][name] = _as_json(part, time.monotonic() - start)
+            start = time.monotonic()
+            _write_json(path, record)
+    told = ", ".join(f"{counts[status]} {status}" for status in grading.STATUSES if counts[status])
+    watch.end(f"{told}; {time.monotonic() - begin:.1f} s")
+
+
+def _as_json(part: grading.Part, seconds: float) -> dict[str, Any]:
     return {
-        "name": entry.name,
-        "entry": _portable(entry.entry),
-        "kwargs": entry.kwargs,
-        "charge": entry.charge,
-        "spin": entry.spin,
-        "facts": entry.facts,
-        "environment": environment,
         "seconds": round(seconds, 2),
-        "sections": list(sections),
-        "complete": not any(finding.status in grading.INCOMPLETE for finding in findings),
-        "findings": [grading.to_json(finding) for finding in findings],
-        "curves": [
-            grading.to_json(curve) for part in parts for curve in part.curves if np.isfinite(curve.energies).any()
-        ],
+        "findings": [grading.to_json(finding) for finding in part.findings],
+        "curves": [grading.to_json(curve) for curve in part.curves if np.isfinite(curve.energies).any()],
+    }
+
+
+def _summary(record: dict[str, Any]) -> dict[str, Any]:
+    """A model's record as exam.json has it: all parts in a row."""
+    parts = {name: record["parts"][name] for name in (LOADING, WITNESS, *SECTIONS) if name in record["parts"]}
+    return {
+        **{key: value for key, value in record.items() if key != "parts"},
+        "seconds": round(sum(part["seconds"] for part in parts.values()), 2),
+        "sections": [name for name in SECTIONS if name in parts],
+        "complete": all(_is_complete(part) for part in parts.values()),
+        "findings": [finding for part in parts.values() for finding in part["findings"]],
+        "curves": [curve for part in parts.values() for curve in part["curves"]],
     }
 
 
@@ -199,12 +233,13 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     tables.write_text(path, json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _sections(
-    model: models.Examinee, entry: models.Entry, sections: tuple[str, ...], begin: Callable[[str], None]
-) -> Iterator[grading.Part]:
-    begin("witness")
+def _parts(
+    model: models.Examinee, entry: models.Entry, names: tuple[str, ...], begin: Callable[[str], None]
+) -> Iterator[tuple[str, grading.Part]]:
+    """The parts named, the witness first, each with its name."""
+    begin(WITNESS)
     conditioning, part = witness.examine(model, entry)
-    yield part
+    yield WITNESS, part
     level = entry.facts.get("closest_level") or entry.facts.get("level_of_theory", "")
     asked: dict[str, Callable[[], grading.Part]] = {
         "nuclei": lambda: nuclei.examine(model, conditioning),
@@ -212,9 +247,10 @@ def _sections(
         "diatomics": lambda: diatomics.examine(model, conditioning),
         "shapes": lambda: shapes.examine(model),
     }
-    for name in sections:
-        begin(name)
-        yield asked[name]()
+    for name in names:
+        if name != WITNESS:
+            begin(name)
+            yield name, asked[name]()
 
 
 def _replicas(folder: str, replica_id: str) -> list[Candidate]:
