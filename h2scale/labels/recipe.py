@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from h2scale.labels import geometries, molecules
+from h2scale.physics import electronic_structure
 
 FIRST_VERSION = 1
 VERSIONS = {"scaled": 2}
@@ -20,8 +21,11 @@ kind, and what builds on them, are done again."""
 
 DFT, TIGHT_BINDING = "dft", "gfn2"
 
-NEUTRAL_ATOMS = (("H", 2), ("He", 1), ("Li", 2), ("Be", 1), ("B", 2), ("C", 3), ("N", 4), ("O", 3), ("F", 2))
-"""Element and spin multiplicity of the ground state."""
+NEUTRAL_ATOMS = tuple(
+    (symbol, electronic_structure.GROUND_MULTIPLICITIES[number])
+    for number, symbol in enumerate(electronic_structure.ELEMENTS[:9], start=1)
+)
+"""Element, from hydrogen to fluorine, and spin multiplicity of the ground state."""
 ATOMIC_IONS = (
     ("He", 1, 2), ("Li", 1, 1), ("Be", 1, 2), ("B", 1, 1), ("C", 1, 2), ("N", 1, 3), ("O", 1, 4), ("F", 1, 3),
     ("H", -1, 1), ("C", -1, 4), ("O", -1, 2), ("F", -1, 1),
