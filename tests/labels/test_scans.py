@@ -123,16 +123,19 @@ def test_lobes_of_lone_atoms_are_turned_until_nothing_is_lower():
 
 
 def test_scaled_molecules_are_searched_at_every_point():
-    # Started at its last point alone, FOF with both bonds stretched by a quarter stays 0.38 eV too high.
+    # Started at its last point alone, the second of these may stay 0.38 eV too high; rounding decides.
     pytest.importorskip("rdkit")
-    level, mol = LEVEL._replace(basis="sto-3g", grid_level=0), molecules.molecule("FOF")
-    species, bent = dft.Species(("F", "O", "F"), 0, 1), np.array([[-1.17, -0.26, 0], [0, 0.54, 0], [1.16, -0.28, 0]])
+    level, species = LEVEL._replace(basis="sto-3g", grid_level=0), dft.Species(("F", "O", "F"), 0, 1)
+    bent = np.array([[-1.17, -0.26, 0], [0, 0.54, 0], [1.16, -0.28, 0]])
     path = [factor * bent for factor in (1.0, 1.25, 1.75)]
-    patterns = work_scans.scaled_polarisations(mol)
-    last = scans.label_scan(species, path, level, center=0, polarisations=patterns)
-    every = scans.label_scan(species, path, level, center=0, polarisations=patterns, every_point=True)
-    assert every.labels[1].energy < last.labels[1].energy - 0.1
-    assert all(found.energy <= one.energy + 1e-4 for found, one in zip(every.labels, last.labels, strict=True))
+    patterns = work_scans.scaled_polarisations(molecules.molecule("FOF"))
+    found = scans.label_scan(species, path, level, center=0, polarisations=patterns, every_point=True)
+    for label, positions in zip(found.labels[1:], path[1:], strict=True):
+        prepared = dft.problem(species, positions, level)
+        alone = [kohn_sham.unrestricted(prepared, kohn_sham.polarised(prepared, spins)) for spins in patterns]
+        alone.append(dft.ground_solution(prepared)[0])
+        assert label.energy <= min(one.energy_hartree for one in alone) * units.HARTREE_EV + 1e-5
+        assert label.spin_squared > 0.1
 
 
 def test_scaled_molecules_start_from_opposite_spins_over_all_and_over_each_kind_of_bond():
