@@ -71,7 +71,7 @@ def write_report(workdir: str | os.PathLike, *, baselines: str | os.PathLike | N
 
 
 def _title(run: summary.Run) -> str:
-    return f"h2scale, experiment {run.config.get('experiment', 'unnamed')}, size {run.config.get('size', 'unnamed')}"
+    return f"h2scale, experiment {run.config['experiment']}, size {run.config['size']}"
 
 
 def _verdict_section(judged: list[verdicts.Verdict]) -> str:
@@ -259,7 +259,7 @@ def _baseline_cell(text: str) -> str | tuple[str, float]:
 
 
 def _settings_section(run: summary.Run) -> str:
-    experiment, size = run.config.get("experiment", "scaling"), run.config.get("size", "default")
+    experiment, size = run.config["experiment"], run.config["size"]
     command = f"python launch.py --config=experiments/{experiment}.py:{size}"
     files = "".join(f"<li>{page.link(name, name)}: {page.element('span', what)}</li>" for name, what in _FILES.items())
     return (

@@ -130,7 +130,9 @@ def test_a_mislabelled_h2_is_found_below_rung_h2(rung, distance):
 
 def test_the_bond_length_itself_is_allowed():
     for distance in (0.7414, 0.7609, 0.77):
-        guard(hydrogens(distance))
+        guard(hydrogens(distance))  # raises nothing
+    with pytest.raises(ValueError, match="holds an H2"):
+        guard(hydrogens(0.8))
 
 
 @pytest.mark.parametrize("place", [0, 30, 60, 127])

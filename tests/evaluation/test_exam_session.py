@@ -77,6 +77,20 @@ def test_an_interrupted_exam_keeps_its_finished_sections_and_a_later_one_may_add
     assert run(tmp_path, name, sections=())[1:3] == (rows, exam)
 
 
+def test_what_failed_before_is_asked_again_whatever_sections_are_named(tmp_path):
+    (candidate,) = session.candidates(settings(f"{CALCULATORS}:IgnoresCharge"))
+    assert run(tmp_path, candidate.entry.name, sections=("nuclei",))[0]
+    (path,) = (tmp_path / "models").iterdir()
+    record = json.loads(path.read_text(encoding="utf-8"))
+    lost = {**record["parts"]["nuclei"]["findings"][0], "status": "not run"}
+    record["parts"]["loading"] = {"seconds": 0.0, "findings": [lost], "curves": []}
+    record["parts"]["nuclei"]["findings"][0] = lost
+    path.write_text(json.dumps(record), encoding="utf-8")
+    complete, rows, _, _ = run(tmp_path, candidate.entry.name, sections=())
+    assert complete
+    assert "not run" not in {row["status"] for row in rows}
+
+
 def test_nan_leaves_the_exam_incomplete_and_a_refusal_does_not(tmp_path):
     assert not run(tmp_path, f"{CALCULATORS}:NotANumber", sections=())[0]
     assert run(tmp_path, f"{CALCULATORS}:RaisesNear", sections=())[0]

@@ -87,7 +87,7 @@ def run_exam(found: Sequence[Candidate], sections: tuple[str, ...], folder: Path
     """Asks every model what the folder has no complete answer to, and writes exam.json and exam.csv.
 
     The file of a model in models/ grows by every section that is finished. The next run asks for the sections that are
-    missing there or left questions unanswered, and keeps the others, also those that it was not told to ask.
+    missing there or left questions unanswered, also where it was not told to ask them, and keeps the others.
 
     Args:
         found: whom to examine.
@@ -142,9 +142,10 @@ def _started(folder: Path, candidate: Candidate) -> dict[str, Any]:
 
 
 def _unfinished(record: dict[str, Any], sections: tuple[str, ...]) -> tuple[str, ...]:
-    """Parts to ask for, the witness always among them; none if all are complete."""
-    missing = [name for name in (WITNESS, *sections) if not _is_complete(record["parts"].get(name))]
-    return (WITNESS, *(name for name in missing if name != WITNESS)) if missing else ()
+    """Parts to ask for, the witness always among them; none if those wanted and those begun are complete."""
+    parts = record["parts"]
+    missing = {name for name in (WITNESS, *sections, *parts) if not _is_complete(parts.get(name))}
+    return (WITNESS, *(name for name in SECTIONS if name in missing)) if missing else ()
 
 
 def _is_complete(part: dict[str, Any] | None) -> bool:
