@@ -33,6 +33,7 @@ class Scan(NamedTuple):
     path: list[np.ndarray]
     polarisation: np.ndarray
     fragments: list[tuple[int, ...]]  # of a multiple bond, as a campaign does it
+    lone_lobes: int
     name: str
 
 
@@ -55,7 +56,14 @@ def random_scan(rng: np.random.Generator, heavy_atoms: int) -> Scan:
         path = [geometries.stretch(positions, bond, side, factor) for factor in FACTORS]
         multiple = mol.bond_orders[mol.bonds.index(bond)] > 1
         rest = tuple(atom for atom in range(len(positions)) if atom not in side)
-        return Scan(dft.Species(symbols, 0, 1), path, polarisation, [rest, side] if multiple else [], mol.smiles)
+        return Scan(
+            species=dft.Species(symbols, 0, 1),
+            path=path,
+            polarisation=polarisation,
+            fragments=[rest, side] if multiple else [],
+            lone_lobes=recipe.lone_lobes(mol.atomic_numbers, side),
+            name=mol.smiles,
+        )
 
 
 def main() -> None:
@@ -69,7 +77,7 @@ def main() -> None:
     worst, lower = 0.0, 0
     with electronic_structure.one_thread():
         for _ in range(arguments.scans):
-            species, path, polarisation, fragments, name = random_scan(rng, arguments.heavy_atoms)
+            species, path, polarisation, fragments, lone_lobes, name = random_scan(rng, arguments.heavy_atoms)
             begin = time.process_time()
             outcome = scans.label_scan(
                 species,
@@ -78,7 +86,7 @@ def main() -> None:
                 center=3,
                 polarisations=[polarisation],
                 fragments=fragments,
-                lone_atoms=recipe.ends_in_lone_lobes(electronic_structure.nuclear_charges(species.symbols)),
+                lone_lobes=lone_lobes,
             )
             engine = time.process_time() - begin
             plain, differences = 0.0, []

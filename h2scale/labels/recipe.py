@@ -44,7 +44,7 @@ CURVES = (
 
 
 _WITH_LOBES = {5, 6, 8, 9}
-"""Atomic numbers of atoms whose open shell is not round: they may turn while a bond to another one breaks."""
+"""Atomic numbers of atoms whose open shell is not round: left alone, they may turn."""
 
 SMALLEST_SAMPLED = 5
 """Heavy atoms from which on graphs are too many to list."""
@@ -211,21 +211,29 @@ def _displacements(recipe: Recipe, parent: Unit, size: int) -> Iterator[Unit]:
     ):
         for start in range(0, number, batch):
             arguments = {"smiles": smiles, "start": start, "number": min(batch, number - start)}
-            if kind == "scan" and _cuts_multiple_bond(mol, start):
-                arguments["multiple_bond"] = True
-            if kind == "scan" and ends_in_lone_lobes(mol.atomic_numbers):
-                arguments["lone_atoms"] = True
+            if kind == "scan":
+                arguments |= _cut_of(mol, start)
             yield make_unit(recipe, kind, arguments, parent)
 
 
-def ends_in_lone_lobes(atomic_numbers: Sequence[int]) -> bool:
-    """Whether a molecule comes apart into two atoms that may both turn."""
-    return len(atomic_numbers) == 2 and set(atomic_numbers) <= _WITH_LOBES
-
-
-def _cuts_multiple_bond(mol: molecules.Molecule, turn: int) -> bool:
+def _cut_of(mol: molecules.Molecule, turn: int) -> dict[str, Any]:
+    """What a scan has to know of the bond that it cuts, so that no other scan's key depends on it."""
     cut = geometries.bond_to_cut(len(mol.atomic_numbers), mol.bonds, turn)
-    return cut is not None and mol.bond_orders[mol.bonds.index(cut[0])] > 1
+    if cut is None:
+        return {}
+    bond, side = cut
+    marks: dict[str, Any] = {}
+    if mol.bond_orders[mol.bonds.index(bond)] > 1:
+        marks["multiple_bond"] = True
+    if lobes := lone_lobes(mol.atomic_numbers, side):
+        marks["lone_lobes"] = lobes
+    return marks
+
+
+def lone_lobes(atomic_numbers: Sequence[int], side: Sequence[int]) -> int:
+    """How many of the two parts of a molecule, the atoms of `side` and the others, are one atom that may turn."""
+    parts = (side, [atom for atom in range(len(atomic_numbers)) if atom not in side])
+    return sum(len(part) == 1 and atomic_numbers[part[0]] in _WITH_LOBES for part in parts)
 
 
 def _tight_binding_units(recipe: Recipe) -> Iterator[Unit]:

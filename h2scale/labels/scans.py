@@ -4,7 +4,7 @@ A stretched bond has many self-consistent solutions, and the one an iteration en
 a scan each point is started from the solutions of both neighbours, so that the lowest solution known anywhere spreads
 to all points where it is the lowest. All that searching is done on a coarse grid, whose error is nearly the same for
 all solutions of one geometry; what it finds is converged again on the level's own grid, near ties included. Paths that
-end in two atoms with lobes are searched on that grid from the start. Hartree and bohr inside; labels are in eV and
+end in a lone atom with lobes are searched on that grid from the start. Hartree and bohr inside; labels are in eV and
 angstrom.
 """
 
@@ -44,7 +44,7 @@ def label_scan(
     center: int,
     polarisations: Sequence[np.ndarray] = (),
     fragments: Sequence[Sequence[int]] = (),
-    lone_atoms: bool = False,
+    lone_lobes: int = 0,
     every_point: bool = False,
 ) -> ScanOutcome:
     """Labels along a path of geometries (angstrom), each the lowest solution that its own and its neighbours' starts
@@ -62,9 +62,9 @@ def label_scan(
         polarisations: of the atoms, (n_atoms,) each, as `kohn_sham.polarised` takes them.
         fragments: atoms of the two rigid parts that the path pulls apart; their own solutions side by side, with as
             many unpaired electrons up in one as down in the other, start a singlet.
-        lone_atoms: the path ends in two atoms whose lobes may point anywhere. A path that begins at a bond leaves them
-            along it, and a coarse grid misjudges directions by some meV: all is searched on the level's own grid, and
-            every point beyond `center` is also solved alone.
+        lone_lobes: in how many lone atoms whose lobes may point anywhere the path ends. A coarse grid misjudges
+            directions by some meV: from one on, all is searched on the level's own grid. Of two, a path that begins at
+            their bond leaves both along it: every point beyond `center` is also solved alone.
         every_point: many bonds break at once, in an order that nothing tells beforehand: the `polarisations` start
             others at every geometry beyond `center`, and so does each one's own restricted solution.
 
@@ -72,7 +72,7 @@ def label_scan(
         A label or a reason for every geometry. A scan that does not settle, or jumps without a change of <S^2>, has
         reasons only.
     """
-    coarse = level if lone_atoms else level._replace(grid_level=dft.EXPLORATION_GRID_LEVEL)
+    coarse = level if lone_lobes else level._replace(grid_level=dft.EXPLORATION_GRID_LEVEL)
     scan = _Scan([dft.problem(species, positions, coarse) for positions in geometries])
     order = [*range(center, len(geometries)), *range(center - 1, -1, -1)]
     for index in order:
@@ -87,7 +87,7 @@ def label_scan(
     for parts in _antiparallel(species, geometries[-1], coarse, fragments) if fragments else ():
         for index in stretched:
             scan.try_orbitals(index, kohn_sham.superposed(scan.problems[index], parts))
-    for index in stretched if lone_atoms else ():
+    for index in stretched if lone_lobes == 2 else ():
         scan.try_alone(index)
     for _ in range(MAX_SWEEPS):
         improved = scan.sweep(range(len(geometries) - 2, -1, -1), +1) + scan.sweep(range(1, len(geometries)), -1)

@@ -62,7 +62,7 @@ def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rn
         _POINTS_COMPRESSED,
         [_opposite(number, bond)],
         fragments=fragments,
-        lone_atoms=arguments.get("lone_atoms", False),
+        lone_lobes=arguments.get("lone_lobes", 0),
     )
 
 
@@ -122,7 +122,7 @@ def _scanned(
     polarisations: Sequence[np.ndarray],
     *,
     fragments: Sequence[Sequence[int]] = (),
-    lone_atoms: bool = False,
+    lone_lobes: int = 0,
     every_point: bool = False,
 ) -> Result:
     far_enough = [k for k, p in enumerate(path) if geometries.shortest_distance(p) > structures.MIN_DISTANCE_ANGSTROM]
@@ -138,7 +138,7 @@ def _scanned(
         center=far_enough.index(center),
         polarisations=polarisations,
         fragments=fragments,
-        lone_atoms=lone_atoms,
+        lone_lobes=lone_lobes,
         every_point=every_point,
     )
     labelled = [

@@ -116,9 +116,9 @@ def test_a_jump_counts_unless_the_spin_explains_it():
 
 
 def test_lobes_of_lone_atoms_are_turned_until_nothing_is_lower():
-    # Left along the bond, as without `lone_atoms`, the holes of two fluorine atoms cost 4 meV at the second distance.
+    # Left along the bond, as without `lone_lobes`, the holes of two fluorine atoms cost 4 meV at the second distance.
     level, path = kohn_sham.Level(), along(1.52, 3.87)
-    outcome = scans.label_scan(FLUORINE, path, level, center=0, polarisations=[np.array([1.0, -1.0])], lone_atoms=True)
+    outcome = scans.label_scan(FLUORINE, path, level, center=0, polarisations=[np.array([1.0, -1.0])], lone_lobes=2)
     assert outcome.labels[-1].energy <= alone("FF", 9, path[-1], level) + 1e-4
 
 
@@ -147,9 +147,10 @@ def test_scaled_molecules_start_from_opposite_spins_over_all_and_over_each_kind_
 
 
 @pytest.mark.parametrize(
-    ("smiles", "fragments", "lone_atoms"), [("C#C", 2, False), ("CC", 0, False), ("FF", 0, True), ("N#N", 2, False)]
+    ("smiles", "fragments", "lone_lobes"),
+    [("C#C", 2, {0}), ("CC", 0, {0}), ("FF", 0, {2}), ("N#N", 2, {0}), ("CF", 0, {0, 1}), ("C=O", 2, {0, 1})],
 )
-def test_what_the_plan_says_of_a_bond_reaches_the_search(monkeypatch, smiles, fragments, lone_atoms):
+def test_what_the_plan_says_of_a_bond_reaches_the_search(monkeypatch, smiles, fragments, lone_lobes):
     pytest.importorskip("rdkit")
     seen = []
 
@@ -165,11 +166,11 @@ def test_what_the_plan_says_of_a_bond_reaches_the_search(monkeypatch, smiles, fr
     )
     parent = store.Result([geometry], extras={"hessian_0": 50.0 * np.eye(3 * number)})
     config = config_lib.default()
-    config.labels.update({"smiles": (smiles,), "scans": (3,)})
+    config.labels.update({"smiles": (smiles,), "scans": (4,)})
     settings = labels.make_recipe(config)
     for unit in recipe.plan(settings):
         if unit.kind == "scan":
             work_scans.scan(settings, unit.arguments, parent, np.random.default_rng(0))
-    assert len(seen) == 3
+    assert len(seen) == 4
     assert max(len(search["fragments"]) for search in seen) == fragments
-    assert {search["lone_atoms"] for search in seen} == {lone_atoms}
+    assert {search["lone_lobes"] for search in seen} == lone_lobes
