@@ -17,7 +17,7 @@ from typing import NamedTuple  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from h2scale.labels import dft, geometries, molecules, recipe, relabel, scans, tight_binding  # noqa: E402
+from h2scale.labels import dft, geometries, molecules, relabel, scans, tight_binding  # noqa: E402
 from h2scale.physics import electronic_structure  # noqa: E402
 from h2scale.physics.electronic_structure import kohn_sham  # noqa: E402
 from h2scale.types import Structure  # noqa: E402
@@ -61,7 +61,7 @@ def random_scan(rng: np.random.Generator, heavy_atoms: int) -> Scan:
             path=path,
             polarisation=polarisation,
             fragments=[rest, side] if multiple else [],
-            lone_lobes=recipe.lone_lobes(mol.atomic_numbers, side),
+            lone_lobes=geometries.count_lone_lobes(mol.atomic_numbers, side),
             name=mol.smiles,
         )
 

@@ -3,7 +3,7 @@
 Positions in angstrom, energies in eV, forces in eV/angstrom, masses in dalton.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,9 @@ harmonic."""
 IMAGINARY_EV = -0.0062
 """A quantum below this (50 i per cm) is an instability; above it is what differences of forces on a grid leave of zero.
 """
+
+_WITH_LOBES = {5, 6, 8, 9}
+"""Atomic numbers of atoms whose open shell is not round: left alone, they may turn."""
 
 _BOND_TOLERANCE = 1.3
 _HESSIAN_STEP_ANGSTROM = 0.01
@@ -260,6 +263,12 @@ def bond_to_cut(
     if not cuttable:
         return None
     return cuttable[np.random.default_rng(0).permutation(len(cuttable))[turn % len(cuttable)]]
+
+
+def count_lone_lobes(atomic_numbers: Sequence[int], side: Sequence[int]) -> int:
+    """How many of the two parts of a molecule, the atoms of `side` and the others, are one atom that may turn."""
+    parts = (side, [atom for atom in range(len(atomic_numbers)) if atom not in side])
+    return sum(len(part) == 1 and atomic_numbers[part[0]] in _WITH_LOBES for part in parts)
 
 
 def stretch(positions: np.ndarray, bond: tuple[int, int], side: tuple[int, ...], factor: float) -> np.ndarray:

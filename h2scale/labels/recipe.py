@@ -43,9 +43,6 @@ CURVES = (
 """Elements, charge, multiplicity of every whole curve but that of H2; of each system the ground state comes first."""
 
 
-_WITH_LOBES = {5, 6, 8, 9}
-"""Atomic numbers of atoms whose open shell is not round: left alone, they may turn."""
-
 SMALLEST_SAMPLED = 5
 """Heavy atoms from which on graphs are too many to list."""
 
@@ -225,15 +222,9 @@ def _cut_of(mol: molecules.Molecule, turn: int) -> dict[str, Any]:
     marks: dict[str, Any] = {}
     if mol.bond_orders[mol.bonds.index(bond)] > 1:
         marks["multiple_bond"] = True
-    if lobes := lone_lobes(mol.atomic_numbers, side):
+    if lobes := geometries.count_lone_lobes(mol.atomic_numbers, side):
         marks["lone_lobes"] = lobes
     return marks
-
-
-def lone_lobes(atomic_numbers: Sequence[int], side: Sequence[int]) -> int:
-    """How many of the two parts of a molecule, the atoms of `side` and the others, are one atom that may turn."""
-    parts = (side, [atom for atom in range(len(atomic_numbers)) if atom not in side])
-    return sum(len(part) == 1 and atomic_numbers[part[0]] in _WITH_LOBES for part in parts)
 
 
 def _tight_binding_units(recipe: Recipe) -> Iterator[Unit]:

@@ -220,11 +220,17 @@ def _card(model: Model) -> str:
 
 
 def _environment(model: Model) -> dict[str, str]:
-    environment = model["environment"]
-    if not environment:
-        return {}
-    versions = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
-    return {"python": environment["python"], "packages": versions}
+    """What answered, and what answered the sections of an earlier run where that was something else."""
+    told = {}
+    if environment := model["environment"]:
+        told = {"python": environment["python"], "packages": _versions(environment)}
+    for section, earlier in model.get("earlier_environments", {}).items():  # earlier results say nothing of it
+        told[f"{section} asked earlier with"] = f"python {earlier['python']}, {_versions(earlier)}"
+    return told
+
+
+def _versions(environment: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
 
 
 def _table(findings: Sequence[Finding]) -> str:

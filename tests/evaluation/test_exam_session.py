@@ -83,12 +83,27 @@ def test_what_failed_before_is_asked_again_whatever_sections_are_named(tmp_path)
     (path,) = (tmp_path / "models").iterdir()
     record = json.loads(path.read_text(encoding="utf-8"))
     lost = {**record["parts"]["nuclei"]["findings"][0], "status": "not run"}
-    record["parts"]["loading"] = {"seconds": 0.0, "findings": [lost], "curves": []}
+    record["parts"]["loading"] = {"environment": {}, "seconds": 0.0, "findings": [lost], "curves": []}
     record["parts"]["nuclei"]["findings"][0] = lost
     path.write_text(json.dumps(record), encoding="utf-8")
     complete, rows, _, _ = run(tmp_path, candidate.entry.name, sections=())
     assert complete
     assert "not run" not in {row["status"] for row in rows}
+
+
+def test_sections_asked_with_other_packages_are_named(tmp_path):
+    name = f"{CALCULATORS}:IgnoresCharge"
+    now = run(tmp_path, name, sections=("nuclei",))[2]["models"][0]
+    assert now["environment"]["packages"]["ase"]
+    assert now["earlier_environments"] == {}
+    (path,) = (tmp_path / "models").iterdir()
+    record = json.loads(path.read_text(encoding="utf-8"))
+    older = {"python": "3.0.0", "packages": {"ase": "3.0"}}
+    record["parts"]["nuclei"]["environment"] = older
+    path.write_text(json.dumps(record), encoding="utf-8")
+    (later,) = run(tmp_path, name, sections=("nuclei",))[2]["models"]
+    assert later["environment"] == now["environment"]
+    assert later["earlier_environments"] == {"nuclei": older}
 
 
 def test_nan_leaves_the_exam_incomplete_and_a_refusal_does_not(tmp_path):
@@ -202,8 +217,7 @@ def test_incomplete_exam_is_written_before_it_is_reported(tmp_path):
 def test_what_is_foreseen_is_what_a_model_that_answers_is_asked():
     (candidate,) = session.candidates(settings("exact"))
     asked = []
-    with candidate.open() as model:
-        model.answered = asked.append
+    with candidate.open(asked.append) as model:
         list(session._parts(model, candidate.entry, ("witness", "nuclei", "hydrogen"), lambda name: None))
     foreseen = session._work(candidate.entry, ("witness", "nuclei", "hydrogen"))
     assert sum(workload.work(ask) for ask in asked) == pytest.approx(foreseen, rel=0.02)

@@ -38,6 +38,7 @@ GOOD = {
     "spin": "info:spin",
     "facts": {"package": "p"},
     "environment": {"python": "3.11.7", "packages": {"ase": "3.26"}},
+    "earlier_environments": {"shapes": {"python": "3.10.1", "packages": {"ase": "3.22"}}},
     "seconds": 3.0,
     "complete": True,
     "findings": [
@@ -122,6 +123,12 @@ def test_text_of_a_model_stays_text(tmp_path):
     text = page(tmp_path, BAD)
     assert "<b>&" not in text
     assert text.count("</script>") == text.count("<script") == 3
+
+
+def test_sections_asked_with_other_packages_say_so(tmp_path):
+    assert "shapes asked earlier with: python 3.10.1, ase 3.22" in page(tmp_path, GOOD)
+    old = {key: value for key, value in GOOD.items() if key != "earlier_environments"}
+    assert "asked earlier" not in page(tmp_path, old)
 
 
 def test_page_names_no_address_and_forbids_every_request(tmp_path):

@@ -40,12 +40,15 @@ class Answer(NamedTuple):
     reason: str  # why there is no energy or there are no forces; empty otherwise
 
 
+Watch = Callable[[Ask], None]
+"""Called after each structure that a model has answered, to show progress."""
+
+
 class Examinee(Protocol):
     """A model under examination."""
 
     failure: str  # why it cannot be asked; empty otherwise
     environment: dict[str, Any]  # versions of what answers
-    answered: Callable[[Ask], None]  # called after each structure, to show progress
 
     def ask(self, asks: Sequence[Ask], *, reuse: bool = False) -> list[Answer]:
         """One answer per structure, in order; `reuse` as in `worker`."""
@@ -93,12 +96,12 @@ class WorkerModel:
     request ends that request, and the fortieth the exam of this model.
     """
 
-    def __init__(self, entry: Entry, limits: TimeLimits) -> None:
+    def __init__(self, entry: Entry, limits: TimeLimits, answered: Watch = pass_over) -> None:
         self.entry = entry
         self.environment: dict[str, Any] = {}
         self.failure = ""  # why the model cannot be asked any more
-        self.answered: Callable[[Ask], None] = pass_over
         self._limits = limits
+        self._answered = answered
         self._deadline = time.monotonic() + limits.model
         self._process: subprocess.Popen | None = None
         self._restarts = 0
@@ -130,7 +133,7 @@ class WorkerModel:
             self._send(request)
             for ask in asks:
                 answers.append(read_answer(self._receive(self._limits.answer), len(ask.numbers)))
-                self.answered(ask)
+                self._answered(ask)
         except _WorkerLost as lost:
             answers.append(Answer(np.nan, None, ERROR, str(lost)))
             self._restart(str(lost))

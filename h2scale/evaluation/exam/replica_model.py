@@ -1,6 +1,6 @@
 """A trained replica under examination: every question of a section is one batch through one compiled program."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,11 @@ MAX_ATOMS = 3
 class ReplicaModel:
     """Answers with a replica of a run, in float64."""
 
-    def __init__(self, replica: replica_lib.Replica) -> None:
+    def __init__(self, replica: replica_lib.Replica, answered: models.Watch = models.pass_over) -> None:
         self.replica = replica
         self.failure = ""
         self.environment: dict[str, Any] = {}
-        self.answered: Callable[[models.Ask], None] = models.pass_over
+        self._answered = answered
         self._params = replica.params.astype(jnp.float64)
 
     def ask(self, asks: Sequence[models.Ask], *, reuse: bool = False) -> list[models.Answer]:
@@ -35,7 +35,7 @@ class ReplicaModel:
             chunk = places[start : start + BATCH]
             for place, answer in zip(chunk, self._batch([asks[i] for i in chunk]), strict=True):
                 answers[place] = answer
-                self.answered(asks[place])
+                self._answered(asks[place])
         return answers
 
     def _refusal(self, ask: models.Ask) -> models.Answer | None:

@@ -53,7 +53,7 @@ class Candidate:
     """A model that can be examined: how it is called, and how it is opened."""
 
     entry: models.Entry
-    open: Callable[[], contextlib.AbstractContextManager[models.Examinee]]
+    open: Callable[[models.Watch], contextlib.AbstractContextManager[models.Examinee]]
 
 
 def candidates(settings: ExamSettings) -> list[Candidate]:
@@ -75,7 +75,9 @@ def candidates(settings: ExamSettings) -> list[Candidate]:
             found += _replicas(folder, replica_id)
             continue
         entry = registry.find(name, entries, charge=settings.charge, spin=settings.spin, python=settings.python)
-        found.append(Candidate(entry, lambda entry=entry: models.WorkerModel(entry, settings.limits)))
+        found.append(
+            Candidate(entry, lambda answered, entry=entry: models.WorkerModel(entry, settings.limits, answered))
+        )
     names = [candidate.entry.name for candidate in found]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -126,7 +128,7 @@ def _started(folder: Path, candidate: Candidate) -> dict[str, Any]:
     """The record of a model as far as it goes: what it is, and the finished parts by name."""
     path = _record_path(folder, candidate)
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    if "parts" in record:  # else of a version that wrote a model as a whole
+    if "parts" in record and "environment" not in record:  # else of a version that kept one for the whole model
         return record
     entry = candidate.entry
     return {
@@ -136,7 +138,6 @@ def _started(folder: Path, candidate: Candidate) -> dict[str, Any]:
         "charge": entry.charge,
         "spin": entry.spin,
         "facts": entry.facts,
-        "environment": {},
         "parts": {},
     }
 
@@ -186,8 +187,7 @@ def examine(candidate: Candidate, names: tuple[str, ...], record: dict[str, Any]
     entry, counts = candidate.entry, Counter[str]()
     begin = start = time.monotonic()
     watch.begin(LOADING)
-    with candidate.open() as model:
-        model.answered = watch.answered
+    with candidate.open(watch.answered) as model:
         if model.failure:
             lost = grading.without_number((LOADING, entry.name), "loads", "", models.NOT_RUN, model.failure)
             parts = iter([(LOADING, grading.Part([lost], []))])
@@ -196,16 +196,16 @@ def examine(candidate: Candidate, names: tuple[str, ...], record: dict[str, Any]
             parts = _parts(model, entry, names, watch.begin)
         for name, part in parts:
             counts.update(finding.status for finding in part.findings)
-            record["environment"] = model.environment
-            record["parts"][name] = _as_json(part, time.monotonic() - start)
+            record["parts"][name] = _as_json(part, model.environment, time.monotonic() - start)
             start = time.monotonic()
             _write_json(path, record)
     told = ", ".join(f"{counts[status]} {status}" for status in grading.STATUSES if counts[status])
     watch.end(f"{told}; {time.monotonic() - begin:.1f} s")
 
 
-def _as_json(part: grading.Part, seconds: float) -> dict[str, Any]:
+def _as_json(part: grading.Part, environment: dict[str, Any], seconds: float) -> dict[str, Any]:
     return {
+        "environment": environment,
         "seconds": round(seconds, 2),
         "findings": [grading.to_json(finding) for finding in part.findings],
         "curves": [grading.to_json(curve) for curve in part.curves if np.isfinite(curve.energies).any()],
@@ -213,10 +213,15 @@ def _as_json(part: grading.Part, seconds: float) -> dict[str, Any]:
 
 
 def _summary(record: dict[str, Any]) -> dict[str, Any]:
-    """A model's record as exam.json has it: all parts in a row."""
+    """A model's record as exam.json has it: all parts in a row, and where one was asked with other packages than the
+    witness, which every run asks."""
     parts = {name: record["parts"][name] for name in (LOADING, WITNESS, *SECTIONS) if name in record["parts"]}
+    environment = parts[WITNESS]["environment"] if WITNESS in parts else {}
+    earlier = {name: parts[name]["environment"] for name in SECTIONS if name in parts}
     return {
         **{key: value for key, value in record.items() if key != "parts"},
+        "environment": environment,
+        "earlier_environments": {name: other for name, other in earlier.items() if other != environment},
         "seconds": round(sum(part["seconds"] for part in parts.values()), 2),
         "sections": [name for name in SECTIONS if name in parts],
         "complete": all(_is_complete(part) for part in parts.values()),
@@ -267,7 +272,11 @@ def _replicas(folder: str, replica_id: str) -> list[Candidate]:
         if replica_id in ("", name):
             replica = replica_lib.load_replica(folder, name)
             entry = replica_model.entry(folder, name, replica, _spelled(teacher))
-            found.append(Candidate(entry, lambda r=replica: contextlib.nullcontext(replica_model.ReplicaModel(r))))
+            found.append(
+                Candidate(
+                    entry, lambda answered, r=replica: contextlib.nullcontext(replica_model.ReplicaModel(r, answered))
+                )
+            )
     return found
 
 

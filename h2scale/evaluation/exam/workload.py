@@ -1,6 +1,6 @@
 """How much an exam asks, found by putting its questions to a model that does not answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ class Silent:
     def __init__(self) -> None:
         self.failure = ""
         self.environment: dict[str, Any] = {}
-        self.answered: Callable[[models.Ask], None] = models.pass_over
         self.asked: list[models.Ask] = []
 
     def ask(self, asks: Sequence[models.Ask], *, reuse: bool = False) -> list[models.Answer]:
