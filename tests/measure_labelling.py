@@ -86,7 +86,8 @@ def main() -> None:
                 center=3,
                 polarisations=[polarisation],
                 fragments=fragments,
-                lone_lobes=lone_lobes,
+                own_grid=lone_lobes > 0,
+                alone=4 if lone_lobes == 2 else 0,
             )
             engine = time.process_time() - begin
             plain, differences = 0.0, []

@@ -15,7 +15,7 @@ from h2scale.labels import geometries, molecules
 from h2scale.physics import electronic_structure
 
 FIRST_VERSION = 1
-VERSIONS = {"scaled": 2}
+VERSIONS = {"scaled": 2, "curve": 2}
 """Of the kinds of units whose arguments would give another result than at first; raised then, and the units of that
 kind, and what builds on them, are done again."""
 

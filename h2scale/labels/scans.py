@@ -44,7 +44,8 @@ def label_scan(
     center: int,
     polarisations: Sequence[np.ndarray] = (),
     fragments: Sequence[Sequence[int]] = (),
-    lone_lobes: int = 0,
+    own_grid: bool = False,
+    alone: int = 0,
     every_point: bool = False,
 ) -> ScanOutcome:
     """Labels along a path of geometries (angstrom), each the lowest solution that its own and its neighbours' starts
@@ -62,9 +63,10 @@ def label_scan(
         polarisations: of the atoms, (n_atoms,) each, as `kohn_sham.polarised` takes them.
         fragments: atoms of the two rigid parts that the path pulls apart; their own solutions side by side, with as
             many unpaired electrons up in one as down in the other, start a singlet.
-        lone_lobes: in how many lone atoms whose lobes may point anywhere the path ends. A coarse grid misjudges
-            directions by some meV: from one on, all is searched on the level's own grid. Of two, a path that begins at
-            their bond leaves both along it: every point beyond `center` is also solved alone.
+        own_grid: the path ends in a lone atom whose lobes may point anywhere, and a coarse grid misjudges directions by
+            some meV: all is searched on the level's own grid.
+        alone: how many of the last geometries are also solved as if they had no neighbours. A path that begins at a
+            bond leaves the lobes along it.
         every_point: many bonds break at once, in an order that nothing tells beforehand: the `polarisations` start
             others at every geometry beyond `center`, and so does each one's own restricted solution.
 
@@ -72,7 +74,7 @@ def label_scan(
         A label or a reason for every geometry. A scan that does not settle, or jumps without a change of <S^2>, has
         reasons only.
     """
-    coarse = level if lone_lobes else level._replace(grid_level=dft.EXPLORATION_GRID_LEVEL)
+    coarse = level if own_grid else level._replace(grid_level=dft.EXPLORATION_GRID_LEVEL)
     scan = _Scan([dft.problem(species, positions, coarse) for positions in geometries])
     order = [*range(center, len(geometries)), *range(center - 1, -1, -1)]
     for index in order:
@@ -87,7 +89,7 @@ def label_scan(
     for parts in _antiparallel(species, geometries[-1], coarse, fragments) if fragments else ():
         for index in stretched:
             scan.try_orbitals(index, kohn_sham.superposed(scan.problems[index], parts))
-    for index in stretched if lone_lobes == 2 else ():
+    for index in range(len(geometries) - alone, len(geometries)):
         scan.try_alone(index)
     for _ in range(MAX_SWEEPS):
         improved = scan.sweep(range(len(geometries) - 2, -1, -1), +1) + scan.sweep(range(1, len(geometries)), -1)

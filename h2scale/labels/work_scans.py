@@ -54,6 +54,7 @@ def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rn
     regimes = ["compressed" if factor < 1 else "stretched" for factor in factors]
     # Where fragments keep several unpaired electrons each, the polarised bond may end in their excited states.
     fragments = [[atom for atom in range(number) if atom not in side], side] if arguments.get("multiple_bond") else []
+    lobes = arguments.get("lone_lobes", 0)
     return _scanned(
         recipe,
         mol,
@@ -62,7 +63,8 @@ def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rn
         _POINTS_COMPRESSED,
         [_opposite(number, bond)],
         fragments=fragments,
-        lone_lobes=arguments.get("lone_lobes", 0),
+        own_grid=lobes > 0,
+        alone=_POINTS_STRETCHED - 1 if lobes == 2 else 0,
     )
 
 
@@ -122,7 +124,8 @@ def _scanned(
     polarisations: Sequence[np.ndarray],
     *,
     fragments: Sequence[Sequence[int]] = (),
-    lone_lobes: int = 0,
+    own_grid: bool = False,
+    alone: int = 0,
     every_point: bool = False,
 ) -> Result:
     far_enough = [k for k, p in enumerate(path) if geometries.shortest_distance(p) > structures.MIN_DISTANCE_ANGSTROM]
@@ -138,7 +141,8 @@ def _scanned(
         center=far_enough.index(center),
         polarisations=polarisations,
         fragments=fragments,
-        lone_lobes=lone_lobes,
+        own_grid=own_grid,
+        alone=alone,
         every_point=every_point,
     )
     labelled = [
@@ -167,7 +171,16 @@ def _diatomic(
     radii = molecules.covalent_radii(electronic_structure.nuclear_charges(symbols)).sum()
     center = int(np.argmin(np.abs(np.log(distances / radii))))
     opposite = [np.array([1.0, -1.0])] if charge == 0 else []
-    outcome = scans.label_scan(species, path, structures.label_level(recipe), center=center, polarisations=opposite)
+    lobes = geometries.count_lone_lobes(electronic_structure.nuclear_charges(symbols), (1,)) > 0
+    outcome = scans.label_scan(
+        species,
+        path,
+        structures.label_level(recipe),
+        center=center,
+        polarisations=opposite,
+        own_grid=lobes,
+        alone=int(lobes),  # its many points hand on what the last one finds
+    )
     labelled = [
         structures.make_structure(recipe, species, name, regime, label) for label in outcome.labels if label is not None
     ]

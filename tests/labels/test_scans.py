@@ -116,9 +116,10 @@ def test_a_jump_counts_unless_the_spin_explains_it():
 
 
 def test_lobes_of_lone_atoms_are_turned_until_nothing_is_lower():
-    # Left along the bond, as without `lone_lobes`, the holes of two fluorine atoms cost 4 meV at the second distance.
+    # Left along the bond, as without `alone`, the holes of two fluorine atoms cost 4 meV at the second distance.
     level, path = kohn_sham.Level(), along(1.52, 3.87)
-    outcome = scans.label_scan(FLUORINE, path, level, center=0, polarisations=[np.array([1.0, -1.0])], lone_lobes=2)
+    opposite = [np.array([1.0, -1.0])]
+    outcome = scans.label_scan(FLUORINE, path, level, center=0, polarisations=opposite, own_grid=True, alone=1)
     assert outcome.labels[-1].energy <= alone("FF", 9, path[-1], level) + 1e-4
 
 
@@ -147,10 +148,17 @@ def test_scaled_molecules_start_from_opposite_spins_over_all_and_over_each_kind_
 
 
 @pytest.mark.parametrize(
-    ("smiles", "fragments", "lone_lobes"),
-    [("C#C", 2, {0}), ("CC", 0, {0}), ("FF", 0, {2}), ("N#N", 2, {0}), ("CF", 0, {0, 1}), ("C=O", 2, {0, 1})],
+    ("smiles", "fragments", "lobes"),
+    [
+        ("C#C", 2, {(False, 0)}),
+        ("CC", 0, {(False, 0)}),
+        ("FF", 0, {(True, 4)}),
+        ("N#N", 2, {(False, 0)}),
+        ("CF", 0, {(False, 0), (True, 0)}),
+        ("C=O", 2, {(False, 0), (True, 0)}),
+    ],
 )
-def test_what_the_plan_says_of_a_bond_reaches_the_search(monkeypatch, smiles, fragments, lone_lobes):
+def test_what_the_plan_says_of_a_bond_reaches_the_search(monkeypatch, smiles, fragments, lobes):
     pytest.importorskip("rdkit")
     seen = []
 
@@ -173,4 +181,21 @@ def test_what_the_plan_says_of_a_bond_reaches_the_search(monkeypatch, smiles, fr
             work_scans.scan(settings, unit.arguments, parent, np.random.default_rng(0))
     assert len(seen) == 4
     assert max(len(search["fragments"]) for search in seen) == fragments
-    assert {search["lone_lobes"] for search in seen} == lone_lobes
+    assert {(search["own_grid"], search["alone"]) for search in seen} == lobes
+
+
+@pytest.mark.parametrize(
+    ("pair", "lobes"), [(("C", "O"), True), (("O", "H"), True), (("N", "N"), False), (("Li", "H"), False)]
+)
+def test_whole_curves_that_end_in_lobes_are_searched_on_their_own_grid(monkeypatch, pair, lobes):
+    pytest.importorskip("rdkit")
+    seen = []
+
+    def label_scan(species, path, level, **search):
+        seen.append((search["own_grid"], search["alone"]))
+        return scans.ScanOutcome([None] * len(path), {})
+
+    monkeypatch.setattr(scans, "label_scan", label_scan)
+    arguments = {"symbols": list(pair), "charge": 0, "spin_multiplicity": 1, "points": 4, "ground_state": True}
+    work_scans.curve(labels.make_recipe(config_lib.default()), arguments, None, np.random.default_rng(0))
+    assert seen == [(lobes, int(lobes))]
