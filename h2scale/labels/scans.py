@@ -4,10 +4,10 @@ A stretched bond has many self-consistent solutions, and the one an iteration en
 a scan each point is started from the solutions of both neighbours, so that the lowest solution known anywhere spreads
 to all points where it is the lowest. All that searching is done on a coarse grid, whose error is nearly the same for
 all solutions of one geometry; what it finds is converged again on the level's own grid, near ties included. Paths that
-end in a lone atom with lobes are searched on that grid from the start. Hartree and bohr inside; labels are in eV and
-angstrom.
+end in a lone atom with lobes are searched on that grid too. Hartree and bohr inside; labels are in eV and angstrom.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -64,9 +64,10 @@ def label_scan(
         fragments: atoms of the two rigid parts that the path pulls apart; their own solutions side by side, with as
             many unpaired electrons up in one as down in the other, start a singlet.
         own_grid: the path ends in a lone atom whose lobes may point anywhere, and a coarse grid misjudges directions by
-            some meV: all is searched on the level's own grid.
-        alone: how many of the last geometries are also solved as if they had no neighbours. A path that begins at a
-            bond leaves the lobes along it.
+            some meV: a second search on the level's own grid, and the lower label of each geometry. Neither search
+            finds all that the other does.
+        alone: how many of the last geometries the second search also solves as if they had no neighbours. A path that
+            begins at a bond leaves the lobes along it.
         every_point: many bonds break at once, in an order that nothing tells beforehand: the `polarisations` start
             others at every geometry beyond `center`, and so does each one's own restricted solution.
 
@@ -74,8 +75,41 @@ def label_scan(
         A label or a reason for every geometry. A scan that does not settle, or jumps without a change of <S^2>, has
         reasons only.
     """
-    coarse = level if own_grid else level._replace(grid_level=dft.EXPLORATION_GRID_LEVEL)
-    scan = _Scan([dft.problem(species, positions, coarse) for positions in geometries])
+    search = functools.partial(
+        _search,
+        species,
+        geometries,
+        level,
+        center=center,
+        polarisations=polarisations,
+        fragments=fragments,
+        every_point=every_point,
+    )
+    outcomes = [search(dft.EXPLORATION_GRID_LEVEL, alone=0)]
+    if own_grid:
+        outcomes.append(search(level.grid_level, alone=alone))
+    outcome = _lowest(outcomes)
+    jump = _unexplained_jump(outcome.labels)
+    if jump is not None:
+        return _dropped(geometries, f"scan jumps by {jump:.1f} eV without a change of <S^2>")
+    return outcome
+
+
+def _search(
+    species: dft.Species,
+    geometries: Sequence[np.ndarray],
+    level: kohn_sham.Level,
+    grid_level: int,
+    *,
+    center: int,
+    polarisations: Sequence[np.ndarray],
+    fragments: Sequence[Sequence[int]],
+    alone: int,
+    every_point: bool,
+) -> ScanOutcome:
+    """One search on a grid; reasons only if it does not settle."""
+    searched = level._replace(grid_level=grid_level)
+    scan = _Scan([dft.problem(species, positions, searched) for positions in geometries])
     order = [*range(center, len(geometries)), *range(center - 1, -1, -1)]
     for index in order:
         neighbor = index - 1 if index > center else index + 1
@@ -86,18 +120,28 @@ def label_scan(
     for index in stretched if every_point else (len(geometries) - 1,):
         for polarisation in polarisations:
             scan.try_orbitals(index, kohn_sham.polarised(scan.problems[index], polarisation))
-    for parts in _antiparallel(species, geometries[-1], coarse, fragments) if fragments else ():
+    for parts in _antiparallel(species, geometries[-1], searched, fragments) if fragments else ():
         for index in stretched:
             scan.try_orbitals(index, kohn_sham.superposed(scan.problems[index], parts))
     for index in range(len(geometries) - alone, len(geometries)):
         scan.try_alone(index)
+    if not _settled(scan, len(geometries)):
+        return _dropped(geometries, f"scan not settled after {MAX_SWEEPS} sweeps")
+    return _labelled(scan, geometries, level)
+
+
+def _settled(scan: "_Scan", number: int) -> bool:
+    """Whether trying every point from its neighbours comes to an end."""
     for _ in range(MAX_SWEEPS):
-        improved = scan.sweep(range(len(geometries) - 2, -1, -1), +1) + scan.sweep(range(1, len(geometries)), -1)
+        improved = scan.sweep(range(number - 2, -1, -1), +1) + scan.sweep(range(1, number), -1)
         improved += scan.stabilise()
         if not improved:
-            break
-    else:
-        return _dropped(geometries, f"scan not settled after {MAX_SWEEPS} sweeps")
+            return True
+    return False
+
+
+def _labelled(scan: "_Scan", geometries: Sequence[np.ndarray], level: kohn_sham.Level) -> ScanOutcome:
+    """What a search found, converged on the level's own grid."""
     labels: list[dft.Label | None] = [None] * len(geometries)
     for index, positions in enumerate(geometries):
         if scan.best[index] is None:
@@ -109,10 +153,17 @@ def label_scan(
             scan.failures[index] = str(error)
         else:
             labels[index] = dft.make_label(prepared, best, positions, f"{dft.kind_of(best)}, {words}")
-    jump = _unexplained_jump(labels)
-    if jump is not None:
-        return _dropped(geometries, f"scan jumps by {jump:.1f} eV without a change of <S^2>")
     return ScanOutcome(labels, scan.failures)
+
+
+def _lowest(outcomes: Sequence[ScanOutcome]) -> ScanOutcome:
+    """The lowest label of each geometry, and the first search's reason where none has one."""
+    labels, failures = [], {}
+    for index, found in enumerate(zip(*(outcome.labels for outcome in outcomes), strict=True)):
+        labels.append(min(filter(None, found), key=lambda label: label.energy, default=None))
+        if labels[-1] is None:
+            failures[index] = outcomes[0].failures[index]
+    return ScanOutcome(labels, failures)
 
 
 class _Scan:

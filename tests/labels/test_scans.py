@@ -123,6 +123,22 @@ def test_lobes_of_lone_atoms_are_turned_until_nothing_is_lower():
     assert outcome.labels[-1].energy <= alone("FF", 9, path[-1], level) + 1e-4
 
 
+def test_of_two_searches_every_point_gets_the_lower_label(monkeypatch):
+    def label(energy):
+        return dft.Label(np.zeros((2, 3)), energy, np.zeros((2, 3)), 0.0, "")
+
+    first = scans.ScanOutcome([label(0.2), label(-0.2), None, None], {2: "coarse", 3: "coarse"})
+    second = scans.ScanOutcome([label(0.1), None, label(0.4), None], {1: "own", 3: "own"})
+    found = {dft.EXPLORATION_GRID_LEVEL: first, LEVEL.grid_level: second}
+    monkeypatch.setattr(scans, "_search", lambda species, path, level, grid_level, **_: found[grid_level])
+    path = along(1.0, 2.0, 3.0, 4.0)
+    both = scans.label_scan(FLUORINE, path, LEVEL, center=0, own_grid=True)
+    assert [one and one.energy for one in both.labels] == [0.1, -0.2, 0.4, None]
+    assert both.failures == {3: "coarse"}
+    coarse = scans.label_scan(FLUORINE, path, LEVEL, center=0)
+    assert [one and one.energy for one in coarse.labels] == [0.2, -0.2, None, None]
+
+
 def test_scaled_molecules_are_searched_at_every_point():
     # Started at its last point alone, the second of these may stay 0.38 eV too high; rounding decides.
     pytest.importorskip("rdkit")
