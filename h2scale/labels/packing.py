@@ -173,7 +173,7 @@ def _manifest(
         "limits": (
             "a lower solution than the lowest found cannot be ruled out; scans with a jump that no change of <S^2> "
             "explains are left out and counted; stretched triplet O2 ends 0.78 eV above two atoms, which together no "
-            "single determinant of a triplet describes; at the far ends of whole curves the atoms' lobes may point "
-            "elsewhere for 0.5 meV less; of a few scaled molecules a solution up to 0.04 eV lower is known"
+            "single determinant of a triplet describes; which way the lobes of a lone atom point is settled to some "
+            "0.03 meV; of a few scaled molecules a solution up to 0.04 eV lower is known"
         ),
     }
