@@ -174,6 +174,6 @@ def _manifest(
             "a lower solution than the lowest found cannot be ruled out; scans with a jump that no change of <S^2> "
             "explains are left out and counted; stretched triplet O2 ends 0.78 eV above two atoms, which together no "
             "single determinant of a triplet describes; which way the lobes of a lone atom point is settled to some "
-            "0.03 meV; of a few scaled molecules a solution up to 0.04 eV lower is known"
+            "0.3 meV; of a few scaled molecules a solution up to 0.04 eV lower is known"
         ),
     }
