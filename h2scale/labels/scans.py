@@ -66,8 +66,8 @@ def label_scan(
         own_grid: the path ends in a lone atom whose lobes may point anywhere, and a coarse grid misjudges directions by
             some meV: a second search on the level's own grid, and the lower label of each geometry. Neither search
             finds all that the other does.
-        alone: how many of the last geometries the second search also solves as if they had no neighbours. A path that
-            begins at a bond leaves the lobes along it.
+        alone: how many of the last geometries the second search, if there is one, also solves as if they had no
+            neighbours. A path that begins at a bond leaves the lobes along it.
         every_point: many bonds break at once, in an order that nothing tells beforehand: the `polarisations` start
             others at every geometry beyond `center`, and so does each one's own restricted solution.
 
@@ -125,19 +125,9 @@ def _search(
             scan.try_orbitals(index, kohn_sham.superposed(scan.problems[index], parts))
     for index in range(len(geometries) - alone, len(geometries)):
         scan.try_alone(index)
-    if not _settled(scan, len(geometries)):
+    if not scan.settle():
         return _dropped(geometries, f"scan not settled after {MAX_SWEEPS} sweeps")
     return _labelled(scan, geometries, level)
-
-
-def _settled(scan: "_Scan", number: int) -> bool:
-    """Whether trying every point from its neighbours comes to an end."""
-    for _ in range(MAX_SWEEPS):
-        improved = scan.sweep(range(number - 2, -1, -1), +1) + scan.sweep(range(1, number), -1)
-        improved += scan.stabilise()
-        if not improved:
-            return True
-    return False
 
 
 def _labelled(scan: "_Scan", geometries: Sequence[np.ndarray], level: kohn_sham.Level) -> ScanOutcome:
@@ -222,6 +212,16 @@ class _Scan:
             return
         if self._keep(index, solution, self._new_branch()):
             self._stable[index] = False
+
+    def settle(self) -> bool:
+        """Tries every point from its neighbours until none improves; whether that came to an end."""
+        number = len(self.problems)
+        for _ in range(MAX_SWEEPS):
+            improved = self.sweep(range(number - 2, -1, -1), +1) + self.sweep(range(1, number), -1)
+            improved += self.stabilise()
+            if not improved:
+                return True
+        return False
 
     def sweep(self, order: range, side: int) -> int:
         """Tries each point from its neighbour on one side, if that is on another branch; returns how many improved."""
