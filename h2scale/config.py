@@ -141,7 +141,7 @@ def default() -> ConfigDict:
                 "spin": "info:spin",  # how the spin multiplicity does
                 "load_seconds": 300.0,  # for loading a calculator
                 "answer_seconds": 120.0,  # for one structure
-                "model_seconds": 7200.0,  # for one model
+                "model_seconds": 21600.0,  # for one model; the next run goes on where this one stopped
             },
             "benchmark": {  # time and memory of training steps; every case uses model.* where it says nothing itself
                 "models": ((16, 1), (32, 2)),  # (num_features, l_max)

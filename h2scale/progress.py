@@ -60,12 +60,17 @@ class Progress:
             self._clock_start, self._untimed = time.monotonic(), self._done
         else:
             self._timed_steps += steps
-        self._show(work)
+        self._show()
+
+    def skip(self, work: float) -> None:
+        """Takes off work that turned out to be done already."""
+        self._total -= work
+        self._show()
 
     def finish_replicas(self, count: int) -> None:
         """Adds replicas whose results are written."""
         self._replicas += count
-        self._show(0.0)
+        self._show()
 
     def note(self, **facts: str) -> None:
         """Sets the facts shown beside the bar, e.g. the current errors."""
@@ -78,10 +83,10 @@ class Progress:
         else:
             print(message, file=self._stream, flush=True)
 
-    def _show(self, work: float) -> None:
+    def _show(self) -> None:
         if self._bar is not None:
             self._bar.set_postfix_str(self._summary(), refresh=False)
-            self._bar.update(work / self._total)
+            self._bar.update(self._done / self._total - self._bar.n)
         elif time.monotonic() - self._last_line >= _LOG_SECONDS:
             self._write_line()
 

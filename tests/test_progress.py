@@ -39,6 +39,16 @@ def test_log_lines_say_what_is_done_and_left(clock):
     assert "4/4 replicas done" in stream.getvalue().splitlines()[-1]
 
 
+def test_work_that_was_done_before_is_taken_off(clock):
+    stream = io.StringIO()
+    with progress.Progress(100.0, 1, stream) as bar:
+        bar.advance(10.0, 1)
+        bar.skip(60.0)
+        clock["seconds"] = 20.0
+        bar.advance(10.0, 1)
+        assert stream.getvalue().splitlines()[-1].startswith(" 50%, 0:20 so far, 0:40 left")
+
+
 def test_terminal_gets_a_bar():
     stream = Terminal()
     with progress.Progress(2.0, 1, stream) as bar:

@@ -24,6 +24,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 _WITHOUT_LIMITS = ("shape", "teacher split")
 _SHOWN_FAILURES = 8
 _NAMED_AT_MOST = 4
+_DIGEST = 8
 _COUNTED = tuple(status for status in STATUSES if status != "measured")
 
 Model = dict[str, Any]
@@ -230,7 +231,10 @@ def _environment(model: Model) -> dict[str, str]:
 
 
 def _versions(environment: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
+    versions = [f"{name} {version}" for name, version in environment["packages"].items()]
+    if source := environment.get("source", ""):  # earlier results do not have it
+        versions.append(f"source {source[:_DIGEST]}")
+    return ", ".join(versions)
 
 
 def _table(findings: Sequence[Finding]) -> str:

@@ -217,7 +217,7 @@ def test_incomplete_exam_is_written_before_it_is_reported(tmp_path):
 def test_what_is_foreseen_is_what_a_model_that_answers_is_asked():
     (candidate,) = session.candidates(settings("exact"))
     asked = []
-    with candidate.open(asked.append) as model:
+    with candidate.open(lambda ask, answer: asked.append(ask)) as model:
         list(session._parts(model, candidate.entry, ("witness", "nuclei", "hydrogen"), lambda name: None))
     foreseen = session._work(candidate.entry, ("witness", "nuclei", "hydrogen"))
     assert sum(workload.work(ask) for ask in asked) == pytest.approx(foreseen, rel=0.02)

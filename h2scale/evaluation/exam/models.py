@@ -40,8 +40,8 @@ class Answer(NamedTuple):
     reason: str  # why there is no energy or there are no forces; empty otherwise
 
 
-Watch = Callable[[Ask], None]
-"""Called after each structure that a model has answered, to show progress."""
+Watch = Callable[[Ask, Answer], None]
+"""Called after each structure that a model has answered, before the request as a whole is."""
 
 
 class Examinee(Protocol):
@@ -75,7 +75,7 @@ class TimeLimits(NamedTuple):
     model: float
 
 
-def pass_over(ask: Ask) -> None:
+def pass_over(ask: Ask, answer: Answer) -> None:
     """Nobody watches."""
 
 
@@ -133,7 +133,7 @@ class WorkerModel:
             self._send(request)
             for ask in asks:
                 answers.append(read_answer(self._receive(self._limits.answer), len(ask.numbers)))
-                self._answered(ask)
+                self._answered(ask, answers[-1])
         except _WorkerLost as lost:
             answers.append(Answer(np.nan, None, ERROR, str(lost)))
             self._restart(str(lost))

@@ -35,7 +35,7 @@ class ReplicaModel:
             chunk = places[start : start + BATCH]
             for place, answer in zip(chunk, self._batch([asks[i] for i in chunk]), strict=True):
                 answers[place] = answer
-                self._answered(asks[place])
+                self._answered(asks[place], answer)
         return answers
 
     def _refusal(self, ask: models.Ask) -> models.Answer | None:

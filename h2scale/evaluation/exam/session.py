@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from h2scale import progress, tables
 from h2scale.errors import InputError
 from h2scale.evaluation import replica as replica_lib
 from h2scale.evaluation.exam import (
+    answer_log,
     diatomics,
     grading,
     hydrogen,
@@ -88,8 +88,9 @@ def candidates(settings: ExamSettings) -> list[Candidate]:
 def run_exam(found: Sequence[Candidate], sections: tuple[str, ...], folder: Path, stream: TextIO | None = None) -> bool:
     """Asks every model what the folder has no complete answer to, and writes exam.json and exam.csv.
 
-    The file of a model in models/ grows by every section that is finished. The next run asks for the sections that are
-    missing there or left questions unanswered, also where it was not told to ask them, and keeps the others.
+    The file of a model in models/ grows by every section that is finished, and one beside it holds the answers to
+    a section that is not. The next run asks for the sections that are missing or left questions unanswered, also
+    where it was not told to ask them, from the structure on where it was stopped, and keeps the others.
 
     Args:
         found: whom to examine.
@@ -170,10 +171,18 @@ class _Watch:
     def begin(self, section: str) -> None:
         self._shown.note(asking=f"{self._name}: {section}")
 
-    def answered(self, ask: models.Ask) -> None:
+    def answered(self, ask: models.Ask, answer: models.Answer) -> None:
+        del answer
+        self._shown.advance(self._take(ask), 1)
+
+    def skipped(self, ask: models.Ask) -> None:
+        """An earlier run has its answer."""
+        self._shown.skip(self._take(ask))
+
+    def _take(self, ask: models.Ask) -> float:
         done = min(workload.work(ask), self._left)  # a model may be asked a little more than was foreseen
         self._left -= done
-        self._shown.advance(done, 1)
+        return done
 
     def end(self, summary: str) -> None:
         """What was foreseen and not asked counts as done."""
@@ -184,23 +193,33 @@ class _Watch:
 
 def examine(candidate: Candidate, names: tuple[str, ...], record: dict[str, Any], watch: _Watch, path: Path) -> None:
     """Asks a model for parts of its exam; the record gets each as it is finished, and so does the file."""
-    entry, counts = candidate.entry, Counter[str]()
-    begin = start = time.monotonic()
+    entry, counts, seconds = candidate.entry, Counter[str](), 0.0
     watch.begin(LOADING)
-    with candidate.open(watch.answered) as model:
+
+    def begin(name: str) -> None:
+        watch.begin(name)
+        # The witness asks the same question more than once.
+        log.begin(None if name == WITNESS else path.with_suffix(f".{name}.jsonl"))
+
+    with (
+        answer_log.AnswerLog(watch.answered, watch.skipped) as log,
+        candidate.open(log.answered) as model,
+    ):
+        log.listen(model)
         if model.failure:
             lost = grading.without_number((LOADING, entry.name), "loads", "", models.NOT_RUN, model.failure)
             parts = iter([(LOADING, grading.Part([lost], []))])
         else:
             record["parts"].pop(LOADING, None)
-            parts = _parts(model, entry, names, watch.begin)
+            parts = _parts(log, entry, names, begin)
         for name, part in parts:
             counts.update(finding.status for finding in part.findings)
-            record["parts"][name] = _as_json(part, model.environment, time.monotonic() - start)
-            start = time.monotonic()
+            seconds += log.seconds
+            record["parts"][name] = _as_json(part, model.environment, log.seconds)
             _write_json(path, record)
+            log.end(complete=_is_complete(record["parts"][name]))
     told = ", ".join(f"{counts[status]} {status}" for status in grading.STATUSES if counts[status])
-    watch.end(f"{told}; {time.monotonic() - begin:.1f} s")
+    watch.end(f"{told}; {seconds:.1f} s")
 
 
 def _as_json(part: grading.Part, environment: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -16,6 +16,7 @@ atoms, "none" passes nothing. With "reuse" one Atoms object goes through all str
 it is, as a user's scan would do; otherwise every structure is a new Atoms object and the calculator is reset first.
 """
 
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -70,7 +71,7 @@ class Model:
             self.calculator(0, 1)
 
     def describe(self) -> dict:
-        """Versions of what answers."""
+        """Versions of what answers, and a digest of the file that the factory is written in."""
         packages = {}
         top = (getattr(self.factory, "__module__", None) or "").split(".")[0]
         named = importlib.metadata.packages_distributions().get(top, [])
@@ -79,7 +80,7 @@ class Model:
                 packages[name] = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
                 continue  # run from a checkout
-        return {"python": platform.python_version(), "packages": packages}
+        return {"python": platform.python_version(), "packages": packages, "source": digest_source(self.factory)}
 
     def calculator(self, charge: int, spin: int):
         """The calculator for this charge and spin: one for all, unless they are arguments of the factory."""
@@ -179,6 +180,15 @@ def check_arguments(factory, entry: str, given: set) -> None:
     ]
     if needed:
         raise TypeError(f"{entry} needs the arguments {', '.join(needed)}; name a factory that can be called without")
+
+
+def digest_source(factory) -> str:
+    """SHA-256 of the factory's file; empty where there is none to read."""
+    try:
+        with open(inspect.getsourcefile(factory), "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except (TypeError, OSError):
+        return ""
 
 
 def describe_error(error: BaseException) -> str:
