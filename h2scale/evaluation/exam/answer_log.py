@@ -91,11 +91,11 @@ class AnswerLog:
         if reuse:
             return self._model.ask(asks, reuse=True)
         answers = [self._known.get(ask) for ask in asks]
-        missing = [ask for ask, answer in zip(asks, answers, strict=True) if answer is None]
-        fresh = iter(self._model.ask(missing) if missing else [])
         for ask, answer in zip(asks, answers, strict=True):
             if answer is not None:
                 self._skipped(ask)
+        missing = [ask for ask, answer in zip(asks, answers, strict=True) if answer is None]
+        fresh = iter(self._model.ask(missing) if missing else [])
         return [next(fresh) if answer is None else answer for answer in answers]
 
     def answered(self, ask: models.Ask, answer: models.Answer) -> None:

@@ -72,7 +72,7 @@ class PySCFCalculator(Calculator):
             energy = electronic_structure.coupled_cluster(molecule, field.density, restricted=False)
         results: dict[str, Any] = {"energy": energy * units.HARTREE_EV}
         if forces:
-            push = electronic_structure.mean_field_forces(molecule, functional, field.density, grid_level=GRID_LEVEL)
+            push = electronic_structure.mean_field_forces(field)
             results["forces"] = np.array(push) * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
         return results
 

@@ -25,6 +25,7 @@ class MeanField(NamedTuple):
     energy_hartree: float
     spin_squared: float
     density: np.ndarray  # (n_ao, n_ao), or (2, n_ao, n_ao) if spin-unrestricted
+    field: "scf.hf.SCF"  # what PySCF needs to differentiate it
 
 
 def mean_field(
@@ -56,7 +57,7 @@ def mean_field(
         _follow(field, what)
     spin = molecule.spin / 2
     spin_squared = spin * (spin + 1) if restricted else float(field.spin_square()[0])
-    return MeanField(float(field.e_tot), spin_squared, np.asarray(field.make_rdm1()))
+    return MeanField(float(field.e_tot), spin_squared, np.asarray(field.make_rdm1()), field)
 
 
 def _follow(field: "scf.hf.SCF", what: str) -> None:
@@ -151,21 +152,22 @@ def polarised_density(field: "scf.hf.SCF", polarisation: np.ndarray) -> np.ndarr
     return np.stack([atoms * np.sqrt(np.outer(share, share)) / 2 for share in (1 + excess, 1 - excess)])
 
 
-def mean_field_forces(molecule: "gto.Mole", functional: str, density: np.ndarray, *, grid_level: int) -> np.ndarray:
-    """Forces (n_atoms, 3), hartree/bohr, of the spin-unrestricted field that has converged to a density.
+def mean_field_forces(solution: MeanField) -> np.ndarray:
+    """Forces (n_atoms, 3), hartree/bohr, of a spin-unrestricted field.
 
     With the change of the grid's weights, so that they are minus the slope of the energy on that grid.
 
     Raises:
         ValueError: the field does not converge from its own density.
     """
-    if molecule.natm == 1:  # by symmetry; PySCF's gradient fails on an atom's full symmetry
+    field = solution.field
+    if field.mol.natm == 1:  # by symmetry; PySCF's gradient fails on an atom's full symmetry
         return np.zeros((1, 3))
-    field = make_field(molecule, functional, restricted=False, grid_level=grid_level)
-    converge(field, density, f"{functional} of {molecules.describe(molecule)}")
+    # Once more: forces err by as much as the density, energies by its square.
+    converge(field, solution.density, molecules.describe(field.mol))
     gradient = field.nuc_grad_method()
     gradient.verbose = 0
-    if functional != "hf":
+    if hasattr(field, "grids"):
         gradient.grid_response = True
     return -gradient.kernel()
 
@@ -248,6 +250,8 @@ def make_field(molecule: "gto.Mole", functional: str, restricted: bool, grid_lev
     """A field of this functional, not yet run; raises ValueError for one that PySCF does not know."""
     from pyscf import dft, scf
 
+    from h2scale.physics.electronic_structure import stored_basis
+
     if functional == "hf":
         open_shell = scf.ROHF if molecule.spin else scf.RHF
         field = open_shell(molecule) if restricted else scf.UHF(molecule)
@@ -262,10 +266,12 @@ def make_field(molecule: "gto.Mole", functional: str, restricted: bool, grid_lev
         field = open_shell(molecule) if restricted else dft.UKS(molecule)
         field.xc = functional
         field.grids.level = grid_level
+        field._numint = stored_basis.StoredBasis()
     if not restricted and molecule.nelectron > 1:
         field.init_guess_breaksym = "mix"
     # Without a file PySCF does not write every iteration to the disk, an eighth of a small molecule's time.
-    field.conv_tol, field.max_cycle, field.chkfile = _SCF_TOLERANCE, _SCF_CYCLES, None
+    field.chkfile = field._chkfile = None
+    field.conv_tol, field.max_cycle = _SCF_TOLERANCE, _SCF_CYCLES
     return field
 
 
