@@ -1,8 +1,12 @@
 """Who is trained on what: sides by molecule, and training sets as nested prefixes of one permutation per seed.
 
 A molecule's side depends on nothing but its id and the split seed, through a hash, so adding molecules to a dataset
-never moves an old one from one side to another. H2 is always on the training side: what of it may be used is decided
-by the rung and by `include_h2_equilibrium`, and its exam is the curve against exact physics, not a held-out label.
+never moves an old one from one side to another. Nor does it reorder the training structures that were there: a hash of
+seed, molecule, rung and number among the structures of both decides where one stands. A dataset that grows or loses a
+few structures trains on nearly the same ones as before, and what changes is due to those.
+
+H2 is always on the training side: what of it may be used is decided by the rung and by `include_h2_equilibrium`, and
+its exam is the curve against exact physics, not a held-out label.
 
 The switches `include_h2_equilibrium` and `include_isolated_atoms` put their structures at the front of the order, so
 that every training set, however small, holds what the switch promises and a comparison over sizes is not one over the
@@ -11,12 +15,11 @@ the proportions of the rung.
 """
 
 import dataclasses
-import hashlib
 
 import numpy as np
 
 from h2scale.data import dataset as dataset_lib
-from h2scale.data import leaks, rungs
+from h2scale.data import hashing, leaks, rungs
 
 SIDES = ("train", "validation", "test")
 
@@ -52,8 +55,7 @@ def side_of_molecule(molecule: str, settings: SplitSettings) -> str:
     """`train`, `validation` or `test`; a function of the molecule id and the settings alone."""
     if molecule == rungs.H2_MOLECULE:
         return "train"
-    digest = hashlib.sha256(f"{settings.split_seed}:{molecule}".encode()).digest()
-    position = int.from_bytes(digest[:8], "big") / 2**64
+    position = hashing.text_hash(f"{settings.split_seed}:{molecule}") / 2**64
     if position < settings.test_fraction:
         return "test"
     return "validation" if position < settings.test_fraction + settings.validation_fraction else "train"
@@ -96,16 +98,16 @@ def held_out_indices(dataset: dataset_lib.Dataset, rung: str, side: str, setting
     indices = side_indices(dataset, rung, side, settings)
     if not settings.max_held_out or len(indices) <= settings.max_held_out:
         return indices
-    permutation = np.random.default_rng(settings.split_seed).permutation(len(dataset))
-    drawn = permutation[np.isin(permutation, indices)][: settings.max_held_out]
-    return np.sort(drawn)
+    drawn = indices[np.argsort(_draws(dataset, settings.split_seed)[indices], kind="stable")]
+    return np.sort(drawn[: settings.max_held_out])
 
 
 def training_order(dataset: dataset_lib.Dataset, rung: str, seed: int, settings: SplitSettings) -> np.ndarray:
     """Training structures of a rung in one fixed order per seed; a training set of size n is its first n entries.
 
     The order is one permutation of the whole dataset, restricted to the rung, so that two rungs of one seed meet the
-    structures that they share in the same order. Isolated atoms and the H2 minimum come first where switched on.
+    structures that they share in the same order, as do two datasets. Isolated atoms and the H2 minimum come first where
+    switched on.
 
     Returns:
         Shape (n_available,), int64 structure indices.
@@ -113,10 +115,8 @@ def training_order(dataset: dataset_lib.Dataset, rung: str, seed: int, settings:
     Raises:
         ValueError: unknown rung, or a structure that would leak the H2 curve (`leaks.assert_no_h2_leak`).
     """
-    allowed = np.zeros(len(dataset), dtype=bool)
-    allowed[side_indices(dataset, rung, "train", settings)] = True
-    permutation = np.random.default_rng(seed).permutation(len(dataset))
-    order = permutation[allowed[permutation]]
+    allowed = side_indices(dataset, rung, "train", settings)
+    order = allowed[np.argsort(_draws(dataset, seed)[allowed], kind="stable")]
     front = (dataset.rung == rungs.ATOM) | _is_h2_equilibrium(dataset)
     order = np.concatenate([order[front[order]], order[~front[order]]])
     leaks.assert_no_h2_leak(dataset, order, rung)
@@ -149,3 +149,19 @@ def num_unique_molecules(dataset: dataset_lib.Dataset, indices: np.ndarray) -> i
 
 def _is_h2_equilibrium(dataset: dataset_lib.Dataset) -> np.ndarray:
     return (dataset.molecule == rungs.H2_MOLECULE) & (dataset.rung == "equilibrium")
+
+
+def _draws(dataset: dataset_lib.Dataset, seed: int) -> np.ndarray:
+    """A number for every structure as if drawn at random, shape (n_structures,), uint64.
+
+    Depends on the seed and on the structure's molecule, rung and number among the structures of both, but not on what
+    else the dataset holds; positions are not read, which may lie on disk.
+    """
+    rungs_found, rung = np.unique(dataset.rung, return_inverse=True)
+    molecules_found, molecule = np.unique(dataset.molecule, return_inverse=True)
+    groups, group, sizes = np.unique(molecule * len(rungs_found) + rung, return_inverse=True, return_counts=True)
+    names = zip(molecules_found[groups // len(rungs_found)], rungs_found[groups % len(rungs_found)], strict=True)
+    hashes = np.array([hashing.text_hash(f"{seed}:{name}:{of_rung}") for name, of_rung in names], np.uint64)
+    number = np.empty(len(group), np.uint64)
+    number[np.argsort(group, kind="stable")] = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return hashing.mixed(hashes[group] + number)

@@ -26,7 +26,7 @@ import numpy as np
 
 from h2scale import errors
 from h2scale.data import dataset as dataset_lib
-from h2scale.data import shards
+from h2scale.data import hashing, shards
 from h2scale.types import Structure
 
 ROUNDS = 6
@@ -184,7 +184,9 @@ def permuted(positions: np.ndarray, size: int, seed: int, epoch: int) -> np.ndar
     # A Feistel network permutes numbers of an even count of bits; those that land beyond `size` walk on until inside,
     # which keeps it a permutation and takes fewer than four steps on average.
     half = np.uint64(max(1, ((size - 1).bit_length() + 1) // 2))
-    keys = _mixed(np.arange(ROUNDS, dtype=np.uint64) + _mixed(_words(seed) + _mixed(_words(epoch))))
+    keys = hashing.mixed(
+        np.arange(ROUNDS, dtype=np.uint64) + hashing.mixed(_words(seed) + hashing.mixed(_words(epoch)))
+    )
     images = np.asarray(positions, np.uint64).copy()
     outside = np.ones(len(images), dtype=bool)
     while outside.any():
@@ -197,20 +199,12 @@ def _feistel(numbers: np.ndarray, half: np.uint64, keys: np.ndarray) -> np.ndarr
     mask = (np.uint64(1) << half) - np.uint64(1)
     left, right = numbers >> half, numbers & mask
     for key in keys:
-        left, right = right, left ^ (_mixed(right + key) & mask)
+        left, right = right, left ^ (hashing.mixed(right + key) & mask)
     return (left << half) | right
 
 
 def _words(number: int) -> np.ndarray:
     return np.array([number & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64)
-
-
-def _mixed(numbers: np.ndarray) -> np.ndarray:
-    """splitmix64: every bit of the input changes half the bits of the output; arrays, as scalars warn of overflow."""
-    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def batch_indices(sampling: Sampling, step: int, worker: int = 0) -> np.ndarray:

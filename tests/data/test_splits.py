@@ -1,5 +1,7 @@
 """Molecules stay on their side, training sets nest, and the switches do what they say."""
 
+import types
+
 import numpy as np
 import pytest
 
@@ -102,6 +104,45 @@ def test_rungs_meet_their_common_structures_in_the_same_order(shipped):
     below = splits.training_order(shipped, "equilibrium", 2, DEFAULT)
     above = splits.training_order(shipped, "h2", 2, DEFAULT)
     np.testing.assert_array_equal(above[np.isin(above, below)], below)
+
+
+@pytest.mark.parametrize("rung", ["equilibrium", "stretched"])
+def test_a_dataset_that_grows_keeps_the_order_of_what_was_there(shipped, rung):
+    names = np.unique(shipped.molecule)
+    kept = np.isin(shipped.molecule, np.delete(names, np.arange(5, len(names), 40)))
+    # Of every molecule that stays, another label of a rung comes last.
+    last = np.array(
+        [np.flatnonzero((shipped.molecule == name) & (shipped.rung == "thermal"))[-1:] for name in names[::30]],
+        dtype=object,
+    )
+    kept[np.concatenate(last).astype(int)] = False
+    before = np.flatnonzero(kept)
+    small = before[splits.training_order(shipped.select(before), rung, 1, DEFAULT)]
+    large = splits.training_order(shipped, rung, 1, DEFAULT)
+    assert len(small) < len(large)
+    np.testing.assert_array_equal(large[np.isin(large, small)], small)
+
+
+def test_training_sets_hold_the_rungs_in_their_proportions(shipped):
+    order = splits.training_order(shipped, "stretched", 0, DEFAULT)[1:]
+    of_rung = shipped.rung[order]
+    for name in rungs.RUNGS[:3]:
+        share = np.mean(of_rung == name)
+        for part in np.array_split(of_rung, 8):
+            # Four and a half standard deviations of a binomial.
+            assert abs(np.mean(part == name) - share) < 4.5 * np.sqrt(share * (1 - share) / len(part))
+
+
+def test_orders_are_pinned():
+    """A change here draws every training set anew and moves every published number of a study."""
+    made_up = types.SimpleNamespace(
+        molecule=np.array(["C", "C", "N", "O", "C", "N"]), rung=np.array(["equilibrium"] * 4 + ["thermal"] * 2)
+    )
+    assert [np.argsort(splits._draws(made_up, seed)).tolist() for seed in range(3)] == [
+        [5, 2, 0, 1, 3, 4],
+        [0, 5, 2, 3, 1, 4],
+        [4, 0, 2, 3, 1, 5],
+    ]
 
 
 def test_switches_hold_at_every_size(shipped):
