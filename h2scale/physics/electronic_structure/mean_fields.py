@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _SCF_TOLERANCE = 1e-10
 _LABEL_TOLERANCE = 1e-8
-_SCF_CYCLES = 100
+_SCF_CYCLES = 50
+"""What needs more has a direction in which the energy is flat, where second-order steps are quicker."""
 _STABILITY_ROUNDS = 6
 _LOWER_HARTREE = 1e-7
 _UNPAIRED_SHARE = {"H": 1.0, "B": 1.0, "C": 1.0, "N": 1.0, "O": 0.5, "F": 0.2}
