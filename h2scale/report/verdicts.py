@@ -148,10 +148,12 @@ def headline(run: summary.Run, arm: str) -> str:
             f"The lowest H₂ error on rung {rung} is {words.number(min(known))} eV" if known else "No replica is finite"
         )
         return f"{best}; the grid is too small to tell a trend"
+    if first == second == "does not lower":
+        return f"On rung {rung}, scale lowers neither the in-distribution error nor the H₂ error"
     if first == second:
         return f"On rung {rung}, scale {first} both the in-distribution error and the H₂ error"
     if (first, second) == ("lowers", "does not lower"):
-        return f"On rung {rung}, scale lowers the in-distribution error but not the H₂ error"
+        return f"On rung {rung}, {_what_lowers(inside)} lowers the in-distribution error but not the H₂ error"
     return f"On rung {rung}, scale {first} the in-distribution error and {second} the H₂ error"
 
 
@@ -175,6 +177,7 @@ def summarise(run: summary.Run, arm: str) -> str:
     return f"{scope}: {_lower(headline(run, arm))}; median H₂ error with most data: {', '.join(levels)}."
 
 
+_SCALES = {"num_params": "a larger model", "num_train": "more data"}
 _TREND = {
     "falls": "falls with",
     "rises": "rises with",
@@ -189,9 +192,15 @@ def _trend_words(with_parameters: str, with_data: str) -> str:
     return f"{_TREND[with_parameters]} parameters and {_TREND[with_data]} data"
 
 
+def _what_lowers(record: dict) -> str:
+    """Scale if a metric falls with parameters and data, else the one it falls with."""
+    falling = [words for name, words in _SCALES.items() if record["slopes"][name]["direction"] == "falls"]
+    return falling[0] if len(falling) == 1 else "scale"
+
+
 def _scale_words(record: dict) -> str:
     """What more parameters and data together do to a metric, as a verb."""
-    directions = {record["slopes"][name]["direction"] for name in ("num_params", "num_train")}
+    directions = {record["slopes"][name]["direction"] for name in _SCALES}
     if "unknown" in directions:
         return "unknown"
     if directions <= {"falls", "no trend"}:

@@ -24,12 +24,12 @@ def changed(run, arm, rung, **columns):
     return run._replace(replicas=replicas)
 
 
-def with_slopes(run, arm, rung, metric, direction, reason=""):
+def with_slopes(run, arm, rung, metric, direction, reason="", with_data="no trend"):
     records = [dict(record) for record in run.fits["fits"]]
     for record in records:
         if (record["arm"], record["rung"], record["metric"]) == (arm, rung, metric):
             slope = {"estimate": 0.0, "low": -1.0, "high": 1.0, "p_value": 1.0, "direction": direction}
-            record["slopes"] = {"reason": reason, "num_params": slope, "num_train": slope | {"direction": "no trend"}}
+            record["slopes"] = {"reason": reason, "num_params": slope, "num_train": slope | {"direction": with_data}}
     return run._replace(fits=run.fits | {"fits": records})
 
 
@@ -127,13 +127,24 @@ def test_too_few_sizes_are_not_tested_with_the_reason(tmp_path):
 @pytest.mark.parametrize(
     ("inside", "outside", "words"),
     [
-        ("falls", "no trend", "scale lowers the in-distribution error but not the H₂ error"),
+        ("falls", "no trend", "a larger model lowers the in-distribution error but not the H₂ error"),
         ("falls", "falls", "scale lowers both the in-distribution error and the H₂ error"),
         ("falls", "rises", "scale lowers the in-distribution error and raises the H₂ error"),
-        ("no trend", "no trend", "scale does not lower both"),
+        ("no trend", "no trend", "scale lowers neither the in-distribution error nor the H₂ error"),
     ],
 )
 def test_the_headline_says_what_the_slopes_say(run, inside, outside, words):
     other = with_slopes(run, "nequip", "equilibrium", "test_energy_mae_ev_per_atom", inside)
     other = with_slopes(other, "nequip", "equilibrium", "h2_mae_ev", outside)
     assert words in verdicts.headline(other, "nequip")
+
+
+@pytest.mark.parametrize(
+    ("with_parameters", "with_data", "words"),
+    [("no trend", "falls", "more data"), ("falls", "no trend", "a larger model"), ("falls", "falls", "scale")],
+)
+def test_the_headline_names_what_the_error_falls_with(run, with_parameters, with_data, words):
+    other = with_slopes(run, "nequip", "equilibrium", "h2_mae_ev", "no trend")
+    metric = "test_energy_mae_ev_per_atom"
+    other = with_slopes(other, "nequip", "equilibrium", metric, with_parameters, with_data=with_data)
+    assert f", {words} lowers the in-distribution error but not the H₂ error" in verdicts.headline(other, "nequip")
