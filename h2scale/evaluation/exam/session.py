@@ -1,4 +1,4 @@
-"""One exam: every model is loaded, asked and graded; every section is written before the next one starts."""
+"""One exam: every model is loaded, asked and graded; answers are kept as they come, findings section by section."""
 
 import contextlib
 import dataclasses
@@ -201,10 +201,7 @@ def examine(candidate: Candidate, names: tuple[str, ...], record: dict[str, Any]
         # The witness asks the same question more than once.
         log.begin(None if name == WITNESS else path.with_suffix(f".{name}.jsonl"))
 
-    with (
-        answer_log.AnswerLog(watch.answered, watch.skipped) as log,
-        candidate.open(log.answered) as model,
-    ):
+    with answer_log.AnswerLog(watch.answered, watch.skipped) as log, candidate.open(log.answered) as model:
         log.listen(model)
         if model.failure:
             lost = grading.without_number((LOADING, entry.name), "loads", "", models.NOT_RUN, model.failure)

@@ -165,7 +165,7 @@ def mean_field_forces(solution: MeanField) -> np.ndarray:
     if field.mol.natm == 1:  # by symmetry; PySCF's gradient fails on an atom's full symmetry
         return np.zeros((1, 3))
     # Once more: forces err by as much as the density, energies by its square.
-    converge(field, solution.density, molecules.describe(field.mol))
+    converge(field, solution.density, f"{getattr(field, 'xc', 'hf')} of {molecules.describe(field.mol)}")
     gradient = field.nuc_grad_method()
     gradient.verbose = 0
     if hasattr(field, "grids"):
