@@ -2,8 +2,8 @@
 
 A molecule's side depends on nothing but its id and the split seed, through a hash, so adding molecules to a dataset
 never moves an old one from one side to another. Nor does it reorder the training structures that were there: a hash of
-seed, molecule, rung and number among the structures of both decides where one stands. A dataset that grows or loses a
-few structures trains on nearly the same ones as before, and what changes is due to those.
+seed, molecule, rung and number among the structures of both decides where one stands. Only a structure that comes or
+goes before others of its molecule and rung moves those.
 
 H2 is always on the training side: what of it may be used is decided by the rung and by `include_h2_equilibrium`, and
 its exam is the curve against exact physics, not a held-out label.
@@ -106,8 +106,7 @@ def training_order(dataset: dataset_lib.Dataset, rung: str, seed: int, settings:
     """Training structures of a rung in one fixed order per seed; a training set of size n is its first n entries.
 
     The order is one permutation of the whole dataset, restricted to the rung, so that two rungs of one seed meet the
-    structures that they share in the same order, as do two datasets. Isolated atoms and the H2 minimum come first where
-    switched on.
+    structures that they share in the same order. Isolated atoms and the H2 minimum come first where switched on.
 
     Returns:
         Shape (n_available,), int64 structure indices.
