@@ -139,6 +139,7 @@ def default() -> ConfigDict:
                 "registry": "",  # a private registry, in the form of h2scale/evaluation/exam/registry.yaml
                 "charge": "info:charge",  # how the charge reaches a calculator that is in no registry
                 "spin": "info:spin",  # how the spin multiplicity does
+                "workers": 1,  # processes of a calculator, each of which loads it; they share what it is asked
                 "load_seconds": 300.0,  # for loading a calculator
                 "answer_seconds": 120.0,  # for one structure
                 "model_seconds": 21600.0,  # for one model; the next run goes on where this one stopped

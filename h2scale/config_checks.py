@@ -103,6 +103,7 @@ def _check_exam(exam: ConfigDict, default: ConfigDict) -> None:
     )
     for key in ("load_seconds", "answer_seconds", "model_seconds"):
         _require(exam[key] > 0, f"exam.{key}", exam[key], "positive")
+    _require(exam.workers >= 1, "exam.workers", exam.workers, "at least 1")
 
 
 def _check_scale_out(config: ConfigDict) -> None:

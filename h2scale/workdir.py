@@ -33,7 +33,7 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "e3nn-jax", "pyscf", "numpy", "sc
 # and of the numbers themselves only the rounding.
 _FREE_SETTINGS = (
     *("devices.", "checkpoint.", "launcher", "cluster.", "labels.workers", "labels.minutes"),
-    *("exam.sections", "exam.load_seconds", "exam.answer_seconds", "exam.model_seconds"),
+    *("exam.sections", "exam.workers", "exam.load_seconds", "exam.answer_seconds", "exam.model_seconds"),
 )
 
 

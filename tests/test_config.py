@@ -35,6 +35,7 @@ def test_defaults_resolve_and_are_frozen():
         ({"train__energy_weight": 0.0, "train__force_weight": 0.0}, "config.train.energy_weight must be positive"),
         ({"train__ema_decay": 1.0}, "config.train.ema_decay must be from 0 up to 1; got 1.0."),
         ({"devices__data_parallel": 2}, "config.devices.data_parallel must be a divisor of train.batches_per_step (1)"),
+        ({"exam__workers": 0}, "config.exam.workers must be at least 1; got 0."),
         ({"cluster__minutes": 0}, "config.cluster.minutes must be at least 1; got 0."),
         ({"benchmark__steps": 2}, "config.benchmark.steps must be at least 5; got 2."),
         ({"benchmark__replicas": ()}, "config.benchmark.replicas must be whole numbers of at least 1; got ()."),

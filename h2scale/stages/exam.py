@@ -27,6 +27,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
         spin=exam.spin,
         sections=tuple(exam.sections),
         limits=models.TimeLimits(exam.load_seconds, exam.answer_seconds, exam.model_seconds),
+        workers=exam.workers,
     )
     candidates = session.candidates(settings)
     path = workdir.open_workdir(folder, config_lib.flatten(config))

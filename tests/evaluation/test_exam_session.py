@@ -15,8 +15,8 @@ from h2scale.evaluation.exam import models, registry, session, workload
 LIMITS = models.TimeLimits(60.0, 10.0, 60.0)
 
 
-def settings(*calculators, private="", python="", charge="info:charge", spin="info:spin"):
-    return session.ExamSettings(calculators, python, private, charge, spin, ("nuclei",), LIMITS)
+def settings(*calculators, private="", python="", charge="info:charge", spin="info:spin", workers=1):
+    return session.ExamSettings(calculators, python, private, charge, spin, ("nuclei",), LIMITS, workers)
 
 
 def run(folder, *calculators, sections=("nuclei",), **keywords):
@@ -55,6 +55,18 @@ def test_finished_model_is_not_asked_again_and_an_incomplete_one_is(tmp_path):
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "models").iterdir()} == before
     run(tmp_path, "no_such_module_at_all:make", sections=())
     assert run(tmp_path, "no_such_module_at_all:make", sections=())[3]
+
+
+def test_several_processes_of_a_calculator_find_what_one_does(tmp_path):
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    alone.mkdir()
+    shared.mkdir()
+    name = f"{CALCULATORS}:RefusesProtons"
+    _, rows, exam, _ = run(alone, name, sections=("nuclei", "hydrogen"))
+    complete, shared_rows, shared_exam, _ = run(shared, name, sections=("nuclei", "hydrogen"), workers=2)
+    assert complete
+    assert shared_rows == rows
+    assert shared_exam["models"][0]["curves"] == exam["models"][0]["curves"]
 
 
 def test_an_interrupted_exam_keeps_its_finished_sections_and_a_later_one_may_add_some(tmp_path, monkeypatch):

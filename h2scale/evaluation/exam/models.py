@@ -94,14 +94,21 @@ class WorkerModel:
 
     After a crash or a time-out the calculator is loaded again for the structures that follow; the second one in a
     request ends that request, and the fortieth the exam of this model.
+
+    Args:
+        entry: of the model.
+        limits: of time.
+        answered: called after each answer.
+        cores: for the process's numerical libraries, unless OMP_NUM_THREADS is set; 0 to leave that to them.
     """
 
-    def __init__(self, entry: Entry, limits: TimeLimits, answered: Watch = pass_over) -> None:
+    def __init__(self, entry: Entry, limits: TimeLimits, answered: Watch = pass_over, cores: int = 0) -> None:
         self.entry = entry
         self.environment: dict[str, Any] = {}
         self.failure = ""  # why the model cannot be asked any more
         self._limits = limits
         self._answered = answered
+        self._cores = cores
         self._deadline = time.monotonic() + limits.model
         self._process: subprocess.Popen | None = None
         self._restarts = 0
@@ -112,6 +119,13 @@ class WorkerModel:
 
     def __exit__(self, *_: object) -> None:
         self._stop()
+
+    def abandon(self) -> None:
+        """Ends what another thread is asking; nothing is asked any more."""
+        self.failure = self.failure or "the exam was stopped"
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def ask(self, asks: Sequence[Ask], *, reuse: bool = False) -> list[Answer]:
         """One answer per structure, in order."""
@@ -142,6 +156,8 @@ class WorkerModel:
     def _restart(self, reason: str) -> None:
         self._stop()
         self._restarts += 1
+        if self.failure:
+            return
         if time.monotonic() > self._deadline:
             self.failure = f"the time for this model, {self._limits.model:g} s, is used up"
         elif self._restarts > _MAX_RESTARTS:
@@ -155,6 +171,8 @@ class WorkerModel:
         if not self.entry.python:  # the same packages, found the same way
             found_now = os.environ.get("PYTHONPATH", "")
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), found_now]))
+        if self._cores:
+            environment.setdefault("OMP_NUM_THREADS", str(self._cores))
         try:
             self._process = subprocess.Popen(
                 [python, str(_WORKER)],

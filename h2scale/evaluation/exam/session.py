@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import re
 from collections import Counter
@@ -25,6 +26,7 @@ from h2scale.evaluation.exam import (
     replica_model,
     shapes,
     witness,
+    worker_pool,
     workload,
 )
 
@@ -46,6 +48,7 @@ class ExamSettings:
     spin: str
     sections: tuple[str, ...]
     limits: models.TimeLimits
+    workers: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +78,7 @@ def candidates(settings: ExamSettings) -> list[Candidate]:
             found += _replicas(folder, replica_id)
             continue
         entry = registry.find(name, entries, charge=settings.charge, spin=settings.spin, python=settings.python)
-        found.append(
-            Candidate(entry, lambda answered, entry=entry: models.WorkerModel(entry, settings.limits, answered))
-        )
+        found.append(Candidate(entry, functools.partial(_open_workers, entry, settings.limits, settings.workers)))
     names = [candidate.entry.name for candidate in found]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -273,6 +274,14 @@ def _parts(
         if name != WITNESS:
             begin(name)
             yield name, asked[name]()
+
+
+def _open_workers(
+    entry: models.Entry, limits: models.TimeLimits, num_workers: int, answered: models.Watch
+) -> contextlib.AbstractContextManager[models.Examinee]:
+    if num_workers == 1:
+        return models.WorkerModel(entry, limits, answered)
+    return worker_pool.WorkerPool(entry, limits, num_workers, answered)
 
 
 def _replicas(folder: str, replica_id: str) -> list[Candidate]:
