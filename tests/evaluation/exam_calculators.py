@@ -151,6 +151,12 @@ class Hangs(Honest):
         return super().answer(charge, spin)
 
 
+def loads_once(path):
+    """A model of which the machine can hold one only."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    return Honest()
+
+
 class NeedsCharge(Honest):
     """Takes charge and spin as arguments of the factory."""
 

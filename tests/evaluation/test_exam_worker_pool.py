@@ -65,6 +65,13 @@ def test_what_cannot_be_loaded_is_a_reason():
         assert {answer.status for answer in model.ask(CURVE)} == {"not run"}
 
 
+def test_one_process_too_many_is_a_reason(tmp_path):
+    entry = made_up("loads_once", kwargs={"path": str(tmp_path / "loaded")})
+    with worker_pool.WorkerPool(entry, LIMITS, 2) as model:
+        assert "FileExistsError" in model.failure
+        assert {answer.status for answer in model.ask(CURVE)} == {"not run"}
+
+
 def test_an_interrupted_request_ends_at_once_though_a_process_hangs():
     def interrupt(ask, answer):
         raise KeyboardInterrupt

@@ -42,8 +42,16 @@ class WorkerPool:
         cores = max(1, len(os.sched_getaffinity(0)) // num_workers)
         self._workers = [models.WorkerModel(entry, limits, one_at_a_time, cores) for _ in range(num_workers)]
         self._threads = concurrent.futures.ThreadPoolExecutor(num_workers)
-        self.environment: dict[str, Any] = {}
-        self.failure = ""
+
+    @property
+    def failure(self) -> str:
+        """Why no process can be asked any more; empty otherwise."""
+        return self._workers[0].failure if all(worker.failure for worker in self._workers) else ""
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """As each process's."""
+        return self._workers[0].environment
 
     def __enter__(self) -> "WorkerPool":
         try:
@@ -51,8 +59,9 @@ class WorkerPool:
         except BaseException:
             self._stop()
             raise
-        self.environment = self._workers[0].environment
-        self.failure = next((worker.failure for worker in self._workers if worker.failure), "")
+        lost = next((worker.failure for worker in self._workers if worker.failure), "")
+        for worker in self._workers:  # fewer processes than were asked for would go unnoticed
+            worker.failure = lost
         return self
 
     def __exit__(self, *_: object) -> None:
