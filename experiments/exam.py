@@ -1,7 +1,7 @@
 """Does a potential know physics? Any of them against exact curves, with proof that it was asked the right question.
 
 Command: python launch.py --config=experiments/exam.py --config.calculator=NAME[,NAME...] [--config.python=PATH]
-NAME is a name of h2scale/evaluation/exam/registry.yaml, MODULE:FACTORY or FILE.py:FACTORY of an ASE calculator, the
+NAME is a name of h2scale/exam/registry.yaml, MODULE:FACTORY or FILE.py:FACTORY of an ASE calculator, the
 folder of a run (all its replicas), or WORKDIR#REPLICA_ID. Calculators run in processes of their own, in the
 interpreter --config.python if one is given, which needs ASE and NumPy. Smoke examines the answer key, which passes.
 Expected: the answer key passes all that it answers; of two protons GFN2-xTB makes half of Coulomb's repulsion at 0.6

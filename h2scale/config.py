@@ -86,7 +86,7 @@ def default() -> ConfigDict:
                     "process_id": -1,  # -1 where the environment tells
                 },
             },
-            "launcher": "here",  # who trains: this process, or one job a bucket on this machine (local) or by slurm
+            "launcher": "here",  # trains here, or by one job per population: local (this machine) or slurm
             "cluster": {  # what each job asks for
                 "partition": "",  # of Slurm; empty for its default
                 "minutes": 240,  # wall time; a job that comes to its end is requeued and continues
@@ -99,7 +99,7 @@ def default() -> ConfigDict:
             },
             "checkpoint": {
                 "every": 1000,  # steps between checkpoints; a multiple of eval.every
-                "keep": 2,  # checkpoints kept per bucket
+                "keep": 2,  # checkpoints kept per population
             },
             "report": {
                 "num_bootstrap": 2000,  # resamples behind every interval
@@ -136,7 +136,7 @@ def default() -> ConfigDict:
             "python": "",  # interpreter that the examined calculators run in; empty for this one
             "exam": {
                 "sections": ("nuclei", "hydrogen", "diatomics", "shapes"),  # asked in this order, after the witness
-                "registry": "",  # a private registry, in the form of h2scale/evaluation/exam/registry.yaml
+                "registry": "",  # a private registry, in the form of h2scale/exam/registry.yaml
                 "charge": "info:charge",  # how the charge reaches a calculator that is in no registry
                 "spin": "info:spin",  # how the spin multiplicity does
                 "workers": 1,  # processes of a calculator, each of which loads it; they share what it is asked

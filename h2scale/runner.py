@@ -1,6 +1,6 @@
 """The order of the stages: which one an experiment runs, after JAX has been started.
 
-data -> graphs -> population of each bucket -> rows in the workdir's tables -> fits -> report
+data -> graphs -> population of each population -> rows in the workdir's tables -> fits -> report
 """
 
 import os
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ml_collections import FrozenConfigDict
 
-from h2scale import devices
 from h2scale.errors import IncompleteError as IncompleteError
 from h2scale.errors import InputError as InputError
-from h2scale.stages import planning
-from h2scale.stages.training import Watch
+from h2scale.runtime import devices
+from h2scale.study import planning
+from h2scale.study.training import Watch
 
 
 def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None = None) -> Path:

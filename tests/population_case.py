@@ -11,10 +11,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from h2scale import data, preparation, study
+from h2scale import data
 from h2scale.data import splits
 from h2scale.models.settings import ModelSettings
-from h2scale.training import losses, optimizers, population, step
+from h2scale.study import preparation, replicas
+from h2scale.training import losses, optimizers, step
+from h2scale.training import population as population_lib
 
 LABELS = Path(__file__).parent / "population_set.h5"
 SETTINGS = ModelSettings(
@@ -59,7 +61,7 @@ def sources() -> preparation.Sources:
     return preparation.Sources(dataset, split, orders, preparation.references(dataset))
 
 
-def make_bucket(models: tuple[ModelSettings, ...] = (SETTINGS,), **axes: Any) -> study.Bucket:
+def make_population(models: tuple[ModelSettings, ...] = (SETTINGS,), **axes: Any) -> replicas.PopulationSpec:
     """Two sizes x two rungs x two seeds, unless the axes say otherwise."""
     default = {
         "num_train": (5, 20),
@@ -69,14 +71,14 @@ def make_bucket(models: tuple[ModelSettings, ...] = (SETTINGS,), **axes: Any) ->
         "weight_decay": 0.0,
         "steps": 20,
     }
-    return study.make_bucket("nequip", models, **(default | axes))
+    return replicas.make_population("nequip", models, **(default | axes))
 
 
 def assemble(
-    bucket: study.Bucket, *, num_devices: int = 1, training: preparation.TrainingSettings = TRAINING
+    population: replicas.PopulationSpec, *, num_devices: int = 1, training: preparation.TrainingSettings = TRAINING
 ) -> preparation.Assembled:
-    """The bucket on the first devices."""
-    return preparation.assemble(sources(), bucket, training, population.make_mesh(jax.devices()[:num_devices]))
+    """The population on the first devices."""
+    return preparation.assemble(sources(), population, training, population_lib.make_mesh(jax.devices()[:num_devices]))
 
 
 def trained(case: preparation.Assembled, calls: int) -> step.ReplicaState:
@@ -97,6 +99,6 @@ def first_state(case: preparation.Assembled, inputs: step.ReplicaInputs) -> step
     return step.init_state(
         lambda key, _: case.potential.init(key),
         case.settings.optimizer,
-        (case.settings.num_evaluations, len(population.HISTORY_METRICS)),
+        (case.settings.num_evaluations, len(population_lib.HISTORY_METRICS)),
         inputs,
     )

@@ -11,32 +11,32 @@ PACKAGE = Path(__file__).parent.parent / "h2scale"
 
 # A module may import those of its own layer and of the layers before it.
 LAYERS = (
-    {"units", "types", "numerics", "errors", "tables", "host_memory"}
-    | {"config", "config_checks", "progress", "cluster", "devices"},
+    {"units", "types", "numerics", "errors"} | {"config", "config_checks"},
+    {"runtime"},
+    {"electronic_structure"},
     {"physics"},
     {"data"},
     {"labels"},
     {"graphs"},
     {"models"},
-    {"study"},
     {"training"},
     {"benchmark"},
     {"evaluation"},
+    {"exam"},
+    {"study"},
     {"scaling"},
     {"report"},
-    {"results", "workdir"},
-    {"preparation"},
     {"stages"},
     {"runner"},
     {"command_line"},
 )
 DOORS = {  # folders and files that may import a library
-    "pyscf": ("physics/electronic_structure/",),
-    "ase": ("evaluation/", "data/readers/ase_database.py"),
-    "submitit": ("cluster.py",),
+    "pyscf": ("electronic_structure/",),
+    "ase": ("evaluation/calculator.py", "exam/", "data/readers/ase_database.py"),
+    "submitit": ("runtime/cluster.py",),
     "matplotlib": ("report/",),
     "rdkit": ("labels/molecules.py",),
-    "tblite": ("labels/tight_binding.py", "evaluation/exam/adapters.py"),
+    "tblite": ("labels/tight_binding.py", "exam/calculators/adapters.py"),
 }
 
 

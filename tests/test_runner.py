@@ -9,9 +9,10 @@ import pytest
 
 import h2scale
 from h2scale import config as config_lib
-from h2scale import runner, tables
+from h2scale import runner
 from h2scale.data import storage
 from h2scale.errors import InputError
+from h2scale.runtime import tables
 
 
 def tiny(**settings):

@@ -14,7 +14,8 @@ from h2scale.graphs import batching
 from h2scale.models import flat, widths
 from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
-from h2scale.training import losses, optimizers, population, step
+from h2scale.training import losses, optimizers, step
+from h2scale.training import population as population_lib
 
 _UNTIMED_STEPS = 2
 _FEWEST_STEPS = 5
@@ -72,7 +73,7 @@ def run_case(case: Case, settings: BenchmarkSettings, peak_gflops: Callable[[int
         settings: what all cases share.
         peak_gflops: (number of devices) -> 10^9 float32 operations per second, as `measure_peak_gflops`.
     """
-    mesh = population.make_mesh(jax.devices()[: min(case.replicas, jax.device_count())])
+    mesh = population_lib.make_mesh(jax.devices()[: min(case.replicas, jax.device_count())])
     program = assemble(case, settings, mesh)
     start = time.monotonic()
     compiled = program.advance.compile()
@@ -105,10 +106,10 @@ def run_case(case: Case, settings: BenchmarkSettings, peak_gflops: Callable[[int
 @functools.cache
 def measure_peak_gflops(num_devices: int) -> float:
     """10^9 float32 operations per second of square matrix products on so many devices at once, the best of several."""
-    mesh = population.make_mesh(jax.devices()[:num_devices])
+    mesh = population_lib.make_mesh(jax.devices()[:num_devices])
     shape = (num_devices, _PEAK_SIZE, _PEAK_SIZE)
-    matrices = jax.device_put(np.ones(shape, np.float32), population.mapped_sharding(mesh))
-    product = jax.jit(lambda a, b: a @ b, out_shardings=population.mapped_sharding(mesh))
+    matrices = jax.device_put(np.ones(shape, np.float32), population_lib.mapped_sharding(mesh))
+    product = jax.jit(lambda a, b: a @ b, out_shardings=population_lib.mapped_sharding(mesh))
     jax.block_until_ready(product(matrices, matrices))
     best = np.inf
     for _ in range(_PEAK_REPEATS):
@@ -151,11 +152,11 @@ def assemble(case: Case, settings: BenchmarkSettings, mesh: jax.sharding.Mesh) -
     model = _model(case, settings, capacity)
     potential = flat.flat_potential(potential_lib.make_potential(model))
     on_cpu = mesh.devices.flat[0].platform == "cpu"
-    programs = population.make_programs(
+    programs = population_lib.make_programs(
         potential,
         functools.partial(widths.initial, (model,)),
         _no_check,
-        population.PopulationSettings(
+        population_lib.PopulationSettings(
             optimizer=optimizers.OptimizerSettings(warmup_fraction=0.0, gradient_clip=10.0, ema_decay=0.99),
             loss=losses.LossSettings(
                 energy_weight=1.0, force_weight=25.0, energy_huber_ev_per_atom=1.0, force_huber_ev_per_angstrom=1.0
@@ -168,12 +169,12 @@ def assemble(case: Case, settings: BenchmarkSettings, mesh: jax.sharding.Mesh) -
         ),
         mesh,
     )
-    inputs = jax.device_put(_inputs(case, mesh.size), population.mapped_sharding(mesh))
-    table = jax.device_put(table, population.shared_sharding(mesh))
+    inputs = jax.device_put(_inputs(case, mesh.size), population_lib.mapped_sharding(mesh))
+    table = jax.device_put(table, population_lib.shared_sharding(mesh))
     start = time.monotonic()
     state = jax.eval_shape(programs.init, inputs)
     state = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=population.mapped_sharding(mesh)), state
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=population_lib.mapped_sharding(mesh)), state
     )
     advance = programs.advance.lower(state, inputs, table)
     seconds = time.monotonic() - start
@@ -187,7 +188,7 @@ def _flops(advance: jax.stages.Lowered) -> float:
 @functools.lru_cache(maxsize=1)  # populations of one size are measured one after another
 def _flops_alone(case: Case, settings: BenchmarkSettings) -> float:
     """Of one replica's program; in a population's XLA counts the body of the loop over replicas only once."""
-    return _flops(assemble(case, settings, population.make_mesh(jax.devices()[:1])).advance)
+    return _flops(assemble(case, settings, population_lib.make_mesh(jax.devices()[:1])).advance)
 
 
 def _model(case: Case, settings: BenchmarkSettings, capacity: batching.Capacity) -> ModelSettings:
@@ -217,7 +218,7 @@ def _no_check(params: Any, references: Any) -> tuple[dict[str, jax.Array], dict[
 
 
 def _inputs(case: Case, num_devices: int) -> step.ReplicaInputs:
-    padded = population.padded_size(case.replicas, num_devices)
+    padded = population_lib.padded_size(case.replicas, num_devices)
     order = np.broadcast_to(np.arange(case.molecules, dtype=np.int32), (padded, case.molecules))
     return step.ReplicaInputs(
         seed=np.arange(padded, dtype=np.int32),

@@ -8,8 +8,9 @@ import numpy as np
 
 from h2scale.graphs import build
 from h2scale.models import potential as potential_lib
-from h2scale.physics import curve_metrics, curves
-from h2scale.training import population
+from h2scale.physics import curves
+from h2scale.physics import metrics as metrics_lib
+from h2scale.training import population as population_lib
 from h2scale.types import Graph
 
 FAR_DISTANCE_ANGSTROM = 20.0
@@ -24,7 +25,7 @@ class DimerSettings(NamedTuple):
     conditioned: bool  # whether the potential takes charge and spin
 
 
-def make_physics_check(potential: potential_lib.Potential, settings: DimerSettings) -> population.PhysicsCheck:
+def make_physics_check(potential: potential_lib.Potential, settings: DimerSettings) -> population_lib.PhysicsCheck:
     """Returns a pure function of parameters and reference curves that scores H2 and, if it can be asked, two protons.
 
     The curves are computed in the widest float that is enabled, whatever the parameters' precision. A potential
@@ -47,7 +48,7 @@ def make_physics_check(potential: potential_lib.Potential, settings: DimerSettin
         return [*graphs, atom]
 
     def check(
-        params: population.Params, references: curves.References
+        params: population_lib.Params, references: curves.References
     ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         dtype = jax.dtypes.canonicalize_dtype(jnp.float64)
         params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
@@ -55,14 +56,14 @@ def make_physics_check(potential: potential_lib.Potential, settings: DimerSettin
         answers = potential.energy(params, build.concatenate(graphs))
         h2, far, *protons, atom = jnp.split(answers, np.cumsum([len(graph.charge) for graph in graphs])[:-1])
 
-        metrics = curve_metrics.h2_metrics(
+        metrics = metrics_lib.h2_metrics(
             references.distances_angstrom, h2, references.exact_ev, references.teacher_ev
         )._asdict()
-        metrics["h2_size_consistency_error_ev"] = curve_metrics.size_consistency_error(far[0], atom[0])
+        metrics["h2_size_consistency_error_ev"] = metrics_lib.size_consistency_error(far[0], atom[0])
         metrics["protons_mae_ev"] = jnp.full((), jnp.nan, dtype)
         energies = {"h2": h2}
         if settings.conditioned:
-            metrics["protons_mae_ev"] = curve_metrics.protons_mae_ev(protons[0], references.protons_ev)
+            metrics["protons_mae_ev"] = metrics_lib.protons_mae_ev(protons[0], references.protons_ev)
             energies["protons"] = protons[0]
         return metrics, energies
 

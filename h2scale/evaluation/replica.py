@@ -81,7 +81,7 @@ def load_replica(workdir: str | Path, replica_id: str) -> Replica:
     """
     known: list[str] = []
     for folder in sorted((Path(workdir) / CHECKPOINTS_FOLDER).glob("*")):
-        with checkpoints.BucketCheckpoints(str(folder), keep=None) as store:
+        with checkpoints.PopulationCheckpoints(str(folder), keep=None) as store:
             if store.latest_step() is None:
                 continue
             metadata = store.load_metadata()

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from h2scale import cluster, progress
 from h2scale.errors import InputError
 from h2scale.labels import recipe as recipe_lib
 from h2scale.labels import store, worker
+from h2scale.runtime import cluster, progress
 
 LOGS = "logs"
 DIED = "worker died"

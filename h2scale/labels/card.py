@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from h2scale import electronic_structure
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import leaks, rungs, storage, validation
-from h2scale.physics import electronic_structure
 
 _BAR = 40
 _ENERGY_EDGES = (-np.inf, -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 3, 10, np.inf)

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from h2scale import units
-from h2scale.physics import electronic_structure
-from h2scale.physics.electronic_structure import kohn_sham, stability
+from h2scale import electronic_structure, units
+from h2scale.electronic_structure import kohn_sham, stability
 
 EXPLORATION_GRID_LEVEL = 0
 _SAFE_GAP_HARTREE = 0.25

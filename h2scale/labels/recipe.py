@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from h2scale import electronic_structure
 from h2scale.labels import geometries, molecules
-from h2scale.physics import electronic_structure
 
 FIRST_VERSION = 1
 VERSIONS = {"scaled": 2, "curve": 2}

@@ -15,12 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from h2scale import units
+from h2scale import electronic_structure, units
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import storage
+from h2scale.electronic_structure import kohn_sham
 from h2scale.labels import dft, scans
-from h2scale.physics import electronic_structure
-from h2scale.physics.electronic_structure import kohn_sham
 from h2scale.types import Structure
 
 AGREEMENT_EV = 1e-5

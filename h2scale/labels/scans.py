@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from h2scale import electronic_structure
+from h2scale.electronic_structure import kohn_sham, stability
 from h2scale.labels import dft
-from h2scale.physics import electronic_structure
-from h2scale.physics.electronic_structure import kohn_sham, stability
 
 MAX_SWEEPS = 4
 JUMP_EV = 2.0

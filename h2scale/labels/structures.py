@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from h2scale import electronic_structure
 from h2scale.data import rungs
+from h2scale.electronic_structure import kohn_sham
 from h2scale.labels import dft, geometries, molecules
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Result
-from h2scale.physics import electronic_structure
-from h2scale.physics.electronic_structure import kohn_sham
 from h2scale.types import Structure
 
 MAX_FORCE_EV_PER_ANGSTROM = 0.05

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from h2scale import units
+from h2scale.electronic_structure import kohn_sham, stability
 from h2scale.labels import dft, geometries, molecules, structures, tight_binding, work_scans
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Failure, Result
-from h2scale.physics.electronic_structure import kohn_sham, stability
 from h2scale.types import Structure
 
 _START_FORCE = 0.02

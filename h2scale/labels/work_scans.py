@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from h2scale import electronic_structure
 from h2scale.data import rungs
 from h2scale.labels import dft, geometries, molecules, scans, structures
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Failure, Result
-from h2scale.physics import curves, electronic_structure
+from h2scale.physics import curves
 
 _COMPRESSION, _STRETCH = (0.5, 0.97), (1.05, 4.0)
 _POINTS_COMPRESSED, _POINTS_STRETCHED = 3, 5

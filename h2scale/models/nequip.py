@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from h2scale.models import clebsch_gordan, conditioning, convolution, radial, spherical_harmonics, splines
+from h2scale.models import clebsch_gordan, conditioning, convolution, radial, radial_spline, spherical_harmonics
 from h2scale.models import settings as settings_lib
 from h2scale.types import Graph
 
@@ -30,10 +30,10 @@ class NequIP(nn.Module):
         settings = self.settings
         lengths = radial.masked_lengths(edge_vectors, graph.edge_mask, settings.cutoff)
         harmonics = spherical_harmonics.spherical_harmonics(edge_vectors / lengths[:, None], settings.l_max)
-        intervals = splines.INTERVALS_PER_BESSEL * settings.num_radial
-        points = jnp.asarray(splines.points(settings.cutoff, intervals), lengths.dtype)
+        intervals = radial_spline.INTERVALS_PER_BESSEL * settings.num_radial
+        points = jnp.asarray(radial_spline.points(settings.cutoff, intervals), lengths.dtype)
         basis = radial.bessel_basis(points, settings.cutoff, settings.num_radial)
-        spline = splines.basis(lengths, settings.cutoff, intervals, settings.envelope_power)
+        spline = radial_spline.basis(lengths, settings.cutoff, intervals, settings.envelope_power)
         features = [conditioning.AtomicEmbedding(settings, name="embedding")(graph)[:, None, :]]
         for layer in range(settings.num_layers):
             last = layer == settings.num_layers - 1
@@ -99,7 +99,7 @@ class RadialNetwork(nn.Module):
         for index, width in enumerate(self.hidden):
             weight = self.param(f"hidden_{index}", _unit_normal, (values.shape[-1], width), jnp.float32)
             values = SILU_GAIN * nn.silu(values @ (weight / values.shape[-1] ** 0.5))
-        values = splines.coefficients(values) / values.shape[-1] ** 0.5
+        values = radial_spline.coefficients(values) / values.shape[-1] ** 0.5
         outputs = []
         for degree, count in enumerate(self.num_paths):
             shape = (count, values.shape[-1], self.channels)

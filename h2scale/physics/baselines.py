@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import tqdm
 
-from h2scale import units
-from h2scale.physics import curves, electronic_structure, exact, fci, potential_curve, teachers
+from h2scale import electronic_structure, units
+from h2scale.physics import curves, exact, fci, potential_curve, teachers
 
 SHIPPED_SUMMARY = pathlib.Path(__file__).parent / "shipped" / "baselines_summary.csv"
 """The default run's `baselines_summary.csv`, for reports that set learned models against it."""

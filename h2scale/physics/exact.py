@@ -15,7 +15,7 @@ import numpy as np
 from scipy import interpolate
 
 from h2scale import units
-from h2scale.physics import splines
+from h2scale.physics import piecewise_polynomials
 
 HYDROGEN_ATOM_HARTREE = -0.5
 HELIUM_ATOM_HARTREE = -2.903724377034119
@@ -38,7 +38,7 @@ _H2_CATION_JOIN_BOHR = 30.0
 class Piecewise(NamedTuple):
     """A curve of total energy: a spline from the united atom to the join, and the series that continues it."""
 
-    spline: splines.Spline  # E - 1/R, bohr to hartree
+    spline: piecewise_polynomials.Spline  # E - 1/R, bohr to hartree
     limit: float  # hartree at infinite distance
     series: dict[int, float]  # C_n of the continuation
 
@@ -161,7 +161,7 @@ def _fit(
     that of R^3 minus twice the latter for a united nucleus of charge 2 (Bingel, J. Chem. Phys. 30, 1250, 1959).
     """
     far = [_series_derivative(join, limit, {**series, 1: 1.0}, order) for order in range(4)]
-    spline = splines.fit(
+    spline = piecewise_polynomials.fit(
         np.concatenate([[0.0], distances, [join]]),
         np.concatenate([[united[0]], electronic, [far[0]]]),
         _DEGREE,
@@ -197,7 +197,7 @@ def evaluate(piecewise: Piecewise, distance_bohr: jax.Array) -> jax.Array:
     far = jnp.where(inside, join, distance)
     series = piecewise.limit - sum(c * far**-n for n, c in piecewise.series.items())
     beyond = jnp.where(distance > 0, series, jnp.nan)
-    return jnp.where(inside, splines.evaluate(piecewise.spline, near) + 1 / near, beyond)
+    return jnp.where(inside, piecewise_polynomials.evaluate(piecewise.spline, near) + 1 / near, beyond)
 
 
 def shipped_table(name: str) -> np.ndarray:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from h2scale.physics import electronic_structure, few_electrons, potential_curve
+from h2scale import electronic_structure
+from h2scale.physics import few_electrons, potential_curve
 
 ASYMPTOTIC_BOHR = 12.0
 NEUTRAL_TOLERANCE_HARTREE = 1e-4

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import linalg
 
-from h2scale.physics import electronic_structure
+from h2scale import electronic_structure
 
 _DEGENERATE_HARTREE = 1e-8
 _AXIAL_FAMILY = {

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from h2scale.physics import splines
+from h2scale.physics import piecewise_polynomials
 
 FORMAT_VERSION = 1
 _MAX_DEGREE = 7
@@ -40,7 +40,7 @@ class Curve:
 class Interpolant(NamedTuple):
     """A curve ready for jit, a pytree: E - Z Z / R as a spline in the logarithm of the distance."""
 
-    spline: splines.Spline
+    spline: piecewise_polynomials.Spline
     charge_product: float
 
 
@@ -56,7 +56,7 @@ def make_interpolant(curve: Curve) -> Interpolant:
     degree = min(_MAX_DEGREE, number - 1 - number % 2)
     charge_product = float(np.prod(curve.nuclear_charges))
     smooth = curve.energies_hartree - charge_product / curve.distances_bohr
-    return Interpolant(splines.fit(np.log(curve.distances_bohr), smooth, degree), charge_product)
+    return Interpolant(piecewise_polynomials.fit(np.log(curve.distances_bohr), smooth, degree), charge_product)
 
 
 def interpolate(interpolant: Interpolant, distance_bohr: jax.Array) -> jax.Array:
@@ -68,7 +68,7 @@ def interpolate(interpolant: Interpolant, distance_bohr: jax.Array) -> jax.Array
     first, last = jnp.exp(breaks[0]) * (1 - slack), jnp.exp(breaks[-1]) * (1 + slack)
     inside = (distance >= first.astype(distance.dtype)) & (distance <= last.astype(distance.dtype))
     safe = jnp.where(inside, distance, jnp.exp(breaks[0]).astype(distance.dtype))
-    energy = splines.evaluate(interpolant.spline, jnp.log(safe)) + interpolant.charge_product / safe
+    energy = piecewise_polynomials.evaluate(interpolant.spline, jnp.log(safe)) + interpolant.charge_product / safe
     return jnp.where(inside, energy, jnp.nan)
 
 

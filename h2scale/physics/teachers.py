@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from h2scale.physics import electronic_structure, fci, potential_curve
+from h2scale import electronic_structure
+from h2scale.physics import fci, potential_curve
 
 GRID_LEVEL = 3
 """PySCF's default quadrature for density functionals."""

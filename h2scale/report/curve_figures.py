@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from h2scale import tables
 from h2scale.physics import curves
 from h2scale.report import style, summary, words
+from h2scale.runtime import tables
 
 DISTANCE = "H–H distance (Å)"
 ENERGY = "Energy relative to two separated atoms (eV)"

@@ -12,9 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from h2scale import tables
 from h2scale.errors import InputError
 from h2scale.report import page
+from h2scale.runtime import tables
 
 STATUSES = ("fail", "error", "not run", "not conditioned", "refused", "measured", "pass")
 """Worst first."""

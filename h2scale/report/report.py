@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from h2scale import tables
 from h2scale.report import curve_figures, page, scaling_figures, style, summary, verdicts, words
+from h2scale.runtime import tables
 
 _TABLE_METRICS = (
     "test_energy_mae_ev_per_atom",

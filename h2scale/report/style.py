@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from h2scale import tables
+from h2scale.runtime import tables
 
 INK, GREY, FAINT = "#1a1a1a", "#767676", "#e9e9ec"
 # Okabe and Ito, https://jfly.uni-koeln.de/color: distinct to every common form of colour vision

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from h2scale import tables
 from h2scale.report import words
+from h2scale.runtime import tables
 from h2scale.scaling import fits
 
 RUNG_ORDER = tuple(words.RUNGS)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from h2scale import tables
 from h2scale.report import summary, words
+from h2scale.runtime import tables
 
 CONFIRMED, REFUTED, NOT_TESTED = "confirmed", "refuted", "not tested"
 FAILURE_LEVEL_EV = 1.0

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from h2scale import tables
+from h2scale.runtime import tables
 from h2scale.scaling import estimation, laws, parametric, slopes
 from h2scale.scaling.parametric import fit_parametric  # others script against fits.fit_parametric
 

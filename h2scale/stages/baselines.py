@@ -6,10 +6,10 @@ import numpy as np
 from ml_collections import FrozenConfigDict
 
 from h2scale import config as config_lib
-from h2scale import workdir
 from h2scale.errors import InputError
 from h2scale.physics import baselines, curves
-from h2scale.report import figures_baselines, style
+from h2scale.report import baseline_figures, style
+from h2scale.runtime import workdir
 
 
 def run(config: FrozenConfigDict, folder: str) -> Path:
@@ -30,6 +30,6 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
         )
     except ValueError as error:
         raise InputError(str(error)) from error
-    style.save(figures_baselines.baseline_curves(rows), path / workdir.FIGURES_FOLDER, "baselines")
+    style.save(baseline_figures.baseline_curves(rows), path / workdir.FIGURES_FOLDER, "baselines")
     print(f"{baselines.summary_markdown(rows)}\nTables and figure: {path}")
     return path

@@ -9,8 +9,8 @@ import jax
 from ml_collections import FrozenConfigDict
 
 from h2scale import config as config_lib
-from h2scale import tables, workdir
 from h2scale.benchmark import steps
+from h2scale.runtime import tables, workdir
 
 BENCHMARK_CSV = "benchmark.csv"
 SUMMARY_FILE = "benchmark.json"

@@ -5,10 +5,10 @@ from pathlib import Path
 from ml_collections import FrozenConfigDict
 
 from h2scale import config as config_lib
-from h2scale import workdir
 from h2scale.errors import IncompleteError
-from h2scale.evaluation.exam import models, session
+from h2scale.exam import models, session
 from h2scale.report import exam_page
+from h2scale.runtime import workdir
 
 
 def run(config: FrozenConfigDict, folder: str) -> Path:

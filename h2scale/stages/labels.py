@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from ml_collections import FrozenConfigDict
 
-from h2scale import cluster, tables, workdir
 from h2scale import config as config_lib
 from h2scale.data import storage
 from h2scale.errors import InputError
-from h2scale.labels import campaign, card, molecules, packing, store
+from h2scale.labels import assembly, campaign, card, molecules, store
 from h2scale.labels import recipe as recipe_lib
+from h2scale.runtime import cluster, tables, workdir
 
 CARD, FAILURES = "data_card.md", "failures.csv"
 _PROGRAMS = ("pyscf", "rdkit", "tblite", "numpy")
@@ -34,7 +34,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
     summary = campaign.run_campaign(
         path, recipe, workers=config.labels.workers, settings=settings, minutes=config.labels.minutes
     )
-    packed = packing.pack(path, recipe, {name: workdir.installed_version(name) for name in _PROGRAMS})
+    packed = assembly.pack(path, recipe, {name: workdir.installed_version(name) for name in _PROGRAMS})
     name = recipe.level_name.replace("/", "_").replace("-", "")
     output = path / f"{name}.h5"
     storage.save_dataset(output, packed.dataset)
@@ -72,8 +72,8 @@ def make_recipe(config: FrozenConfigDict) -> recipe_lib.Recipe:
 
 def _check_level(recipe: recipe_lib.Recipe) -> None:
     """Raises ValueError for a functional or basis that no unit could be done with."""
+    from h2scale.electronic_structure import kohn_sham
     from h2scale.labels import dft
-    from h2scale.physics.electronic_structure import kohn_sham
 
     level = kohn_sham.Level(recipe.functional, recipe.basis, recipe.grid_level)
     dft.problem(dft.Species(("C",), 0, 3), np.zeros((1, 3)), level)

@@ -1,4 +1,4 @@
-"""The scaling study: train what is left, here or by one job a bucket, then fit the tables and report."""
+"""The scaling study: train what is left, here or by one job per population, then fit the tables and report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from h2scale import cluster, devices, progress, study, workdir
 from h2scale import config as config_lib
 from h2scale.errors import IncompleteError
-from h2scale.stages import planning, training
+from h2scale.runtime import cluster, devices, progress, workdir
+from h2scale.study import planning, replicas, training
 
 
 class Job(NamedTuple):
@@ -17,7 +17,7 @@ class Job(NamedTuple):
 
     settings: dict[str, Any]  # of the whole study, as nested dictionaries
     folder: str  # the workdir, on a file system that all jobs see
-    bucket: str  # name
+    population: str  # name
 
 
 def run(config: FrozenConfigDict, folder: str, watch: training.Watch | None) -> Path:
@@ -30,11 +30,11 @@ def run(config: FrozenConfigDict, folder: str, watch: training.Watch | None) -> 
     plan = planning.plan_study(config)
     if devices.is_writer():
         workdir.open_workdir(folder, config_lib.flatten(config))
-        workdir.collect_parts(Path(folder), [bucket.name for bucket in plan.buckets])
+        workdir.collect_parts(Path(folder), [population.name for population in plan.populations])
     devices.wait_for_others("workdir")
     path = Path(folder)
     finished = workdir.finished_replicas(path)
-    to_do = [bucket for bucket in plan.buckets if study.unfinished(bucket, finished)]
+    to_do = [population for population in plan.populations if replicas.unfinished(population, finished)]
     if to_do and config.launcher == "here":
         training.train(config, path, plan, to_do, watch)
     elif to_do:
@@ -46,24 +46,26 @@ def run(config: FrozenConfigDict, folder: str, watch: training.Watch | None) -> 
     return path
 
 
-def train_bucket(job: Job) -> None:
-    """Trains one bucket of a study in a process of its own; its rows wait in the workdir to be collected."""
+def run_job(job: Job) -> None:
+    """Trains one population of a study in a process of its own; its rows wait in the workdir to be collected."""
     config = planning.resolve_for_job(ConfigDict(job.settings))
     devices.configure(planning.device_settings(config))
     plan = planning.plan_study(config)
-    (bucket,) = (bucket for bucket in plan.buckets if bucket.name == job.bucket)
-    part = workdir.part_folder(Path(job.folder), bucket.name)
+    (population,) = (population for population in plan.populations if population.name == job.population)
+    part = workdir.part_folder(Path(job.folder), population.name)
     # A job that was believed lost may still run; the second one then waits and finds the work done.
     with workdir.claim(part):
-        if study.unfinished(bucket, workdir.finished_replicas(part)):
-            training.train(config, Path(job.folder), plan, [bucket], watch=None, tables_folder=part)
+        if replicas.unfinished(population, workdir.finished_replicas(part)):
+            training.train(config, Path(job.folder), plan, [population], watch=None, tables_folder=part)
 
 
-def _train_by_jobs(config: FrozenConfigDict, path: Path, plan: planning.Plan, buckets: Sequence[study.Bucket]) -> None:
-    names = [bucket.name for bucket in plan.buckets]
-    num_replicas = {bucket.name: len(bucket.replicas) for bucket in buckets}
-    with progress.Progress(len(buckets), sum(num_replicas.values())) as bar:
-        bar.say(f"Training {sum(num_replicas.values())} replicas in {len(buckets)} jobs ({config.launcher}).")
+def _train_by_jobs(
+    config: FrozenConfigDict, path: Path, plan: planning.Plan, populations: Sequence[replicas.PopulationSpec]
+) -> None:
+    names = [population.name for population in plan.populations]
+    num_replicas = {population.name: len(population.replicas) for population in populations}
+    with progress.Progress(len(populations), sum(num_replicas.values())) as bar:
+        bar.say(f"Training {sum(num_replicas.values())} replicas in {len(populations)} jobs ({config.launcher}).")
 
         def on_done(result: cluster.JobResult) -> None:
             if result.error is None:
@@ -73,8 +75,8 @@ def _train_by_jobs(config: FrozenConfigDict, path: Path, plan: planning.Plan, bu
             bar.say(f"{result.name}: {'done' if result.error is None else result.error}")
 
         jobs = cluster.map_jobs(
-            train_bucket,
-            [Job(config.to_dict(), str(path.absolute()), bucket.name) for bucket in buckets],
+            run_job,
+            [Job(config.to_dict(), str(path.absolute()), population.name) for population in populations],
             planning.cluster_settings(config),
             path / workdir.JOBS_FOLDER,
             names=list(num_replicas),

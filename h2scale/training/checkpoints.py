@@ -16,7 +16,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
-from h2scale import tables
+from h2scale.runtime import tables
 from h2scale.training import step
 
 _STATE = "state"
@@ -26,8 +26,8 @@ _HALF_WRITTEN = ".orbax-checkpoint-tmp"
 _DAMAGED = "damaged-"
 
 
-class BucketCheckpoints:
-    """The checkpoints of one bucket of replicas, a folder of its own; use as a context manager.
+class PopulationCheckpoints:
+    """The checkpoints of one population of replicas, a folder of its own; use as a context manager.
 
     Each checkpoint holds the whole population state (parameters, averages, best parameters, optimiser, cursor,
     history; keys are made from the seed and the cursor) and metadata as JSON: what `load` needs to rebuild a replica
@@ -35,7 +35,7 @@ class BucketCheckpoints:
     names it, for the one before it.
 
     Args:
-        folder: of this bucket alone; made if missing.
+        folder: of this population alone; made if missing.
         keep: how many checkpoints to keep; None opens the folder for reading only.
     """
 
@@ -63,7 +63,7 @@ class BucketCheckpoints:
             item_handlers={_STATE: ocp.StandardCheckpointHandler(), _METADATA: ocp.JsonCheckpointHandler()},
         )
 
-    def __enter__(self) -> "BucketCheckpoints":
+    def __enter__(self) -> "PopulationCheckpoints":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
 """A population of replicas trained by one compiled program.
 
-Replicas of one bucket share every shape; what differs between them (seed, training set, rung, learning rate, weight
-decay, number of steps, width up to the bucket's widest) is data.
+Replicas of one population share every shape; what differs between them (seed, training set, rung, learning rate, weight
+decay, number of steps, width up to the population's widest) is data.
 The population axis leads every mapped array. It is split over the devices; on each device the replicas are worked off
 `replicas_at_once` at a time, vectorised together. One at a time is best on a CPU core, whose cache holds one replica;
 all at once is best on a GPU. A replica does not depend on who is beside it; how many devices there are and how many
@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from h2scale import tables
 from h2scale.graphs import batching
 from h2scale.models import potential as potential_lib
+from h2scale.runtime import tables
 from h2scale.training import data_parallel, losses, optimizers, step
 
 Params = step.Params
@@ -49,7 +49,7 @@ class Evaluation(NamedTuple):
 
 
 class PopulationSettings(NamedTuple):
-    """Static settings of a bucket's programs."""
+    """Static settings of a population's programs."""
 
     optimizer: optimizers.OptimizerSettings
     loss: losses.LossSettings
@@ -62,7 +62,7 @@ class PopulationSettings(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """The jitted programs of a bucket; every array of state and inputs leads with the population axis."""
+    """The jitted programs of a population; every array of state and inputs leads with the population axis."""
 
     init: Callable[[step.ReplicaInputs], step.ReplicaState]
     advance: Callable[[step.ReplicaState, step.ReplicaInputs, batching.Table], step.ReplicaState]

@@ -30,7 +30,7 @@ class ReplicaInputs(NamedTuple):
     num_train: jax.Array  # int32, length of that prefix
     rung: jax.Array  # int32, index of the evaluation plan
     active: jax.Array  # bool; False for the replicas that only fill up a device
-    width: jax.Array  # int32, index into the models of the bucket
+    width: jax.Array  # int32, index into the models of the population
     weight_scale: jax.Array | None  # (num_params,), float32, of `models.widths`; None where all have one width
 
 

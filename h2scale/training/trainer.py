@@ -1,4 +1,4 @@
-"""Trains one bucket of replicas from its first step, or its last checkpoint, to its end."""
+"""Trains one population of replicas from its first step, or its last checkpoint, to its end."""
 
 import concurrent.futures
 import time
@@ -8,44 +8,36 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from h2scale import study
 from h2scale.graphs import batching
 from h2scale.physics import curves
-from h2scale.training import checkpoints, packing, population, step
+from h2scale.training import active_set, checkpoints, step
+from h2scale.training import population as population_lib
 
 
 class Materials(NamedTuple):
     """What every replica reads, on the devices."""
 
     table: batching.Table
-    validation: population.EvaluationPlan
-    test: population.EvaluationPlan
+    validation: population_lib.EvaluationPlan
+    test: population_lib.EvaluationPlan
     references: curves.References
 
 
 class Outcome(NamedTuple):
-    """A trained bucket: host arrays, population axis first, in the order of the inputs."""
+    """A trained population: host arrays, population axis first, in the order of the inputs."""
 
     seconds: float  # of training on all replicas together, compiling ahead excluded, interruptions summed up
     finite: np.ndarray  # (replicas,), bool
     history: np.ndarray  # (replicas, evaluations, metrics), float32
-    test: population.Evaluation  # errors on the test set, physics and curves of the best parameters
+    test: population_lib.Evaluation  # errors on the test set, physics and curves of the best parameters
 
 
 class Observation(NamedTuple):
-    """A bucket at an evaluation, on the host; population axis first."""
+    """A population at an evaluation, on the host; population axis first."""
 
     step: int  # training steps taken
     history: np.ndarray  # (replicas, evaluations so far, metrics); NaN after a divergence
     energies: dict[str, np.ndarray]  # eV by system, (replicas, distances), of the averaged parameters
-
-
-class Snapshot(NamedTuple):
-    """A bucket in the middle of its training, for whoever watches."""
-
-    bucket: study.Bucket
-    observation: Observation
-    references: curves.References
 
 
 # (replica-steps just done with, what was observed if an evaluation came after them)
@@ -53,21 +45,21 @@ OnProgress = Callable[[int, Observation | None], None]
 
 
 class Compiled(NamedTuple):
-    """A bucket's programs, compiled or being compiled, and what was learned on the way."""
+    """A population's programs, compiled or being compiled, and what was learned on the way."""
 
-    programs: population.Programs
+    programs: population_lib.Programs
     flops_per_step: float  # of one replica, as XLA counts them before optimisation
 
 
 def compile_programs(
-    programs: population.Programs,
+    programs: population_lib.Programs,
     inputs: step.ReplicaInputs,
     materials: Materials,
     pool: concurrent.futures.Executor,
 ) -> Compiled:
     """Traces the programs here and compiles them in `pool`; a program that is not ready waits when it is called.
 
-    XLA compiles outside the interpreter's lock, so that one bucket trains while the next is compiled. A population
+    XLA compiles outside the interpreter's lock, so that one population trains while the next is compiled. A population
     that has been repacked into fewer lanes is compiled when it is first called.
     """
     state = _abstract_state(programs, inputs)
@@ -82,7 +74,7 @@ def compile_programs(
     return Compiled(compiled, _flops_per_step(advance))
 
 
-def flops_per_step(programs: population.Programs, inputs: step.ReplicaInputs, table: batching.Table) -> float:
+def flops_per_step(programs: population_lib.Programs, inputs: step.ReplicaInputs, table: batching.Table) -> float:
     """Floating-point operations of one step of one replica, as XLA counts them before optimisation."""
     return _flops_per_step(programs.advance.lower(_abstract_state(programs, inputs), inputs, table))
 
@@ -92,7 +84,7 @@ def _flops_per_step(advance: jax.stages.Lowered) -> float:
     return float(advance.cost_analysis()["flops"])
 
 
-def _abstract_state(programs: population.Programs, inputs: step.ReplicaInputs) -> step.ReplicaState:
+def _abstract_state(programs: population_lib.Programs, inputs: step.ReplicaInputs) -> step.ReplicaState:
     state = jax.eval_shape(programs.init, inputs)
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=inputs.seed.sharding), state)
 
@@ -116,15 +108,15 @@ def _compile_in(
     return call
 
 
-def train_bucket(
-    programs: population.Programs,
+def train_population(
+    programs: population_lib.Programs,
     inputs: step.ReplicaInputs,
     materials: Materials,
     *,
     steps_per_call: int,
     steps_per_evaluation: int,
     steps_per_checkpoint: int,
-    store: checkpoints.BucketCheckpoints,
+    store: checkpoints.PopulationCheckpoints,
     metadata: dict[str, Any],
     on_progress: OnProgress,
 ) -> Outcome:
@@ -143,13 +135,13 @@ def train_bucket(
         metadata: JSON stored with each checkpoint.
         on_progress: called after every compiled call.
     """
-    num_active = int(np.sum(packing.to_host(inputs.active)))
-    own_steps = packing.to_host(inputs.steps)[:num_active]
-    num_shards = inputs.seed.sharding.mesh.shape[population.REPLICA_AXIS]
+    num_active = int(np.sum(active_set.to_host(inputs.active)))
+    own_steps = active_set.to_host(inputs.steps)[:num_active]
+    num_shards = inputs.seed.sharding.mesh.shape[population_lib.REPLICA_AXIS]
     steps = int(own_steps.max())
 
     def real(leaf: jax.Array) -> np.ndarray:
-        return packing.to_host(leaf)[:num_active]
+        return active_set.to_host(leaf)[:num_active]
 
     def replica_steps(begin: int, end: int) -> int:
         return int(np.sum(np.minimum(own_steps, end) - np.minimum(own_steps, begin)))
@@ -161,9 +153,9 @@ def train_bucket(
         state, saved = store.restore(done, state)
         earlier_seconds = saved["train_seconds"]
         on_progress(replica_steps(0, done), None)
-    history = packing.to_host(state.history)
+    history = active_set.to_host(state.history)
     energies: dict[str, np.ndarray] | None = None
-    pack = packing.repack(packing.whole(state, inputs), num_shards)
+    pack = active_set.repack(active_set.whole(state, inputs), num_shards)
     del state
     start = time.monotonic()
     while done < steps:
@@ -179,23 +171,23 @@ def train_bucket(
                 materials.references,
             )
             pack = pack._replace(state=programs.record(pack.state, evaluation))
-            history = packing.place(pack, pack.state.history, history)
+            history = active_set.place(pack, pack.state.history, history)
             if energies is None:
                 energies = {
                     name: np.full((len(inputs.seed), values.shape[1]), np.nan, values.dtype)
                     for name, values in evaluation.energies.items()
                 }
-            energies = packing.place(pack, evaluation.energies, energies)
+            energies = active_set.place(pack, evaluation.energies, energies)
             seen = history[:num_active, : done // steps_per_evaluation]
             observation = Observation(done, seen, jax.tree.map(real, energies))
             if done % steps_per_checkpoint == 0 or done == steps:
                 seconds = earlier_seconds + time.monotonic() - start
-                store.save(done, packing.unpack(pack), {**metadata, "train_seconds": seconds})
-                pack = packing.repack(pack, num_shards)
+                store.save(done, active_set.unpack(pack), {**metadata, "train_seconds": seconds})
+                pack = active_set.repack(pack, num_shards)
         jax.block_until_ready(pack.state.step)
         on_progress(replica_steps(done - steps_per_call, done), observation)
     seconds = earlier_seconds + time.monotonic() - start
-    state = packing.unpack(pack)
+    state = active_set.unpack(pack)
     test = programs.evaluate(
         step.weights(state.best_params, inputs), inputs.rung, materials.table, materials.test, materials.references
     )

@@ -12,7 +12,7 @@ import pytest
 from h2scale import data
 from h2scale.data import convert, streaming
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 WATER = "O 0 0 0.117 0.1 0 0\nH 0 0.757 -0.470 -0.1 0 0\nH 0 -0.757 -0.470 0 0 0\n"
 HEADER = "Properties=species:S:1:pos:R:3:forces:R:3 charge=0 multiplicity=1 regime=thermal smiles=O s2=0.0 "
 FRAME = f"3\n{HEADER}energy=-2077.0\n{WATER}"

@@ -14,10 +14,10 @@ import pytest
 
 pytest.importorskip("rdkit")
 pytest.importorskip("tblite")
-from h2scale import cluster
 from h2scale.errors import InputError
-from h2scale.labels import campaign, packing, store, worker
+from h2scale.labels import assembly, campaign, store, worker
 from h2scale.labels import recipe as recipe_lib
+from h2scale.runtime import cluster
 
 RECIPE = recipe_lib.Recipe(
     teacher="gfn2",
@@ -48,7 +48,7 @@ def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     summary = campaign.run_campaign(folder, RECIPE, workers=1)
     assert summary.units_done == summary.units == len(recipe_lib.plan(RECIPE))
-    return packing.pack(folder, RECIPE, {}).dataset
+    return assembly.pack(folder, RECIPE, {}).dataset
 
 
 def assert_same(one, other):
@@ -72,7 +72,7 @@ def test_three_kills_leave_no_trace(tmp_path, uninterrupted):
     campaign.run_campaign(tmp_path, RECIPE, workers=2)
     for path in (tmp_path / store.UNITS).rglob("*.npz"):
         assert finished.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns, "a finished unit was redone"
-    assert_same(packing.pack(tmp_path, RECIPE, {}).dataset, uninterrupted)
+    assert_same(assembly.pack(tmp_path, RECIPE, {}).dataset, uninterrupted)
 
 
 def is_running(pid):
@@ -129,14 +129,14 @@ def test_time_runs_out_and_what_is_done_can_be_packed(tmp_path):
     summary = campaign.run_campaign(tmp_path, RECIPE, workers=1, minutes=1e-9)
     assert summary.units_done == 0
     with pytest.raises(InputError, match="holds no label yet"):
-        packing.pack(tmp_path, RECIPE, {})
+        assembly.pack(tmp_path, RECIPE, {})
 
 
 def test_jobs_of_the_local_executor_give_the_same_set(tmp_path, uninterrupted):
     pytest.importorskip("submitit")
     settings = cluster.ClusterSettings(launcher="local", minutes=10, cpus=1)
     campaign.run_campaign(tmp_path, RECIPE, workers=2, settings=settings)
-    assert_same(packing.pack(tmp_path, RECIPE, {}).dataset, uninterrupted)
+    assert_same(assembly.pack(tmp_path, RECIPE, {}).dataset, uninterrupted)
 
 
 def test_jobs_under_slurm_give_the_same_set(tmp_path_factory, uninterrupted):
@@ -146,7 +146,7 @@ def test_jobs_under_slurm_give_the_same_set(tmp_path_factory, uninterrupted):
     folder = tmp_path_factory.mktemp("slurm")
     settings = cluster.ClusterSettings(launcher="slurm", minutes=10, cpus=1, memory_gb=1.0)
     campaign.run_campaign(folder, RECIPE, workers=2, settings=settings)
-    assert_same(packing.pack(folder, RECIPE, {}).dataset, uninterrupted)
+    assert_same(assembly.pack(folder, RECIPE, {}).dataset, uninterrupted)
 
 
 def test_the_set_is_what_was_asked_for(uninterrupted):

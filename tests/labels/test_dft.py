@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from h2scale import electronic_structure
+from h2scale.electronic_structure import kohn_sham
 from h2scale.labels import dft
-from h2scale.physics import electronic_structure
-from h2scale.physics.electronic_structure import kohn_sham
 
 LEVEL = kohn_sham.Level(grid_level=1)
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from h2scale import config as config_lib
-from h2scale import units
+from h2scale import electronic_structure, units
+from h2scale.electronic_structure import kohn_sham, stability
 from h2scale.labels import dft, molecules, recipe, relabel, scans, store, work_scans
-from h2scale.physics import electronic_structure
-from h2scale.physics.electronic_structure import kohn_sham, stability
 from h2scale.stages import labels
 from h2scale.types import Structure
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import symmetry
 
-from h2scale.models import nequip, potential, radial, spherical_harmonics, splines
+from h2scale.models import nequip, potential, radial, radial_spline, spherical_harmonics
 
 CHANNELS = 2
 
@@ -17,15 +17,15 @@ def test_interaction_layer_is_equivariant(l_max):
     settings = model_cases.make_settings(l_max=l_max, num_features=CHANNELS)
     graph = model_cases.make_graph([model_cases.cluster(0, 3)])
     layer = nequip.InteractionLayer(settings, l_out=l_max, self_connection=True)
-    intervals = splines.INTERVALS_PER_BESSEL * settings.num_radial
-    points = jnp.asarray(splines.points(settings.cutoff, intervals))
+    intervals = radial_spline.INTERVALS_PER_BESSEL * settings.num_radial
+    points = jnp.asarray(radial_spline.points(settings.cutoff, intervals))
     basis = radial.bessel_basis(points, settings.cutoff, settings.num_radial)
     degrees = spherical_harmonics.slices(l_max)
 
     def arguments(features, vectors):
         lengths = radial.masked_lengths(vectors, graph.edge_mask, settings.cutoff)
         harmonics = spherical_harmonics.spherical_harmonics(vectors / lengths[:, None], l_max)
-        spline = splines.basis(lengths, settings.cutoff, intervals, settings.envelope_power)
+        spline = radial_spline.basis(lengths, settings.cutoff, intervals, settings.envelope_power)
         return [features[:, part] for part in degrees], harmonics, basis, spline, graph
 
     features = jnp.asarray(np.random.default_rng(1).normal(size=(3, (l_max + 1) ** 2, CHANNELS)))

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from h2scale.physics import electronic_structure, exact, fci, few_electrons, potential_curve
+from h2scale import electronic_structure
+from h2scale.physics import exact, fci, few_electrons, potential_curve
 
 H2 = ("H", "H")
 

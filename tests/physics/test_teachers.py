@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from h2scale.physics import electronic_structure, fci, teachers
-from h2scale.physics.electronic_structure import mean_fields
+from h2scale import electronic_structure
+from h2scale.electronic_structure import mean_fields
+from h2scale.physics import fci, teachers
 
 H2 = ("H", "H")
 COULSON_FISCHER = [1.4, 2.25, 2.3, 4.0, 15.0]

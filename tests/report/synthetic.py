@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from h2scale import tables
 from h2scale.physics import curves
+from h2scale.runtime import tables
 
 DISTANCES = curves.H2_TEST_DISTANCES_ANGSTROM
 SIZES = {"nequip": (4, 8, 16, 32), "schnet": (8, 16, 32, 64)}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import synthetic
 
-from h2scale import tables
 from h2scale.report import report, summary
+from h2scale.runtime import tables
 from h2scale.scaling import fits
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from h2scale import tables
+from h2scale.runtime import tables
 from h2scale.scaling import fits, laws
 
 LAW = np.array([0.01, 0.5, 0.6, 0.35, 0.45])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from h2scale import config as config_lib
-from h2scale import runner, tables
+from h2scale import runner
 from h2scale.benchmark import steps
+from h2scale.runtime import tables
 from h2scale.stages import benchmark
 
 COLUMNS = (

@@ -14,7 +14,7 @@ def main(num_devices: int, file: str) -> None:
     sys.path.insert(0, str(Path(__file__).parent.parent))
     import population_case as case_lib
 
-    case = case_lib.assemble(case_lib.make_bucket(), num_devices=num_devices)
+    case = case_lib.assemble(case_lib.make_population(), num_devices=num_devices)
     state = case_lib.trained(case, calls=4)
     evaluation = case.programs.evaluate(
         state.params, case.inputs.rung, case.materials.table, case.materials.test, case.materials.references

@@ -35,8 +35,8 @@ def state_at(step):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("checkpoints") / "bucket"
-    with checkpoints.BucketCheckpoints(str(folder), KEEP) as store:
+    folder = tmp_path_factory.mktemp("checkpoints") / "population"
+    with checkpoints.PopulationCheckpoints(str(folder), KEEP) as store:
         for step in (10, 20):
             store.save(step, state_at(step), {"train_seconds": step / 10})
     return folder
@@ -44,8 +44,8 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def folder(written, tmp_path):
-    shutil.copytree(written, tmp_path / "bucket")
-    return tmp_path / "bucket"
+    shutil.copytree(written, tmp_path / "population")
+    return tmp_path / "population"
 
 
 def item_files(folder):
@@ -74,7 +74,7 @@ def assert_equal(one, other):
 
 
 def test_restored_state_is_the_saved_one_bit_by_bit(folder):
-    with checkpoints.BucketCheckpoints(str(folder), KEEP) as store:
+    with checkpoints.PopulationCheckpoints(str(folder), KEEP) as store:
         assert store.latest_step() == 20
         state, metadata = store.restore(20, state_at(0))
     assert_equal(state, state_at(20))
@@ -86,7 +86,7 @@ def test_restored_state_is_the_saved_one_bit_by_bit(folder):
 def test_damaged_checkpoint_is_named_and_the_one_before_it_used(harm, chosen, folder):
     harm(chosen(folder))
     with pytest.warns(UserWarning, match=re.escape(f"the checkpoint {folder / '20'} is damaged (")):
-        store = checkpoints.BucketCheckpoints(str(folder), KEEP)
+        store = checkpoints.PopulationCheckpoints(str(folder), KEEP)
     with store:
         assert store.latest_step() == 10
         state, metadata = store.restore(10, state_at(0))
@@ -94,7 +94,7 @@ def test_damaged_checkpoint_is_named_and_the_one_before_it_used(harm, chosen, fo
         assert metadata == {"train_seconds": 1.0}
         store.save(20, state_at(20), {"train_seconds": 9.0})
     # What was put aside does not come back, and the step is written anew; a warning would be an error here.
-    with checkpoints.BucketCheckpoints(str(folder), KEEP) as store:
+    with checkpoints.PopulationCheckpoints(str(folder), KEEP) as store:
         assert store.latest_step() == 20
         assert store.restore(20, state_at(0))[1] == {"train_seconds": 9.0}
 
@@ -116,7 +116,7 @@ def test_orbax_alone_would_read_a_flipped_bit(folder):
     """The reason for the seal: without it the damage goes through."""
     (folder / "20" / "seal.json").unlink()
     flip_one_bit(largest(folder))
-    with checkpoints.BucketCheckpoints(str(folder), None) as store:
+    with checkpoints.PopulationCheckpoints(str(folder), None) as store:
         assert store.latest_step() == 20
         assert not np.array_equal(store.load_state()["params"], state_at(20).params)
 
@@ -124,7 +124,7 @@ def test_orbax_alone_would_read_a_flipped_bit(folder):
 def test_reading_leaves_a_damaged_checkpoint_where_it_is(folder):
     truncate(largest(folder))
     with pytest.warns(UserWarning, match="is damaged"):
-        store = checkpoints.BucketCheckpoints(str(folder), None)
+        store = checkpoints.PopulationCheckpoints(str(folder), None)
     with store:
         assert store.load_metadata() == {"train_seconds": 1.0}
         np.testing.assert_array_equal(store.load_state()["params"], state_at(10).params)
@@ -135,7 +135,7 @@ def test_training_starts_anew_where_every_checkpoint_is_damaged(folder):
     for step in (10, 20):
         (folder / str(step) / "seal.json").write_text("{")
     with pytest.warns(UserWarning, match="seal.json cannot be read") as caught:
-        store = checkpoints.BucketCheckpoints(str(folder), KEEP)
+        store = checkpoints.PopulationCheckpoints(str(folder), KEEP)
     with store:
         assert store.latest_step() is None
     assert len(caught) == 2
@@ -145,7 +145,7 @@ def test_half_written_checkpoint_is_named_and_removed(folder):
     unfinished = folder / "30.orbax-checkpoint-tmp-7"
     shutil.copytree(folder / "20", unfinished)
     with pytest.warns(UserWarning, match=re.escape(f"{unfinished} is half written")):
-        store = checkpoints.BucketCheckpoints(str(folder), KEEP)
+        store = checkpoints.PopulationCheckpoints(str(folder), KEEP)
     with store:
         assert store.latest_step() == 20
     assert not unfinished.exists()

@@ -6,8 +6,9 @@ import numpy as np
 import population_case as case_lib
 import pytest
 
-from h2scale import preparation
-from h2scale.training import data_parallel, population
+from h2scale.study import preparation
+from h2scale.training import data_parallel
+from h2scale.training import population as population_lib
 
 
 def next_batch(cursor):
@@ -32,7 +33,7 @@ def test_step_takes_the_mean_of_consecutive_batches(batches):
 def test_devices_share_the_batches_and_agree_on_the_mean():
     if jax.device_count() < 2:
         pytest.skip("needs two devices: JAX_NUM_CPU_DEVICES=2; tests/test_distributed.py runs it over two processes")
-    mesh = population.make_mesh(jax.devices()[:2], data_parallel_devices=2)
+    mesh = population_lib.make_mesh(jax.devices()[:2], data_parallel_devices=2)
     split = data_parallel.Split(4, 2)
 
     def step(cursor):
@@ -48,14 +49,14 @@ def test_devices_share_the_batches_and_agree_on_the_mean():
 
 
 def test_two_batches_a_step_differ_from_one_and_consume_twice_the_stream():
-    bucket = case_lib.make_bucket(num_train=(20,), rungs=("stretched",), seeds=(0,))
+    population = case_lib.make_population(num_train=(20,), rungs=("stretched",), seeds=(0,))
     one, two = (
         case_lib.trained(
             preparation.assemble(
                 case_lib.sources(),
-                bucket,
+                population,
                 case_lib.TRAINING._replace(batches_per_step=batches),
-                population.make_mesh(jax.devices()[:1]),
+                population_lib.make_mesh(jax.devices()[:1]),
             ),
             calls=1,
         )
@@ -69,4 +70,4 @@ def test_two_batches_a_step_differ_from_one_and_consume_twice_the_stream():
 
 def test_devices_that_cannot_be_divided_are_refused():
     with pytest.raises(ValueError, match=r"devices.data_parallel must divide the number of devices \(1\); got 2"):
-        population.make_mesh(jax.devices()[:1], data_parallel_devices=2)
+        population_lib.make_mesh(jax.devices()[:1], data_parallel_devices=2)

@@ -13,14 +13,15 @@ import population_case as case_lib
 import pytest
 
 from h2scale.models import sizes, widths
-from h2scale.training import population, step
+from h2scale.training import population as population_lib
+from h2scale.training import step
 
 
 @pytest.fixture(scope="module")
 def trained_population():
-    bucket = case_lib.make_bucket()
-    case = case_lib.assemble(bucket)
-    return bucket, case, case_lib.trained(case, calls=3)
+    population = case_lib.make_population()
+    case = case_lib.assemble(population)
+    return population, case, case_lib.trained(case, calls=3)
 
 
 def assert_same(one, other, **tolerance):
@@ -28,10 +29,10 @@ def assert_same(one, other, **tolerance):
 
 
 def test_replica_equals_the_same_replica_trained_alone(trained_population):
-    bucket, _, state = trained_population
-    place = next(i for i, spec in enumerate(bucket.replicas) if spec.num_train == 20 and spec.rung == "stretched")
-    spec = bucket.replicas[place]
-    alone = case_lib.make_bucket(num_train=(spec.num_train,), rungs=(spec.rung,), seeds=(spec.seed,))
+    population, _, state = trained_population
+    place = next(i for i, spec in enumerate(population.replicas) if spec.num_train == 20 and spec.rung == "stretched")
+    spec = population.replicas[place]
+    alone = case_lib.make_population(num_train=(spec.num_train,), rungs=(spec.rung,), seeds=(spec.seed,))
     assert alone.replicas == (spec,)
     state_alone = case_lib.trained(case_lib.assemble(alone), calls=3)
     # One after another on one device is the same arithmetic: no tolerance.
@@ -49,7 +50,7 @@ def test_replica_of_any_width_trains_as_it_does_alone_and_unpadded(name, rung):
     training = case_lib.TRAINING._replace(steps_per_call=1, steps_per_evaluation=100)
 
     def losses(models):
-        case = case_lib.assemble(case_lib.make_bucket(models, **axes), training=training)
+        case = case_lib.assemble(case_lib.make_population(models, **axes), training=training)
         state, trace = case.programs.init(case.inputs), []
         for _ in range(100):
             state = state.replace(train_loss_sum=jnp.zeros_like(state.train_loss_sum))
@@ -72,22 +73,22 @@ def test_replica_of_any_width_trains_as_it_does_alone_and_unpadded(name, rung):
 
 def test_weight_decay_and_number_of_steps_are_data():
     axes = {"num_train": (20,), "rungs": ("stretched",), "seeds": (0,)}
-    bucket = case_lib.make_bucket(**axes, weight_decays=(0.0, 0.5), step_counts=(10, 20))
-    case = case_lib.assemble(bucket)
+    population = case_lib.make_population(**axes, weight_decays=(0.0, 0.5), step_counts=(10, 20))
+    case = case_lib.assemble(population)
     after_two, after_four = case_lib.trained(case, calls=2), case_lib.trained(case, calls=4)
-    for place, spec in enumerate(bucket.replicas):
-        fixed = case_lib.make_bucket(**axes, weight_decay=spec.weight_decay, steps=spec.steps)
+    for place, spec in enumerate(population.replicas):
+        fixed = case_lib.make_population(**axes, weight_decay=spec.weight_decay, steps=spec.steps)
         alone = case_lib.trained(case_lib.assemble(fixed), calls=spec.steps // 5)
         assert_same(case_lib.one(after_four, place).params, case_lib.one(alone, 0).params, rtol=0, atol=0)
         assert after_four.step[place] == spec.steps
         if spec.steps == 10:  # finished: nothing of it changes any more
             assert_same(case_lib.one(after_two, place), case_lib.one(after_four, place), rtol=0, atol=0)
-    assert len(set(np.linalg.norm(after_four.params, axis=1).tolist())) == len(bucket.replicas)
+    assert len(set(np.linalg.norm(after_four.params, axis=1).tolist())) == len(population.replicas)
 
 
 def test_last_row_of_a_finished_replica_stands_while_others_go_on():
-    bucket = case_lib.make_bucket(num_train=(20,), rungs=("stretched",), seeds=(0,), step_counts=(10, 20))
-    case = case_lib.assemble(bucket)
+    population = case_lib.make_population(num_train=(20,), rungs=("stretched",), seeds=(0,), step_counts=(10, 20))
+    case = case_lib.assemble(population)
     state, rows = case.programs.init(case.inputs), []
     for _ in range(2):
         for _ in range(2):
@@ -108,16 +109,16 @@ def test_last_row_of_a_finished_replica_stands_while_others_go_on():
 
 
 def test_vectorised_replicas_equal_replicas_one_after_another(trained_population):
-    bucket, _, state = trained_population
+    population, _, state = trained_population
     training = case_lib.TRAINING._replace(replicas_at_once=4)
-    together = case_lib.trained(case_lib.assemble(bucket, training=training), calls=3)
+    together = case_lib.trained(case_lib.assemble(population, training=training), calls=3)
     # Batched products add in another order: float32 rounding grows over 15 steps of Adam.
     assert_same(state.params, together.params, rtol=2e-3, atol=2e-4)
     np.testing.assert_array_equal(state.cursor, together.cursor)
 
 
 def test_one_step_takes_the_step_that_plain_functions_take(trained_population):
-    _bucket, case, _ = trained_population
+    _population, case, _ = trained_population
     inputs = case_lib.one(jax.tree.map(np.asarray, case.inputs), 1)
     state = case_lib.first_state(case, inputs)
     train_step = step.make_train_step(
@@ -130,18 +131,18 @@ def test_one_step_takes_the_step_that_plain_functions_take(trained_population):
 
 
 def test_same_seed_gives_same_numbers_and_other_seed_others(trained_population):
-    bucket, case, state = trained_population
+    population, case, state = trained_population
     again = case_lib.trained(case, calls=3)
     assert_same(state, again, rtol=0, atol=0)
-    seeds = [spec.seed for spec in bucket.replicas]
+    seeds = [spec.seed for spec in population.replicas]
     first, second = seeds.index(0), seeds.index(1)
     difference = jax.tree.map(lambda leaf: np.abs(leaf[first] - leaf[second]).max(), state.params)
     assert max(jax.tree.leaves(difference)) > 0.1
 
 
 def test_diverging_replica_is_frozen_and_leaves_the_others_alone(trained_population):
-    bucket, _, state = trained_population
-    wild = case_lib.make_bucket(learning_rates=(0.01, 1e30))
+    population, _, state = trained_population
+    wild = case_lib.make_population(learning_rates=(0.01, 1e30))
     case = case_lib.assemble(wild)
     mixed = case_lib.trained(case, calls=3)
     for place, spec in enumerate(wild.replicas):
@@ -149,7 +150,7 @@ def test_diverging_replica_is_frozen_and_leaves_the_others_alone(trained_populat
         assert finite == (spec.learning_rate == 0.01)
         assert all(np.isfinite(leaf[place]).all() for leaf in jax.tree.leaves(mixed.params))
         if finite:
-            twin = bucket.replicas.index(spec)
+            twin = population.replicas.index(spec)
             assert_same(case_lib.one(state.params, twin), case_lib.one(mixed.params, place), rtol=0, atol=0)
         else:
             assert mixed.step[place] < 15
@@ -182,12 +183,12 @@ def test_eight_devices_equal_one(tmp_path):
 
 
 def test_population_size_is_rounded_up_to_the_devices():
-    assert population.padded_size(5, 2) == 6
-    assert population.padded_size(6, 2) == 6
+    assert population_lib.padded_size(5, 2) == 6
+    assert population_lib.padded_size(6, 2) == 6
 
 
 def test_evaluation_counts_every_structure_once(trained_population):
-    _bucket, case, state = trained_population
+    _population, case, state = trained_population
     indices = np.asarray(case.materials.test.indices)
     take = np.asarray(case.materials.test.take)
     for rung in range(len(indices)):
@@ -222,7 +223,7 @@ def test_history_records_and_best_parameters_are_kept(trained_population):
     averaged = jax.tree.map(np.asarray, state.averaged_params)
     recorded = case.programs.record(state, evaluation)
     history = np.asarray(recorded.history)
-    column = population.HISTORY_METRICS.index("h2_mae_ev")
+    column = population_lib.HISTORY_METRICS.index("h2_mae_ev")
     np.testing.assert_allclose(history[:, 0, column], evaluation.physics["h2_mae_ev"], rtol=1e-6)
     assert np.isnan(history[:, 1]).all()
     assert_same(recorded.best_params, averaged, rtol=0, atol=0)

@@ -44,7 +44,7 @@ def test_stream_depends_on_the_seed():
 
 
 def test_golden_step():
-    case = case_lib.assemble(case_lib.make_bucket(num_train=(20,), rungs=("stretched",), seeds=(0,)))
+    case = case_lib.assemble(case_lib.make_population(num_train=(20,), rungs=("stretched",), seeds=(0,)))
     replica = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[0]), case.inputs)
     first = case_lib.first_state(case, replica)
     train_step = step.make_train_step(

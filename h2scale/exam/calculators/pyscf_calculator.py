@@ -1,0 +1,111 @@
+"""Electronic structure as ASE calculators: any PySCF method that the physics layer offers."""
+
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+
+from h2scale import electronic_structure, units
+
+GRID_LEVEL = 3
+SEARCH_GRID_LEVEL = 0
+
+
+class PySCFCalculator(Calculator):
+    """Spin-unrestricted energies and forces, spin symmetry broken where that lowers the energy; CCSD(T) has no forces.
+
+    Charge and spin multiplicity are read from `atoms.info` at every call. Only the forces of the structure asked last
+    are computed from its energy's solution; every other call is a new calculation.
+
+    Args:
+        method: "hf", "ccsd(t)", or a density functional that PySCF knows.
+        basis: any that PySCF knows.
+    """
+
+    def __init__(self, method: str, basis: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.method, self.basis = method, basis
+        self.implemented_properties = ["energy"] if method == "ccsd(t)" else ["energy", "forces"]
+        self._solved: tuple[tuple, electronic_structure.MeanField] | None = None
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """Everything counts as changed: ASE does not look at `info`, where charge and spin are."""
+        return list(all_changes)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: tuple[str, ...] = ("energy",),
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Fills `results`; called by ASE.
+
+        Raises:
+            ValueError: an element beyond argon, a spin that this number of electrons cannot have, or no convergence.
+        """
+        super().calculate(atoms, properties, system_changes)
+        charge = int(self.atoms.info["charge"])
+        molecule = electronic_structure.make_molecule(
+            self.atoms.get_chemical_symbols(),
+            self.atoms.positions / units.BOHR_ANGSTROM,
+            self.basis,
+            charge=charge,
+            spin_multiplicity=int(self.atoms.info["spin"]),
+            # Functionals spread one electron over both atoms of stretched H2+. Without symmetry its two orbitals, which
+            # are degenerate, mix at random, and the field can end 2 eV too high on one atom.
+            symmetry=int(self.atoms.numbers.sum()) - charge == 1,
+        )
+        with electronic_structure.one_thread():
+            self.results = self._solve(molecule, forces="forces" in properties)
+
+    def _solve(self, molecule: "electronic_structure.gto.Mole", *, forces: bool) -> dict[str, Any]:
+        """Energy (eV) and, if asked, forces (eV/angstrom)."""
+        functional = "hf" if self.method == "ccsd(t)" else self.method
+        asked = (self.atoms.numbers.tobytes(), self.atoms.positions.tobytes(), molecule.charge, molecule.spin)
+        if self._solved is None or self._solved[0] != asked:
+            self._solved = (asked, _lowest_field(molecule, functional))
+        field = self._solved[1]
+        energy = field.energy_hartree
+        if self.method == "ccsd(t)":
+            energy = electronic_structure.coupled_cluster(molecule, field.density, restricted=False)
+        results: dict[str, Any] = {"energy": energy * units.HARTREE_EV}
+        if forces:
+            push = electronic_structure.mean_field_forces(field)
+            results["forces"] = np.array(push) * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
+        return results
+
+
+def _lowest_field(molecule: "electronic_structure.gto.Mole", functional: str) -> electronic_structure.MeanField:
+    """Lowest of the fields reached from mixed frontier orbitals, from atoms of opposite spin with round densities, and
+    from the lone atoms' own, where their spins fit: the first two serve near the bond length, the last far out.
+
+    A functional's are looked for on a coarse grid, whose error is nearly the same for all of them, and the lowest is
+    converged again on the full one.
+    """
+    starts, fields, errors = [None], [], []
+    if molecule.natm > 1 and molecule.nelectron > 1:
+        starts.append(electronic_structure.opposed_atoms(molecule))
+        try:
+            atoms = electronic_structure.separated_atoms(molecule, functional, grid_level=SEARCH_GRID_LEVEL)
+        except ValueError as error:
+            atoms = None
+            errors.append(error)
+        starts += [] if atoms is None else [atoms]
+    for start in starts:
+        try:
+            fields.append(
+                electronic_structure.mean_field(
+                    molecule, functional, restricted=False, density=start, grid_level=SEARCH_GRID_LEVEL, follow=True
+                )
+            )
+        except ValueError as error:
+            errors.append(error)
+    if not fields:
+        raise errors[0]
+    lowest = min(fields, key=lambda field: field.energy_hartree)
+    if functional == "hf":
+        return lowest
+    return electronic_structure.mean_field(
+        molecule, functional, restricted=False, density=lowest.density, grid_level=GRID_LEVEL, follow=False
+    )

@@ -1,0 +1,138 @@
+"""Computes shipped/references.json: python -m h2scale.exam.references.build.
+
+The file is written anew after every curve, and curves are cached one by one, so that an interrupted build goes on where
+it stopped. A curve that does not converge is named and left out.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from h2scale import units
+from h2scale.exam.references import diatomic_systems
+from h2scale.physics import fci, potential_curve, teachers
+from h2scale.runtime import tables
+
+H2_DISTANCES = np.geomspace(0.2, 8.0, 40)
+RESTRICTED_DISTANCES = np.geomspace(0.2, 5.0, 34)  # farther out no restricted solution is stable
+TRIPLET_DISTANCES = np.geomspace(0.6, 8.0, 24)
+RELATIVE_DISTANCES = np.geomspace(0.75, 3.0, 14)  # of the bond length
+LEVELS = {
+    "HF/def2-SVP": ("hf", "def2-svp"),
+    "PBE0/def2-SVP": ("pbe0", "def2-svp"),
+    "PBE/def2-TZVPD": ("pbe", "def2-tzvpd"),
+    "PBE0/def2-TZVPD": ("pbe0", "def2-tzvpd"),
+}
+SLOW_LEVELS = {"ωB97M-V/def2-TZVPD": ("wb97m_v", "def2-tzvpd")}
+"""Most foundation models of molecules learn from this one; its nonlocal correlation takes 10 s per field."""
+SLOW_H2_DISTANCES = np.geomspace(0.2, 8.0, 30)
+SLOW_RESTRICTED_DISTANCES = np.geomspace(0.2, 5.0, 26)
+FCI_BASES = {"HeH+": "cc-pvqz", "LiH": "cc-pvtz", "BH": "cc-pvdz"}
+"""Two valence electrons are cheap as long as there are fewer than 64 orbitals; the four of BH in a small basis."""
+COUPLED_CLUSTER = "UCCSD(T)"
+COUPLED_CLUSTER_BASES = {"Li2": "cc-pvtz"}
+COUPLED_CLUSTER_BASIS = "cc-pvdz"  # of all others
+
+
+def build(target: Path) -> None:
+    """Writes all curves that converge to a JSON file."""
+    found: list[dict] = []
+    for system, label, distances, compute in _requests():
+        try:
+            curve = compute()
+        except ValueError as error:
+            print(f"{system}, {label}: left out: {error}", flush=True)
+            continue
+        print(f"{system}, {label}: done", flush=True)
+        energies = curve.interaction_hartree * units.HARTREE_EV
+        stop = _end_of_lowest(energies) if label.startswith(COUPLED_CLUSTER) else len(energies)
+        found.append(
+            {
+                "system": system,
+                "label": label,
+                "distances_angstrom": np.round(distances[:stop], 6).tolist(),
+                "energies_ev": np.round(energies[:stop], 6).tolist(),
+                "provenance": curve.provenance,
+            }
+        )
+        text = json.dumps(found, ensure_ascii=False).replace('}, {"system"', '},\n{"system"')
+        tables.write_text(target, text + "\n")
+
+
+def _end_of_lowest(energies: np.ndarray) -> int:
+    """Number of points before a curve, followed outwards from its minimum, rises above its own separated atoms.
+
+    From there on the unrestricted field has not broken every bond: it is not the lowest one, and coupled cluster on it
+    is no reference.
+    """
+    above = np.flatnonzero(energies[np.argmin(energies) :] > 0)
+    return int(np.argmin(energies) + above[0]) if above.size else len(energies)
+
+
+def _requests() -> list[tuple[str, str, np.ndarray, Callable[[], potential_curve.Curve]]]:
+    requests = []
+
+    def add(system: str, label: str, distances: np.ndarray, compute: Callable[[np.ndarray], potential_curve.Curve]):
+        distances = np.round(distances, 6)
+        requests.append((system, label, distances, lambda: compute(distances / units.BOHR_ANGSTROM)))
+
+    add(
+        "H2 triplet",
+        "FCI/aug-cc-pVTZ",
+        TRIPLET_DISTANCES,
+        lambda r: fci.diatomic_curve(("H", "H"), "aug-cc-pvtz", r, spin_multiplicity=3),
+    )
+    add(
+        "H2",
+        "CCSD(T)/def2-SVP, which is full CI for two electrons",
+        H2_DISTANCES,
+        lambda r: fci.diatomic_curve(("H", "H"), "def2-svp", r),
+    )
+
+    def add_branches(label: str, level: tuple[str, str], unrestricted: np.ndarray, restricted: np.ndarray):
+        for branch, distances in (("unrestricted", unrestricted), ("restricted", restricted)):
+            add(
+                "H2",
+                f"{label}, {branch}",
+                distances,
+                lambda r, x=branch == "restricted": teachers.teacher_curve(("H", "H"), *level, r, restricted=x),
+            )
+
+    for label, level in LEVELS.items():
+        add_branches(label, level, H2_DISTANCES, RESTRICTED_DISTANCES)
+    for one in diatomic_systems.SYSTEMS:
+        if one.name == "H2":
+            continue  # it has its exact curve
+        symbols, distances = (one.first, one.second), one.typical_angstrom * RELATIVE_DISTANCES
+        state = {"charge": one.charge, "spin_multiplicity": one.spin}
+        if one.name in FCI_BASES:
+            basis = FCI_BASES[one.name]
+            frozen = one.name != "HeH+"
+            label = f"FCI/{_spelled(basis)}{', frozen core' if frozen else ''}"
+            add(
+                one.name,
+                label,
+                distances,
+                lambda r, s=symbols, b=basis, f=frozen, k=state: fci.diatomic_curve(s, b, r, frozen_core=f, **k),
+            )
+        else:
+            basis = COUPLED_CLUSTER_BASES.get(one.name, COUPLED_CLUSTER_BASIS)
+            add(
+                one.name,
+                f"{COUPLED_CLUSTER}/{_spelled(basis)}",
+                distances,
+                lambda r, s=symbols, b=basis, k=state: teachers.teacher_curve(s, "ccsd(t)", b, r, **k),
+            )
+    for label, level in SLOW_LEVELS.items():
+        add_branches(label, level, SLOW_H2_DISTANCES, SLOW_RESTRICTED_DISTANCES)
+    return requests
+
+
+def _spelled(basis: str) -> str:
+    return {"cc-pvdz": "cc-pVDZ", "cc-pvtz": "cc-pVTZ", "cc-pvqz": "cc-pVQZ"}[basis]
+
+
+if __name__ == "__main__":
+    build(Path(__file__).parent / "shipped" / "references.json")

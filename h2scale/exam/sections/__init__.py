@@ -1,0 +1,1 @@
+"""The sections of the exam: each asks a model a set of queries and grades its predictions."""

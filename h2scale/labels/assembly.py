@@ -1,0 +1,179 @@
+"""A dataset out of the finished units: energies relative to isolated atoms, repeats and leaks left out and counted."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from h2scale import electronic_structure
+from h2scale.data import dataset as dataset_lib
+from h2scale.data import leaks, rungs
+from h2scale.errors import InputError
+from h2scale.labels import geometries, store
+from h2scale.labels import recipe as recipe_lib
+
+
+class Packed(NamedTuple):
+    """A dataset and everything that should have been in it and is not."""
+
+    dataset: dataset_lib.Dataset
+    failures: list[store.Failure]
+    dropped: Counter[str]
+
+
+def pack(folder: Path, recipe: recipe_lib.Recipe, versions: Mapping[str, str | None]) -> Packed:
+    """Joins the finished units of a campaign, in the order of its plan, so that equal campaigns give equal datasets.
+
+    Args:
+        folder: of the campaign.
+        recipe: of the campaign.
+        versions: of the programs, for the manifest.
+
+    Raises:
+        InputError: nothing is finished, an isolated atom is missing, or a result is damaged.
+    """
+    units = recipe_lib.plan(recipe)
+    finished = [unit for unit in units if store.is_finished(folder, unit.key)]
+    results = {unit.key: store.load(folder, unit.key) for unit in finished}
+    unstable = _unstable_minima(finished, results)
+    parts, failures, dropped = [], [], Counter()
+    for unit in finished:
+        result = results[unit.key]
+        failures += result.failures
+        structures = result.structures
+        if isinstance(structures, dataset_lib.Dataset):
+            kept = [k for k in range(len(structures)) if (unit.key, k) not in unstable]
+            parts.append(structures if len(kept) == len(structures) else structures.select(np.array(kept, int)))
+    for key, index in sorted(unstable):
+        name = str(results[key].structures.molecule[index])
+        failures.append(store.Failure("imaginary mode", name, "not a minimum at the label level"))
+    if not parts:
+        raise InputError(f"{folder} holds no label yet; let the campaign run first.")
+    joined = _join([*parts, _bare_proton(recipe)] if any(recipe.ions) else parts)
+    joined, leaking = _without_leaks(joined)
+    dropped.update({"would leak the H2 curve": leaking})
+    atoms = _isolated_atoms(joined)
+    references = np.full(128, np.nan)
+    for number, energy in atoms.items():
+        references[number] = energy
+    sums = np.add.reduceat(references[joined.atomic_numbers], joined.atom_offset)
+    manifest = _manifest(recipe, atoms, failures, dropped, len(finished), len(units), versions)
+    relative = dataset_lib.Dataset(
+        **{name: getattr(joined, name) for name in _COLUMNS if name != "energy"},
+        energy=joined.energy - sums,
+        manifest=manifest,
+    )
+    return Packed(relative, failures, dropped)
+
+
+_COLUMNS = (*dataset_lib.ATOM_COLUMNS, *dataset_lib.NUMBER_COLUMNS, *dataset_lib.TEXT_COLUMNS)
+
+
+def _join(parts: Sequence[dataset_lib.Dataset]) -> dataset_lib.Dataset:
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
+    return dataset_lib.Dataset(**columns, manifest={})
+
+
+def _bare_proton(recipe: recipe_lib.Recipe) -> dataset_lib.Dataset:
+    """H+: no electrons, so its energy is zero. Two of them are the exam's question and never a label."""
+    zeros = np.zeros((1, 3))
+    return dataset_lib.Dataset(
+        atomic_numbers=np.array([1], np.int32),
+        positions=zeros,
+        forces=zeros,
+        n_atoms=np.array([1], np.int32),
+        energy=np.zeros(1),
+        charge=np.array([1], np.int32),
+        spin_multiplicity=np.array([1], np.int32),
+        spin_squared=np.zeros(1),
+        rung=np.array([rungs.ION]),
+        regime=np.array(["ion"]),
+        molecule=np.array(["[H+]"]),
+        teacher=np.array([recipe.level_name]),
+        convergence=np.array(["no electrons"]),
+        manifest={},
+    )
+
+
+def _unstable_minima(units: Sequence[recipe_lib.Unit], results: Mapping[str, store.Result]) -> set[tuple[str, int]]:
+    """Unit and index of structures whose lowest vibration says that they are no minima."""
+    return {
+        (unit.parent, int(name.rsplit("_", 1)[1]))
+        for unit in units
+        if unit.kind == "lowest_mode"
+        for name, quantum in results[unit.key].extras.items()
+        if quantum < geometries.IMAGINARY_EV
+    }
+
+
+def _without_leaks(joined: dataset_lib.Dataset) -> tuple[dataset_lib.Dataset, int]:
+    """Without neutral structures below rung `h2` that hold an H2 away from its bond length, apart from all else."""
+    owner, distance = leaks.h2_pairs(joined)
+    low, high = leaks.BOND_LENGTH_WINDOW_ANGSTROM
+    ladder = np.isin(joined.rung, ("equilibrium", "thermal", "stretched"))
+    leaking = np.unique(owner[ladder[owner] & ((distance < low) | (distance > high))])
+    if not leaking.size:
+        return joined, 0
+    return joined.select(np.setdiff1d(np.arange(len(joined)), leaking)), int(leaking.size)
+
+
+def _isolated_atoms(joined: dataset_lib.Dataset) -> dict[int, float]:
+    """Energy of each neutral isolated atom, by atomic number, in eV."""
+    atoms = np.flatnonzero(joined.rung == rungs.ATOM)
+    found = {int(joined.atomic_numbers[joined.atom_offset[i]]): float(joined.energy[i]) for i in atoms}
+    missing = sorted(set(np.unique(joined.atomic_numbers).tolist()) - set(found))
+    if missing:
+        symbols = ", ".join(electronic_structure.ELEMENTS[number - 1] for number in missing)
+        raise InputError(f"the isolated atoms of {symbols} are not labelled yet; energies have no zero without them.")
+    return dict(sorted(found.items()))
+
+
+def _manifest(
+    recipe: recipe_lib.Recipe,
+    atoms: Mapping[int, float],
+    failures: Sequence[store.Failure],
+    dropped: Mapping[str, int],
+    finished: int,
+    planned: int,
+    versions: Mapping[str, str | None],
+) -> dict[str, Any]:
+    common = {
+        "level": recipe.level_name,
+        "units": {"positions": "angstrom", "energy": "eV", "forces": "eV/angstrom", "constants": "CODATA 2018"},
+        "energy_zero": "isolated atoms of isolated_atom_energies_ev at the same level",
+        "isolated_atom_energies_ev": {electronic_structure.ELEMENTS[z - 1]: energy for z, energy in atoms.items()},
+        "equilibrium_criterion": "largest force on an atom below 0.05 eV/angstrom, bond graph intact",
+        "programs": dict(versions),
+        "seed": recipe.seed,
+        "recipe_versions": {**recipe_lib.VERSIONS, "others": recipe_lib.FIRST_VERSION},
+        "units_finished": finished,
+        "units_planned": planned,
+        "failures": dict(Counter(failure.cause for failure in failures).most_common()),
+        "dropped": {cause: number for cause, number in dropped.items() if number},
+    }
+    if recipe.teacher == recipe_lib.TIGHT_BINDING:
+        return common | {
+            "method": "GFN2-xTB (tblite), electronic temperature 300 K",
+            "limits": "one conformer a molecule; a tight-binding method breaks bonds without regard to spin",
+        }
+    return common | {
+        "functional": recipe.functional,
+        "basis": recipe.basis,
+        "method": (
+            f"Kohn-Sham, density fitting with the default auxiliary basis, grid level {recipe.grid_level}, "
+            "energies converged to 1e-8 hartree"
+        ),
+        "spin": (
+            "lowest of the solutions reached from several starts; restricted solutions are tested for stability "
+            "where the gap is below 0.25 hartree, all others always"
+        ),
+        "convergence": "every label is converged; what did not converge is counted under failures",
+        "limits": (
+            "a lower solution than the lowest found cannot be ruled out; scans with a jump that no change of <S^2> "
+            "explains are left out and counted; stretched triplet O2 ends 0.78 eV above two atoms, which together no "
+            "single determinant of a triplet describes; which way the lobes of a lone atom point is settled to some "
+            "0.3 meV; of a few scaled molecules a solution up to 0.04 eV lower is known"
+        ),
+    }

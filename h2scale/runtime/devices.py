@@ -1,0 +1,83 @@
+"""Starts JAX once per process: precision, compile cache, CPU devices and, where asked, a group of processes."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+from jax.experimental import multihost_utils
+
+from h2scale.errors import InputError
+from h2scale.runtime import host_memory
+
+
+class DeviceSettings(NamedTuple):
+    """How JAX starts."""
+
+    cpu_devices: int  # 0 means one per core
+    compile_cache: bool  # keep compiled programs in the user's cache folder
+    distributed: bool  # join the other processes of this run
+    coordinator: str  # HOST:PORT of process 0; empty where Slurm, Open MPI or a TPU pod tells
+    num_processes: int  # 0 where the environment tells
+    process_id: int  # -1 where the environment tells
+
+
+def configure(settings: DeviceSettings) -> None:
+    """Float64 for judging, full float32 in products, one CPU device per core, compiled programs kept on disk.
+
+    The process keeps the memory that it frees (`host_memory`).
+
+    Raises:
+        InputError: JAX has already started with fewer CPU devices than asked for, or the other processes cannot be
+            joined.
+    """
+    host_memory.keep_freed_memory()
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_default_matmul_precision", "highest")
+    if settings.compile_cache:
+        cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "h2scale" / "xla"
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    num_devices = settings.cpu_devices or len(os.sched_getaffinity(0))
+    try:
+        jax.config.update("jax_num_cpu_devices", num_devices)
+    except RuntimeError as error:
+        # A notebook or test may have started JAX already; its devices are used as they are.
+        if jax.device_count() < settings.cpu_devices:
+            raise InputError(
+                f"config.devices.cpu_devices={settings.cpu_devices}, but JAX has already started with "
+                f"{jax.device_count()} device(s); set it before the first computation."
+            ) from error
+    if settings.distributed:
+        _join(settings)
+
+
+def is_writer() -> bool:
+    """Whether this process writes tables and reports: the first of the run, or the only one."""
+    return jax.process_index() == 0
+
+
+def wait_for_others(name: str) -> None:
+    """Returns when every process of the run has come to the place `name`; at once in a run of one process."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+def _join(settings: DeviceSettings) -> None:
+    """Joins the processes of this run; does nothing if this process already has."""
+    if jax.distributed.is_initialized():
+        return
+    # Without it several CPU processes cannot exchange numbers; ignored on GPU and TPU.
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(
+            coordinator_address=settings.coordinator or None,
+            num_processes=settings.num_processes or None,
+            process_id=settings.process_id if settings.process_id >= 0 else None,
+        )
+    except (ValueError, RuntimeError) as error:
+        raise InputError(
+            "config.devices.distributed.enabled: the other processes cannot be joined "
+            f"({' '.join(str(error).split())}); start the run by srun, mpirun or on a TPU pod, or give "
+            "config.devices.distributed.coordinator, num_processes and process_id."
+        ) from error

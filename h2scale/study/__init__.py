@@ -1,0 +1,1 @@
+"""The scaling study from settings to table: replicas, planning, preparation, training, rows."""

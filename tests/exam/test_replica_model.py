@@ -1,0 +1,76 @@
+"""A replica answers the exam in batches exactly as it answers alone."""
+
+import jax
+import numpy as np
+import pytest
+
+from h2scale.evaluation import replica as replica_lib
+from h2scale.exam import conditioning_checks, models
+from h2scale.exam.calculators import replica_model
+from h2scale.models import flat
+from h2scale.models import potential as potential_lib
+from h2scale.models.settings import ModelSettings
+
+ASKS = [
+    models.dimer(1, 1, 0.74, 0, 1),
+    models.atom(1, 0, 2),
+    models.dimer(6, 1, 1.1, 0, 2),
+    models.dimer(1, 1, 7.0, 0, 1),
+    models.Ask((1, 6, 1), ((0.0, 0.0, -1.1), (0.0, 0.1, 0.0), (0.0, 0.0, 1.1)), 0, 1),
+]
+
+
+def make(conditioning):
+    settings = ModelSettings(
+        name="schnet",  # compiles fastest; the graph under test is every model's
+        num_features=4,
+        num_layers=1,
+        l_max=0,
+        cutoff=5.0,
+        num_radial=4,
+        radial_hidden=(4,),
+        species=(1, 6),
+        avg_num_neighbors=2.0,
+        energy_scale=1.0,
+        isolated_atom_exact=False,
+        envelope_power=6,
+        prior="none",
+        conditioning=conditioning,
+        convolution="fast",
+    )
+    params = flat.flat_potential(potential_lib.make_potential(settings)).init(jax.random.key(0))
+    # Some parameters start at zero, and would hide what depends on them.
+    return replica_lib.Replica(
+        settings, params + 0.3 * jax.random.normal(jax.random.key(1), params.shape, params.dtype)
+    )
+
+
+def test_batch_of_unlike_structures_equals_its_members():
+    replica = make("charge_spin")
+    asks = [*ASKS, models.dimer(1, 1, 0.74, 2, 1)]
+    for ask, answer in zip(asks, replica_model.ReplicaModel(replica).ask(asks), strict=True):
+        energy, forces = replica.energy_and_forces(ask.numbers, np.array(ask.positions), ask.charge, ask.spin)
+        assert answer.energy == pytest.approx(energy, abs=1e-12)
+        np.testing.assert_allclose(answer.forces, forces, atol=1e-12)
+
+
+def test_element_and_charge_it_does_not_know_are_refused():
+    answers = replica_model.ReplicaModel(make("none")).ask(
+        [models.dimer(1, 1, 0.74, 1, 2), models.dimer(1, 3, 1.6, 0, 1), ASKS[0]]
+    )
+    assert [answer.status for answer in answers] == ["refused", "refused", "ok"]
+    assert answers[1].reason == "atomic number 3 is not among the replica's [1, 6]"
+
+
+def test_replica_without_conditioning_is_declared_blind():
+    replica = make("none")
+    entry = replica_model.entry("/somewhere/runs/x", "r0", replica, "pbe0/def2-svp")
+    assert entry.entry == "x#r0"  # results name no folder of the machine
+    conditioning, _ = conditioning_checks.examine(replica_model.ReplicaModel(replica), entry)
+    assert conditioning == ("the model takes no charge", "the model takes no spin")
+
+
+def test_conditioned_replica_is_asked_for_charge_and_spin():
+    replica = make("charge_spin")
+    entry = replica_model.entry("runs/x", "r0", replica, "pbe0/def2-svp")
+    assert conditioning_checks.examine(replica_model.ReplicaModel(replica), entry)[0] == ("", "")

@@ -1,0 +1,104 @@
+"""Several processes are one machine: a run split over two of them ends in the tables of one."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from h2scale.runtime import tables
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {
+    "grid.num_features": "(2,)",
+    "grid.num_train": "(8,)",
+    "arms.schnet.grid.num_features": "(2,)",
+    "arms.schnet.grid.num_train": "(8,)",
+    "arms.schnet.grid.rungs": "('stretched',)",
+    "model.num_layers": 1,
+    "train.structures_per_batch": 4,
+    "train.steps": 20,
+    "train.steps_per_call": 5,
+    "eval.every": 10,
+    "checkpoint.every": 10,
+    "report.num_bootstrap": 100,
+}
+MOST_SECONDS = 300
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def start(workdir, log, settings):
+    flags = [f"--config.{key}={value}" for key, value in (SETTINGS | settings).items()]
+    command = [sys.executable, str(ROOT / "launch.py"), f"--config={ROOT}/experiments/scaling.py:smoke"]
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(workdir.parent / "cache")}
+    with log.open("w") as file:
+        return subprocess.Popen(
+            [*command, f"--workdir={workdir}", *flags], env=environment, stdout=file, stderr=file, cwd=workdir.parent
+        )
+
+
+def run_one_process(workdir, **settings):
+    log = workdir.with_suffix(".log")
+    assert start(workdir, log, {"devices.cpu_devices": 2, **settings}).wait(MOST_SECONDS) == 0, log.read_text()[-2000:]
+
+
+def run_two_processes(workdir, **settings):
+    told = {
+        "devices.cpu_devices": 1,
+        "devices.distributed.enabled": True,
+        "devices.distributed.coordinator": f"127.0.0.1:{free_port()}",
+        "devices.distributed.num_processes": 2,
+    }
+    logs = [workdir.with_suffix(f".{rank}.log") for rank in range(2)]
+    processes = [
+        start(workdir, log, {**told, **settings, "devices.distributed.process_id": rank})
+        for rank, log in enumerate(logs)
+    ]
+    try:
+        for process, log in zip(processes, logs, strict=True):
+            assert process.wait(MOST_SECONDS) == 0, log.read_text()[-2000:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def assert_same_tables(one, other):
+    for name in ("replicas.csv", "curves.csv", "history.csv"):
+        first, second = tables.read_table(one / name), tables.read_table(other / name)
+        assert first.keys() == second.keys()
+        for column, values in first.items():
+            if column == "train_seconds":
+                continue
+            if values.dtype.kind == "f":
+                # Float32 sums in another order; XLA also counts the exchange between devices as work.
+                tolerance = 1e-3 if column == "train_flops" else 2e-4
+                np.testing.assert_allclose(second[column], values, rtol=tolerance, atol=1e-5, err_msg=column)
+            else:
+                assert (second[column] == values).all(), column
+
+
+@pytest.mark.slow
+def test_population_over_two_processes_equals_one_process(tmp_path):
+    run_one_process(tmp_path / "one")
+    run_two_processes(tmp_path / "two")
+    assert_same_tables(tmp_path / "one", tmp_path / "two")
+    assert "Report:" in (tmp_path / "two.0.log").read_text()
+    assert "Report:" not in (tmp_path / "two.1.log").read_text()
+
+
+@pytest.mark.slow
+def test_batches_shared_by_two_processes_equal_one_process(tmp_path):
+    """Every replica's step is split over both processes; only the order of the sum over its two batches differs."""
+    settings = {"train.batches_per_step": 2, "grid.rungs": "('stretched',)", "grid.seeds": "(0,)"}
+    run_one_process(tmp_path / "one", **settings, **{"devices.cpu_devices": 1})
+    run_two_processes(tmp_path / "two", **settings, **{"devices.data_parallel": 2})
+    assert_same_tables(tmp_path / "one", tmp_path / "two")
