@@ -15,7 +15,6 @@ the same call continues behind them.
 import hashlib
 import itertools
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ import numpy as np
 from h2scale import errors
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import validation
+from h2scale.runtime import files
 from h2scale.types import Structure
 
 FORMAT = "h2scale-shards"
@@ -179,11 +179,11 @@ def _write_shard(folder: Path, number: int, dataset: dataset_lib.Dataset, has_fo
     except OSError:
         shutil.rmtree(partial)
         raise
-    files = {
+    written = {
         file: {"bytes": (folder / name / file).stat().st_size, "sha256": _checksum(folder / name / file)}
         for file in (ATOMS, STRUCTURES)
     }
-    return {"name": name, "num_structures": len(records), "num_atoms": len(atoms), "files": files}
+    return {"name": name, "num_structures": len(records), "num_atoms": len(atoms), "files": written}
 
 
 def _save(path: Path, array: np.ndarray) -> None:
@@ -213,7 +213,7 @@ def _begun(folder: Path, identity: str) -> dict[str, Any]:
     for path in leftovers:
         if path.name in whole:
             continue
-        if not path.name.startswith(("shard-", MANIFEST)):
+        if not path.name.startswith(("shard-", MANIFEST, f".{MANIFEST}")):
             raise errors.InputError(f"{folder} holds {path.name}, which is no part of a dataset; nothing was written.")
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return index
@@ -226,13 +226,7 @@ def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_index(folder: Path, index: Mapping[str, Any]) -> None:
-    partial = folder / f"{MANIFEST}.partial"
-    try:
-        partial.write_text(json.dumps(index, indent=1, sort_keys=True), encoding="utf-8")
-        os.replace(partial, folder / MANIFEST)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    files.write_text(folder / MANIFEST, json.dumps(index, indent=1, sort_keys=True))
 
 
 def _load_index(folder: Path) -> dict[str, Any]:

@@ -19,7 +19,6 @@ The manifest carries a SHA-256 over the decoded arrays, so that it holds whateve
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ import numpy as np
 
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import validation
+from h2scale.runtime import files
 
 FORMAT = "h2scale-dataset"
 VERSION = 2
@@ -57,7 +57,8 @@ def save_dataset(path: str | Path, dataset: dataset_lib.Dataset) -> None:
             _write(file, f"text/{name}_values", np.char.encode(values, "utf-8"))
         file.flush()
         image = file.id.get_file_image()
-    _write_whole(Path(path), image)
+    # HDF5 itself leaves half a file on a full disk, or ends the process while it cleans up: it writes to memory.
+    files.write_bytes(path, image)
 
 
 def load_dataset(name_or_path: str | Path, *, allow_missing_forces: bool = False) -> dataset_lib.Dataset:
@@ -138,17 +139,6 @@ def counts(dataset: dataset_lib.Dataset) -> dict[str, Any]:
         "counts_per_rung": per_value(dataset.rung),
         "counts_per_regime": per_value(dataset.regime),
     }
-
-
-def _write_whole(path: Path, contents: bytes) -> None:
-    # HDF5 itself leaves half a file on a full disk, or ends the process while it cleans up: it writes to memory.
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(contents)
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _write(file: h5py.File, name: str, array: np.ndarray) -> None:

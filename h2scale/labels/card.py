@@ -13,6 +13,7 @@ import numpy as np
 from h2scale import electronic_structure
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import leaks, rungs, storage, validation
+from h2scale.runtime import files
 
 _BAR = 40
 _ENERGY_EDGES = (-np.inf, -8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 3, 10, np.inf)
@@ -175,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.output is None:
         print(text)
     else:
-        arguments.output.write_text(text, encoding="utf-8")
+        files.write_text(arguments.output, text)
 
 
 if __name__ == "__main__":

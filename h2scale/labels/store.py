@@ -9,6 +9,7 @@ on this machine and over NFS version 4.
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import socket
@@ -21,6 +22,7 @@ import numpy as np
 
 from h2scale.data import dataset as dataset_lib
 from h2scale.errors import InputError
+from h2scale.runtime import files
 from h2scale.types import Structure
 
 UNITS, CLAIMS = "units", "claims"
@@ -118,15 +120,11 @@ def save(folder: Path, key: str, result: Result) -> None:
     if result.structures:
         columns = dataset_lib.from_structures(result.structures, {})
         arrays |= {name: getattr(columns, name) for name in _STRUCTURES}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    content = io.BytesIO()
+    np.savez(content, header=np.array(json.dumps(header)), **arrays)
     try:
-        with temporary.open("wb") as file:
-            np.savez(file, header=np.array(json.dumps(header)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        files.write_bytes(path, content.getvalue(), sync=True)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise InputError(f"{path} could not be written: {error.strerror}; finished units are kept.") from error
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from h2scale.labels import recipe as recipe_lib
 from h2scale.labels import store
+from h2scale.runtime import files
 
 RECIPE_FILE = "recipe.json"
 _IDLE_SECONDS = 1.0
@@ -30,7 +31,7 @@ def single_threaded() -> dict[str, str]:
 
 def save_recipe(folder: Path, recipe: recipe_lib.Recipe) -> None:
     """Writes what the workers are to do."""
-    (folder / RECIPE_FILE).write_text(json.dumps(dataclasses.asdict(recipe), indent=2), encoding="utf-8")
+    files.write_text(folder / RECIPE_FILE, json.dumps(dataclasses.asdict(recipe), indent=2))
 
 
 def load_recipe(folder: Path) -> recipe_lib.Recipe:

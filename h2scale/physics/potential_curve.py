@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import pathlib
-import tempfile
 from collections.abc import Callable, Sequence
 from importlib.resources import abc
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from h2scale.physics import piecewise_polynomials
+from h2scale.runtime import files
 
 FORMAT_VERSION = 1
 _MAX_DEGREE = 7
@@ -142,9 +142,7 @@ def save(path: pathlib.Path, curve: Curve, key: str) -> None:
         "provenance": curve.provenance,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
-        json.dump({"checksum": _digest(body), "curve": body}, file)
-    os.replace(file.name, path)
+    files.write_text(path, json.dumps({"checksum": _digest(body), "curve": body}))
 
 
 def load(path: pathlib.Path | abc.Traversable, expected_key: str | None = None) -> Curve:

@@ -14,7 +14,7 @@ from typing import Any
 
 from h2scale.errors import InputError
 from h2scale.report import page
-from h2scale.runtime import tables
+from h2scale.runtime import files
 
 STATUSES = ("fail", "error", "not run", "not conditioned", "refused", "measured", "pass")
 """Worst first."""
@@ -122,7 +122,7 @@ def _write(path: Path, models: list[Model], title: str) -> Path:
     ]
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
     document = page.document(f"h2scale: {title}", body)
-    tables.write_text(path, document.replace("<title>", policy + "<title>", 1))
+    files.write_text(path, document.replace("<title>", policy + "<title>", 1))
     return path
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from h2scale.report import curve_figures, page, scaling_figures, style, summary, verdicts, words
-from h2scale.runtime import tables
+from h2scale.runtime import files, tables
 
 _TABLE_METRICS = (
     "test_energy_mae_ev_per_atom",
@@ -66,7 +66,7 @@ def write_report(workdir: str | os.PathLike, *, baselines: str | os.PathLike | N
         body += _figure_section(run, arm, figures, only_arm=len(summary.arms_of(run)) == 1)
     body += [_cell_section(run), _fit_section(run), _baseline_section(run), _settings_section(run)]
     path = workdir / "report.html"
-    tables.write_text(path, page.document(f"h2scale: {_title(run)}", body))
+    files.write_text(path, page.document(f"h2scale: {_title(run)}", body))
     return path
 
 

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from h2scale.runtime import tables
+from h2scale.runtime import files
 
 INK, GREY, FAINT = "#1a1a1a", "#767676", "#e9e9ec"
 # Okabe and Ito, https://jfly.uni-koeln.de/color: distinct to every common form of colour vision
@@ -70,8 +70,8 @@ def save(figure: Figure, folder: Path, name: str) -> bytes:
     png, svg = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
     figure.savefig(png, format="png", dpi=150)
-    tables.write_bytes(folder / f"{name}.svg", svg.getvalue())
-    tables.write_bytes(folder / f"{name}.png", png.getvalue())
+    files.write_bytes(folder / f"{name}.svg", svg.getvalue())
+    files.write_bytes(folder / f"{name}.png", png.getvalue())
     return svg.getvalue()
 
 

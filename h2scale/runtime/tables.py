@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from h2scale.runtime import files
+
 REPLICA_COLUMNS = (
     "replica_id",
     "model",
@@ -119,20 +121,7 @@ def append_rows(
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([list(columns), *kept, *fields])
-    write_text(path, text.getvalue())
-
-
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes a UTF-8 file through a temporary file in the same folder and a rename."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: str | os.PathLike, content: bytes) -> None:
-    """Writes a file through a temporary file in the same folder and a rename."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    files.write_text(path, text.getvalue())
 
 
 def read_table(path: str | os.PathLike) -> Table:

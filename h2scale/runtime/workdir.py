@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from h2scale.errors import InputError
-from h2scale.runtime import tables
+from h2scale.runtime import files, tables
 
 CONFIG_FILE = "config.json"
 ENVIRONMENT_FILE = "environment.json"
@@ -59,8 +59,8 @@ def open_workdir(folder: str, settings: Mapping[str, Any]) -> Path:
         if not os.access(path, os.W_OK):
             raise InputError(f"--workdir={path} cannot be written to; name a folder that you may write.")
         if not config_path.exists():
-            tables.write_text(config_path, json.dumps(settings, indent=2) + "\n")
-        tables.write_text(path / ENVIRONMENT_FILE, json.dumps(describe_environment(), indent=2) + "\n")
+            files.write_text(config_path, json.dumps(settings, indent=2) + "\n")
+        files.write_text(path / ENVIRONMENT_FILE, json.dumps(describe_environment(), indent=2) + "\n")
     except OSError as error:
         raise InputError(f"--workdir={path} cannot be used: {error.strerror or error}; name another folder.") from error
     except json.JSONDecodeError as error:

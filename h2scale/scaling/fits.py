@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from h2scale.runtime import tables
+from h2scale.runtime import files, tables
 from h2scale.scaling import estimation, laws, parametric, slopes
 from h2scale.scaling.parametric import fit_parametric  # others script against fits.fit_parametric
 
@@ -71,7 +71,7 @@ def write_fits(workdir: str | os.PathLike, *, num_bootstrap: int = 1000, seed: i
     workdir = Path(workdir)
     replicas = tables.read_table(workdir / "replicas.csv")
     study = fit_study(replicas, num_bootstrap=num_bootstrap, seed=seed)
-    tables.write_text(workdir / "fits.json", json.dumps(study, indent=1, allow_nan=False) + "\n")
+    files.write_text(workdir / "fits.json", json.dumps(study, indent=1, allow_nan=False) + "\n")
 
 
 def fit_study(replicas: tables.Table, *, num_bootstrap: int = 1000, seed: int = 0) -> dict:

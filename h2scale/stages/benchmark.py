@@ -10,7 +10,7 @@ from ml_collections import FrozenConfigDict
 
 from h2scale import config as config_lib
 from h2scale.benchmark import steps
-from h2scale.runtime import tables, workdir
+from h2scale.runtime import files, tables, workdir
 
 BENCHMARK_CSV = "benchmark.csv"
 SUMMARY_FILE = "benchmark.json"
@@ -38,7 +38,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
             flush=True,
         )
     summary = summarise(rows, config.benchmark.population_molecules)
-    tables.write_text(path / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+    files.write_text(path / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
     # Matplotlib takes half a second to import, which no step waits for.
     from h2scale.report import benchmark_figures, style
 

@@ -11,7 +11,7 @@ from h2scale.data import storage
 from h2scale.errors import InputError
 from h2scale.labels import assembly, campaign, card, molecules, store
 from h2scale.labels import recipe as recipe_lib
-from h2scale.runtime import cluster, tables, workdir
+from h2scale.runtime import cluster, files, tables, workdir
 
 CARD, FAILURES = "data_card.md", "failures.csv"
 _PROGRAMS = ("pyscf", "rdkit", "tblite", "numpy")
@@ -38,7 +38,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
     name = recipe.level_name.replace("/", "_").replace("-", "")
     output = path / f"{name}.h5"
     storage.save_dataset(output, packed.dataset)
-    tables.write_text(path / CARD, card.data_card(packed.dataset, name))
+    files.write_text(path / CARD, card.data_card(packed.dataset, name))
     (path / FAILURES).unlink(missing_ok=True)
     tables.append_rows(path / FAILURES, store.Failure._fields, [failure._asdict() for failure in packed.failures])
     hours = summary.core_seconds / 3600

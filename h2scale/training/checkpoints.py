@@ -16,7 +16,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
-from h2scale.runtime import tables
+from h2scale.runtime import files
 from h2scale.training import step
 
 _STATE = "state"
@@ -122,7 +122,7 @@ class PopulationCheckpoints:
         name = str(self._saving)
         for folder in self._folder.iterdir():
             if folder.name == name or folder.name.startswith(name + _HALF_WRITTEN):
-                tables.write_text(folder / _SEAL, json.dumps(_digests(folder), indent=1) + "\n")
+                files.write_text(folder / _SEAL, json.dumps(_digests(folder), indent=1) + "\n")
 
 
 def _digests(folder: Path) -> dict[str, str]:

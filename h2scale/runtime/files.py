@@ -1,0 +1,38 @@
+"""Writing files whole: the content goes to a temporary file in the same folder, which is then renamed."""
+
+import os
+import threading
+from pathlib import Path
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a UTF-8 file as `write_bytes` does."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes, *, sync: bool = False) -> None:
+    """Write a file that appears under its name whole or not at all, even if the process is killed.
+
+    Args:
+        path: the file; an older one of that name is replaced.
+        content: what it shall hold.
+        sync: wait until the content is on the disk before the rename, so that a crash of the machine cannot leave an
+            empty file under the name.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; an older file stays as it was and no temporary file
+            is left behind.
+    """
+    path = Path(path)
+    # Threads of one process may write the same path, such as a cached curve.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
