@@ -1,8 +1,14 @@
-"""What stands between the shell and the runner: flags in, exit code out, one line for a user's mistake."""
+"""Command line: flags to settings, exit codes, and one line on stderr for a mistake of the user's.
 
+`launch.py` is `run_experiment`; the console command `h2scale` is `main`, whose `run` is the same function.
+"""
+
+import contextlib
 import re
 import sys
-from typing import Any
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
@@ -13,30 +19,141 @@ EXIT_BAD_INPUT = 2
 EXIT_INCOMPLETE = 3
 EXIT_INTERRUPTED = 130
 
+_HELP_FLAGS = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
+_AN_EXPERIMENT = "an experiment file such as experiments/scaling.py"
 
-def parse_flags(argv: list[str]) -> list[str]:
-    """Parses absl and config flags; a mistake ends the process with one line on stderr and exit code 2."""
+_EXIT_CODES = """\
+Exit codes: 0 finished; 2 a mistake in the command or the settings, one line says which; 3 finished, but a model left
+questions unanswered or a job failed; 130 interrupted. The same command continues an interrupted run."""
+
+_HELP = f"""\
+usage: h2scale COMMAND ...
+
+  h2scale run --config=experiments/scaling.py:smoke   run an experiment: settings in, tables and a report out
+  h2scale exam pbe0                                   examine any potential against exact physics
+  h2scale convert --format=qm9 --output=qm9.h5 PATH   turn a public dataset into one of h2scale's
+
+`h2scale COMMAND --help` says more.
+
+{_EXIT_CODES}"""
+
+_RUN_HELP = f"""\
+usage: {{program}} --config=FILE[:SIZE] [--workdir=DIR] [--config.SECTION.KEY=VALUE ...]
+
+  --config             experiment file with its size, e.g. experiments/scaling.py:smoke; default and full are sizes too
+  --workdir            where results are written; runs/<experiment>-<size> if not given
+  --config.KEY=VALUE   any setting, e.g. --config.model.cutoff=8 or --config.grid.seeds=0,1,2; docs/settings.md
+                       lists all of them with their units
+
+{_EXIT_CODES}"""
+
+_EXAM_HELP = f"""\
+usage: h2scale exam NAME [NAME ...] [--sections=A,B] [--workdir=DIR] [--python=PATH] [--config.SECTION.KEY=VALUE ...]
+
+  NAME                 a name of the registry (below); MODULE:FACTORY or FILE.py:FACTORY of an ASE calculator;
+                       the folder of a run, or one of its replicas as WORKDIR#REPLICA_ID
+  --sections           some of {", ".join(config_lib.default().exam.sections)}; all of them if not given
+  --workdir            where results are written; runs/exam-default if not given
+  --python             interpreter with ASE and NumPy that the calculators run in; this one if not given
+  --config.KEY=VALUE   any other setting, e.g. --config.exam.workers=4
+
+Registry: {{names}}
+
+{_EXIT_CODES}"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the console command `h2scale` and return its exit code.
+
+    Args:
+        argv: the words after the program's name; those of this process if not given.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in _HELP_FLAGS:
+        print(_HELP)
+        return 0 if words else EXIT_BAD_INPUT
+    command, *rest = words
+    if command == "run":
+        return run_experiment(["h2scale run", *rest])
+    if command == "exam":
+        return run_exam(["h2scale exam", *rest])
+    if command == "convert":
+        # Imported late: the readers take a second, which the other commands need not wait for.
+        from h2scale.data import convert
+
+        sys.argv[0] = "h2scale convert"  # argparse names the program by it
+        return convert.main(rest)
+    _fail(f"there is no command {command}; the commands are run, exam and convert.")
+
+
+def run_experiment(argv: list[str]) -> int:
+    """Run the experiment file that the flags name and return the exit code.
+
+    Args:
+        argv: the program's name and its flags.
+    """
+    if _HELP_FLAGS & set(argv[1:]):
+        print(_RUN_HELP.format(program=argv[0] if " " in argv[0] else f"python {argv[0]}"))
+        return 0
+    values = flags.FlagValues()
+    with _mistake_in_one_line(argv):
+        config = config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
+        workdir = flags.DEFINE_string("workdir", None, "", flag_values=values)
+        unexpected = _parse(values, argv)
+    if config.value is None:
+        _fail(f"--config=FILE is missing; it names {_AN_EXPERIMENT}.")
+    if unexpected:
+        _fail(f"unexpected arguments {' '.join(unexpected)}; settings are given as --config.SECTION.KEY=VALUE.")
     try:
-        return flags.FLAGS(argv)
-    except AttributeError as error:
-        _fail(_unknown_key(str(error), argv))
-    except (flags.Error, ValueError, TypeError, KeyError, OSError) as error:
-        _fail(f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error))
+        _ = config.value.experiment  # the flag raises an earlier failure to read the file on first use
+    except (OSError, AttributeError):
+        name = config_flags.get_config_filename(values["config"])
+        _fail(f"--config must name {_AN_EXPERIMENT}; {name} cannot be read.")
+    return run(config.value, workdir.value)
 
 
-def run(argv: list[str], config: ConfigDict, workdir: str | None) -> int:
-    """Runs the experiment of `config`; returns the process's exit code."""
+def run_exam(argv: list[str]) -> int:
+    """Run the exam experiment on the calculators that the arguments name and return the exit code.
+
+    Args:
+        argv: the program's name, its arguments and flags.
+    """
+    if _HELP_FLAGS & set(argv[1:]):
+        print(_EXAM_HELP.format(names=_registered_names()))
+        return 0
+    values = flags.FlagValues()
+    with _mistake_in_one_line(argv):
+        config = config_flags.DEFINE_config_dict("config", exam_config(), flag_values=values, sys_argv=argv)
+        sections = flags.DEFINE_list("sections", None, "", flag_values=values)
+        workdir = flags.DEFINE_string("workdir", None, "", flag_values=values)
+        python = flags.DEFINE_string("python", None, "", flag_values=values)
+        names = _parse(values, argv)
+    if not names:
+        _fail("h2scale exam NAME: name what is to be examined; h2scale exam --help lists the registry.")
+    settings = config.value
+    settings.calculator = ",".join(names)
+    if sections.value is not None:
+        settings.exam.sections = tuple(sections.value)
+    if python.value is not None:
+        settings.python = python.value
+    return run(settings, workdir.value)
+
+
+def exam_config() -> ConfigDict:
+    """Settings of `experiments/exam.py`, which a wheel does not hold; that they are the same is tested."""
+    config = config_lib.default()
+    config.experiment = config.stage = "exam"
+    return config
+
+
+def run(config: ConfigDict, workdir: str | None) -> int:
+    """Check the settings, run their experiment and return the exit code."""
+    logging.use_absl_handler()
     logging.set_verbosity(logging.WARNING)
-    if len(argv) > 1:
-        _fail(f"unexpected arguments {' '.join(argv[1:])}; settings are given as --config.SECTION.KEY=VALUE.")
     try:
         resolved = config_lib.resolve(config)
     except (ValueError, TypeError) as error:
         _fail(str(error))
-    except OSError:
-        # Raised by the config flag on first use; its own message speaks of Python modules.
-        name = config_flags.get_config_filename(flags.FLAGS["config"])
-        _fail(f"--config must name an experiment file such as experiments/scaling.py; {name} cannot be read.")
     # Imported late: a mistake in the settings is answered before JAX has started.
     from h2scale import runner
 
@@ -53,13 +170,42 @@ def run(argv: list[str], config: ConfigDict, workdir: str | None) -> int:
     return 0
 
 
-def _fail(message: str) -> Any:
+def _parse(values: flags.FlagValues, argv: list[str]) -> list[str]:
+    """Arguments that are no flags, which may stand before flags."""
+    values.set_gnu_getopt(True)
+    return list(values(argv)[1:])
+
+
+@contextlib.contextmanager
+def _mistake_in_one_line(argv: list[str]) -> Iterator[None]:
+    """Context of defining and parsing flags: a mistake ends the process with one line on stderr and exit code 2."""
+    try:
+        yield
+    except SyntaxError as error:
+        _fail(f"--config must name {_AN_EXPERIMENT}; {error.filename} is not Python (line {error.lineno}).")
+    except AttributeError as error:
+        if "get_config" in str(error):
+            _fail(f"--config must name {_AN_EXPERIMENT}; this file has no function get_config.")
+        _fail(_unknown_key(str(error), argv))
+    except KeyError as error:
+        _fail(f"{type(error).__name__}: {error}")
+    except (flags.Error, ValueError, TypeError, OSError) as error:
+        _fail(str(error))
+
+
+def _registered_names() -> str:
+    from h2scale.exam import registry
+
+    return textwrap.fill(", ".join(registry.load()), 110, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _fail(message: str) -> NoReturn:
     print(f"h2scale: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(EXIT_BAD_INPUT)
 
 
-def _unknown_key(message: str, argv: list[str]) -> str:
-    """A sentence about the first override whose key does not exist."""
+def _unknown_key(message: str, argv: Sequence[str]) -> str:
+    """Sentence about the first override whose key does not exist."""
     known = config_lib.default()
     names = config_lib.flatten(known)
     for argument in argv[1:]:
