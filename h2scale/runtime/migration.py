@@ -4,6 +4,7 @@ Every function takes what a file holds and returns it as this version writes it;
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 # Settings ------------------------------------------------------------------------------------------------------------
@@ -81,3 +82,14 @@ def _replaced(text: str, names: Mapping[str, str]) -> str:
     for old, new in names.items():
         text = text.replace(old, new)
     return text
+
+
+# Checkpoints ---------------------------------------------------------------------------------------------------------
+
+_CHECKPOINT_FILES = {"checksums.json": "seal.json"}
+
+
+def checkpoint_file(path: Path) -> Path:
+    """Return the path of a checkpoint's file, or its path under an earlier name if that is the one that exists."""
+    earlier = path.with_name(_CHECKPOINT_FILES.get(path.name, path.name))
+    return earlier if earlier.exists() and not path.exists() else path
