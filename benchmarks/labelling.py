@@ -17,7 +17,7 @@ from typing import NamedTuple  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from h2scale import electronic_structure  # noqa: E402
+from h2scale import electronic_structure, elements  # noqa: E402
 from h2scale.electronic_structure import kohn_sham  # noqa: E402
 from h2scale.labels import dft, geometries, molecules, relabel, scans, tight_binding  # noqa: E402
 from h2scale.types import Structure  # noqa: E402
@@ -52,7 +52,7 @@ def random_scan(rng: np.random.Generator, heavy_atoms: int) -> Scan:
         bond, side = sides[rng.integers(len(sides))]
         polarisation = np.zeros(len(positions))
         polarisation[list(bond)] = 1.0, -1.0
-        symbols = tuple(electronic_structure.ELEMENTS[number - 1] for number in mol.atomic_numbers)
+        symbols = tuple(elements.SYMBOLS[number] for number in mol.atomic_numbers)
         path = [geometries.stretch(positions, bond, side, factor) for factor in FACTORS]
         multiple = mol.bond_orders[mol.bonds.index(bond)] > 1
         rest = tuple(atom for atom in range(len(positions)) if atom not in side)

@@ -25,8 +25,6 @@ from h2scale.electronic_structure.mean_fields import (
     separated_atoms,
 )
 from h2scale.electronic_structure.molecules import (
-    ELEMENTS,
-    GROUND_MULTIPLICITIES,
     check_distinct,
     check_electrons,
     make_molecule,
@@ -36,8 +34,6 @@ from h2scale.electronic_structure.molecules import (
 )
 
 __all__ = (
-    "ELEMENTS",
-    "GROUND_MULTIPLICITIES",
     "IRREPS",
     "LINEAR_DEPENDENCY_THRESHOLD",
     "MAX_DETERMINANTS",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from h2scale import elements
 from h2scale.electronic_structure import molecules
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def separated_atoms(molecule: "gto.Mole", functional: str, *, grid_level: int) -
     """
     if molecule.natm != 2 or molecule.charge:
         return None
-    multiplicities = [molecules.GROUND_MULTIPLICITIES[charge] for charge in molecule.atom_charges()]
+    multiplicities = [elements.GROUND_MULTIPLICITIES[charge] for charge in molecule.atom_charges()]
     turned = multiplicities[0] < multiplicities[1]  # the molecule's own surplus is up
     if abs(multiplicities[0] - multiplicities[1]) != molecule.spin:
         return None

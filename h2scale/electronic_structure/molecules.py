@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from h2scale import elements
+
 if TYPE_CHECKING:
     from pyscf import gto
 
-ELEMENTS = ("H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar")
-GROUND_MULTIPLICITIES = (1, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2)
-"""Spin multiplicities of the ground states of atoms, by their number of electrons."""
+LAST_ATOMIC_NUMBER = 18
+"""Argon, the heaviest element of a molecule."""
 
 
 def version() -> str:
@@ -69,10 +70,11 @@ def make_molecule(
 
 def nuclear_charges(symbols: Sequence[str]) -> tuple[int, ...]:
     """Nuclear charge of every element, hydrogen to argon; raises ValueError naming any other symbol."""
-    unknown = [symbol for symbol in symbols if symbol not in ELEMENTS]
+    numbers = tuple(elements.ATOMIC_NUMBERS.get(symbol, LAST_ATOMIC_NUMBER + 1) for symbol in symbols)
+    unknown = [s for s, number in zip(symbols, numbers, strict=True) if number > LAST_ATOMIC_NUMBER]
     if unknown:
         raise ValueError(f"symbols must be elements from H to Ar; got {unknown[0]!r}.")
-    return tuple(ELEMENTS.index(symbol) + 1 for symbol in symbols)
+    return numbers
 
 
 def check_distinct(symbols: Sequence[str], positions_bohr: np.ndarray) -> None:

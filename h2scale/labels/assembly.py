@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from h2scale import electronic_structure
+from h2scale import elements
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import leaks, rungs
 from h2scale.errors import InputError
@@ -125,7 +125,7 @@ def _isolated_atoms(joined: dataset_lib.Dataset) -> dict[int, float]:
     found = {int(joined.atomic_numbers[joined.atom_offset[i]]): float(joined.energy[i]) for i in atoms}
     missing = sorted(set(np.unique(joined.atomic_numbers).tolist()) - set(found))
     if missing:
-        symbols = ", ".join(electronic_structure.ELEMENTS[number - 1] for number in missing)
+        symbols = ", ".join(elements.SYMBOLS[number] for number in missing)
         raise InputError(f"the isolated atoms of {symbols} are not labelled yet; energies have no zero without them.")
     return dict(sorted(found.items()))
 
@@ -143,7 +143,7 @@ def _manifest(
         "level": recipe.level_name,
         "units": {"positions": "angstrom", "energy": "eV", "forces": "eV/angstrom", "constants": "CODATA 2018"},
         "energy_zero": "isolated atoms of isolated_atom_energies_ev at the same level",
-        "isolated_atom_energies_ev": {electronic_structure.ELEMENTS[z - 1]: energy for z, energy in atoms.items()},
+        "isolated_atom_energies_ev": {elements.SYMBOLS[z]: energy for z, energy in atoms.items()},
         "equilibrium_criterion": "largest force on an atom below 0.05 eV/angstrom, bond graph intact",
         "programs": dict(versions),
         "seed": recipe.seed,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from h2scale import electronic_structure
+from h2scale import elements
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import leaks, rungs, storage, validation
 from h2scale.runtime import files
@@ -77,7 +77,7 @@ def _elements(dataset: dataset_lib.Dataset) -> str:
         atoms = dataset.atomic_numbers == number
         structures = np.unique(owner[atoms])
         molecules = len(np.unique(dataset.molecule[structures]))
-        rows.append((electronic_structure.ELEMENTS[number - 1], int(atoms.sum()), len(structures), molecules))
+        rows.append((elements.SYMBOLS[number], int(atoms.sum()), len(structures), molecules))
     return _table(("element", "atoms", "structures", "molecules"), rows)
 
 
@@ -127,7 +127,7 @@ def _distances(dataset: dataset_lib.Dataset) -> str:
     rows = []
     for one, other in np.unique(pairs, axis=1).T.tolist():
         own = distance[(pairs[0] == one) & (pairs[1] == other)]
-        name = electronic_structure.ELEMENTS[one - 1] + "-" + electronic_structure.ELEMENTS[other - 1]
+        name = elements.SYMBOLS[one] + "-" + elements.SYMBOLS[other]
         rows.append((name, f"{own.min():.2f}", *np.histogram(own, bins=_DISTANCE_EDGES)[0].tolist()))
     return _table(("pair", "shortest, angstrom", *columns), rows)
 

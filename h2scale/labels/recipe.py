@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from h2scale import electronic_structure
+from h2scale import elements
 from h2scale.labels import geometries, molecules
 
 FIRST_VERSION = 1
@@ -22,8 +22,7 @@ kind, and what builds on them, are done again."""
 DFT, TIGHT_BINDING = "dft", "gfn2"
 
 NEUTRAL_ATOMS = tuple(
-    (symbol, electronic_structure.GROUND_MULTIPLICITIES[number])
-    for number, symbol in enumerate(electronic_structure.ELEMENTS[:9], start=1)
+    (symbol, elements.GROUND_MULTIPLICITIES[number]) for number, symbol in enumerate(elements.SYMBOLS[1:10], start=1)
 )
 """Element, from hydrogen to fluorine, and spin multiplicity of the ground state."""
 ATOMIC_IONS = (

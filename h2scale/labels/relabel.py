@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from h2scale import electronic_structure, units
+from h2scale import electronic_structure, elements, units
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import storage
 from h2scale.electronic_structure import kohn_sham
@@ -57,7 +57,7 @@ def relabel(dataset: dataset_lib.Dataset, index: int, route: str = "plain") -> C
         energy, forces = np.nan, np.full((len(structure.positions), 3), np.nan)
     seconds = time.process_time() - begin
     atoms = dataset.manifest["isolated_atom_energies_ev"]
-    zero = sum(atoms[electronic_structure.ELEMENTS[z - 1]] for z in structure.atomic_numbers)
+    zero = sum(atoms[elements.SYMBOLS[z]] for z in structure.atomic_numbers)
     return Comparison(
         index,
         structure.molecule,
@@ -75,7 +75,7 @@ def plain_label(structure: Structure, functional: str, basis: str, grid_level: i
         ValueError: no convergence.
     """
     molecule = electronic_structure.make_molecule(
-        tuple(electronic_structure.ELEMENTS[z - 1] for z in structure.atomic_numbers),
+        tuple(elements.SYMBOLS[z] for z in structure.atomic_numbers),
         structure.positions / units.BOHR_ANGSTROM,
         basis,
         charge=structure.charge,
@@ -91,7 +91,7 @@ def engine_label(structure: Structure, functional: str, basis: str, grid_level: 
     Raises:
         ValueError: no convergence.
     """
-    symbols = tuple(electronic_structure.ELEMENTS[z - 1] for z in structure.atomic_numbers)
+    symbols = tuple(elements.SYMBOLS[z] for z in structure.atomic_numbers)
     alternating = np.where(np.arange(len(symbols)) % 2, -1.0, 1.0)
     outcome = scans.label_scan(
         dft.Species(symbols, structure.charge, structure.spin_multiplicity),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from h2scale import electronic_structure
+from h2scale import electronic_structure, elements
 from h2scale.data import rungs
 from h2scale.electronic_structure import kohn_sham
 from h2scale.labels import dft, geometries, molecules
@@ -25,7 +25,7 @@ def label_level(recipe: Recipe) -> kohn_sham.Level:
 
 def species_of(mol: molecules.Molecule) -> dft.Species:
     """Elements, charge and spin of a molecular graph."""
-    symbols = tuple(electronic_structure.ELEMENTS[number - 1] for number in mol.atomic_numbers)
+    symbols = tuple(elements.SYMBOLS[number] for number in mol.atomic_numbers)
     return dft.Species(symbols, mol.charge, mol.spin_multiplicity)
 
 

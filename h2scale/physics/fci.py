@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from h2scale import electronic_structure
+from h2scale import electronic_structure, elements
 from h2scale.physics import few_electrons, potential_curve
 
 ASYMPTOTIC_BOHR = 12.0
@@ -104,7 +104,7 @@ def fragments(
         electrons = [number - part for number, part in zip(numbers, charges, strict=True)]
         if min(electrons) < 0:
             continue
-        spins = [electronic_structure.GROUND_MULTIPLICITIES[number] for number in electrons]
+        spins = [elements.GROUND_MULTIPLICITIES[number] for number in electrons]
         if abs(spins[0] - spins[1]) < spin_multiplicity < sum(spins):
             ways.append(((charges[0], spins[0]), (charges[1], spins[1])))
     if not ways:

@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from h2scale import errors
-from h2scale.data.readers import entries, periodic_table
+from h2scale import elements, errors
+from h2scale.data.readers import entries
 from h2scale.types import Structure
 
 CHARGE_KEYS = ("charge", "total_charge")
@@ -170,7 +170,7 @@ def _structure(row: Row, options: entries.Options, facts: dict[str, Any], where:
         spin_multiplicity=multiplicity,
         rung="thermal",
         regime="thermal",
-        molecule=str(_first(row, MOLECULE_KEYS) or periodic_table.hill_formula(numbers)),
+        molecule=str(_first(row, MOLECULE_KEYS) or elements.hill_formula(numbers)),
         teacher=options.level or "",
         spin_squared=float(spin_squared),
     )

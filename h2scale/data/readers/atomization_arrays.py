@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from h2scale import errors, units
-from h2scale.data.readers import entries, object_arrays, periodic_table
+from h2scale import elements, errors, units
+from h2scale.data.readers import entries, object_arrays
 from h2scale.types import Structure
 
 NUMBERS, POSITIONS, ENERGIES = (
@@ -78,7 +78,7 @@ def _structure(charges: np.ndarray, xyz: np.ndarray, energy: float, where: str) 
         spin_multiplicity=1,
         rung="equilibrium",
         regime="equilibrium",
-        molecule=periodic_table.hill_formula(numbers),
+        molecule=elements.hill_formula(numbers),
         teacher="",
         spin_squared=0.0,
     )

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from h2scale import errors
-from h2scale.data.readers import periodic_table
+from h2scale import elements, errors
 from h2scale.types import Structure
 
 
@@ -51,7 +50,7 @@ def atomic_numbers(values: np.ndarray, where: str) -> np.ndarray:
     if values.ndim != 1 or not values.size:
         raise errors.InputError(f"{where}: atomic numbers must have shape (n_atoms,); got {values.shape}.")
     numbers = np.asarray(values, np.float64)
-    bad = (numbers != np.round(numbers)) | (numbers < 1) | (numbers >= len(periodic_table.SYMBOLS))
+    bad = (numbers != np.round(numbers)) | (numbers < 1) | (numbers >= len(elements.SYMBOLS))
     if bad.any():
         raise errors.InputError(f"{where}: unknown element, atomic number {values[bad][0]}.")
     return numbers.astype(np.int32)
@@ -64,9 +63,9 @@ def symbols_to_numbers(symbols: Sequence[str], where: str) -> np.ndarray:
         InputError: a symbol is no element; `where` is named.
     """
     for symbol in symbols:
-        if symbol not in periodic_table.ATOMIC_NUMBERS:
+        if symbol not in elements.ATOMIC_NUMBERS:
             raise errors.InputError(f"{where}: unknown element {symbol!r}.")
-    return np.array([periodic_table.ATOMIC_NUMBERS[symbol] for symbol in symbols], np.int32)
+    return np.array([elements.ATOMIC_NUMBERS[symbol] for symbol in symbols], np.int32)
 
 
 def vectors(values: np.ndarray, n_atoms: int, what: str, where: str) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from h2scale import errors
 from h2scale.data import rungs
 from h2scale.data.readers import entries
-from h2scale.data.readers.periodic_table import ATOMIC_NUMBERS
+from h2scale.elements import ATOMIC_NUMBERS
 from h2scale.types import Structure
 
 _KEY_VALUE = re.compile(r'([\w-]+)=("[^"]*"|\S+)')

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from h2scale import errors, units
+from h2scale import elements, errors, units
 from h2scale.data import rungs, validation
 from h2scale.data.readers import (
     ani1x,
@@ -19,7 +19,6 @@ from h2scale.data.readers import (
     atomization_arrays,
     entries,
     extxyz,
-    periodic_table,
     plausibility,
     qm9,
     spice,
@@ -274,7 +273,7 @@ def _rung(structure: Structure, asked: str | None) -> str:
 def _check(structure: Structure, where: str) -> None:
     unknown = sorted(set(structure.atomic_numbers.tolist()) - set(validation.KNOWN_ELEMENTS))
     if unknown:
-        names = ", ".join(periodic_table.SYMBOLS[number] for number in unknown)
+        names = ", ".join(elements.SYMBOLS[number] for number in unknown)
         raise errors.InputError(
             f"{where}: element {names} is beyond what a dataset may hold; leave such structures out with elements."
         )

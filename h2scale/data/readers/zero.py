@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from h2scale import errors
-from h2scale.data.readers import entries, periodic_table
+from h2scale import elements, errors
+from h2scale.data.readers import entries
 
 FIT, FILE = "fit", "file"
 """Names by which a caller asks for a least-squares fit, or for the one-atom structures of the files themselves."""
@@ -39,7 +39,7 @@ def checked(energies_ev: Mapping[str, float]) -> dict[str, float]:
         InputError: a key is no element or a value is no finite number.
     """
     for symbol, energy in energies_ev.items():
-        if symbol not in periodic_table.ATOMIC_NUMBERS:
+        if symbol not in elements.ATOMIC_NUMBERS:
             raise errors.InputError(f"atomic_energies_ev: unknown element {symbol!r}.")
         if not math.isfinite(energy):
             raise errors.InputError(f"atomic_energies_ev: the energy of {symbol} must be finite; got {energy}.")
@@ -52,7 +52,7 @@ def separated_atoms(atomic_numbers: np.ndarray, energies_ev: Mapping[str, float]
     Raises:
         InputError: an element has no isolated-atom energy.
     """
-    symbols = [periodic_table.SYMBOLS[number] for number in atomic_numbers.tolist()]
+    symbols = [elements.SYMBOLS[number] for number in atomic_numbers.tolist()]
     missing = sorted(set(symbols) - set(energies_ev))
     if missing:
         raise errors.InputError(
@@ -71,7 +71,7 @@ def from_single_atoms(found: Iterable[entries.Entry]) -> dict[str, float]:
     energies: dict[str, float] = {}
     for entry in found:
         if len(entry.structure.atomic_numbers) == 1 and entry.structure.charge == 0:
-            symbol = periodic_table.SYMBOLS[int(entry.structure.atomic_numbers[0])]
+            symbol = elements.SYMBOLS[int(entry.structure.atomic_numbers[0])]
             energies[symbol] = min(entry.structure.energy, energies.get(symbol, math.inf))
     if not energies:
         raise errors.InputError(
@@ -89,7 +89,7 @@ def fitted(found: Iterable[entries.Entry]) -> dict[str, float]:
     Raises:
         InputError: the compositions do not determine every element.
     """
-    size = len(periodic_table.SYMBOLS)
+    size = len(elements.SYMBOLS)
     normal, right = np.zeros((size, size)), np.zeros(size)
     for entry in found:
         counts = np.bincount(entry.structure.atomic_numbers, minlength=size).astype(np.float64)
@@ -100,9 +100,9 @@ def fitted(found: Iterable[entries.Entry]) -> dict[str, float]:
         raise errors.InputError("there is no structure to fit atomic energies to.")
     block = normal[np.ix_(present, present)]
     if np.linalg.matrix_rank(block) < present.size:
-        symbols = ", ".join(periodic_table.SYMBOLS[number] for number in present)
+        symbols = ", ".join(elements.SYMBOLS[number] for number in present)
         raise errors.InputError(
             f"the compositions do not determine an energy for each of {symbols}; give atomic_energies_ev."
         )
     solution = np.linalg.solve(block, right[present])
-    return {periodic_table.SYMBOLS[number]: float(value) for number, value in zip(present, solution, strict=True)}
+    return {elements.SYMBOLS[number]: float(value) for number, value in zip(present, solution, strict=True)}

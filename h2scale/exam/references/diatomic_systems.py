@@ -3,10 +3,8 @@
 import itertools
 from typing import NamedTuple
 
-from h2scale import electronic_structure
+from h2scale import elements
 
-ATOMIC_NUMBERS = {"H": 1, "He": 2, "Li": 3, "B": 5, "C": 6, "N": 7, "O": 8, "F": 9, "Cl": 17}
-ATOM_SPINS = {symbol: electronic_structure.GROUND_MULTIPLICITIES[number] for symbol, number in ATOMIC_NUMBERS.items()}
 ORGANIC = ("H", "C", "N", "O", "F")
 
 
@@ -48,10 +46,15 @@ SYSTEMS = (
 def fragments(system: Diatomic) -> tuple[tuple[str, int, int], tuple[str, int, int]]:
     """(element, charge, spin multiplicity) of the two separated ground-state atoms; HeH+ leaves a helium atom."""
     if system.charge:
-        return (system.first, 0, ATOM_SPINS[system.first]), (system.second, system.charge, 1)
-    return (system.first, 0, ATOM_SPINS[system.first]), (system.second, 0, ATOM_SPINS[system.second])
+        return (system.first, 0, _ground(system.first)), (system.second, system.charge, 1)
+    return (system.first, 0, _ground(system.first)), (system.second, 0, _ground(system.second))
 
 
 def organic_pairs() -> list[tuple[str, str]]:
     """All pairs of H, C, N, O and F."""
     return list(itertools.combinations_with_replacement(ORGANIC, 2))
+
+
+def _ground(symbol: str) -> int:
+    """Spin multiplicity of an atom's ground state."""
+    return elements.GROUND_MULTIPLICITIES[elements.ATOMIC_NUMBERS[symbol]]

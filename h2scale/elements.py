@@ -1,9 +1,8 @@
-"""Element symbols by atomic number, and what readers count and name by them."""
+"""The elements: symbols, atomic numbers, spins of the ground states of atoms, and formulas."""
 
 from collections import Counter
+from collections.abc import Iterable
 from types import MappingProxyType
-
-import numpy as np
 
 _TABLE = """
     X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr
@@ -17,10 +16,13 @@ SYMBOLS = tuple(_TABLE.split())
 
 ATOMIC_NUMBERS = MappingProxyType({symbol: number for number, symbol in enumerate(SYMBOLS) if number > 0})
 
+GROUND_MULTIPLICITIES = (1, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2, 1, 2, 3, 4, 3, 2, 1, 2)
+"""Spin multiplicity of the ground state of an atom, by its number of electrons, up to potassium."""
 
-def hill_formula(atomic_numbers: np.ndarray) -> str:
+
+def hill_formula(atomic_numbers: Iterable[int]) -> str:
     """Formula in Hill's order: carbon, hydrogen, then the alphabet; without carbon, the alphabet alone."""
-    counts = Counter(SYMBOLS[number] for number in np.asarray(atomic_numbers).tolist())
+    counts = Counter(SYMBOLS[number] for number in atomic_numbers)
     first = [symbol for symbol in ("C", "H") if "C" in counts and symbol in counts]
     order = [*first, *sorted(symbol for symbol in counts if symbol not in first)]
     return "".join(f"{symbol}{counts[symbol] if counts[symbol] > 1 else ''}" for symbol in order)
