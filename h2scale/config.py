@@ -1,7 +1,8 @@
-"""Every setting of the project, with its unit and its allowed values; `resolve` checks and freezes them.
+"""Every setting of the project, with its unit and its allowed values, and the checks that span sections.
 
 An experiment file starts from `default()` and changes what its question needs. Flags are applied after that, so
-anything derived from a setting is computed in `resolve`, never in an experiment file.
+nothing is derived from a setting in an experiment file. A setting is checked by the record that its section is made
+into: `training.settings`, `data.splits`, `models.settings`, `study.settings`, `runtime.devices`, `runtime.cluster`.
 """
 
 import difflib
@@ -10,13 +11,16 @@ from typing import Any
 
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from h2scale import config_checks
+from h2scale.errors import require
 
-SIZES = config_checks.SIZES
+STAGES = ("scaling", "baselines", "labels", "exam", "benchmark")
+LAUNCHERS = ("here", "local", "slurm")
+SIZES = ("smoke", "default", "full")
+_STAGES_WITH_JOBS = ("scaling", "labels")
 
 
 def default() -> ConfigDict:
-    """The whole vocabulary of settings, with the values that hold where an experiment says nothing."""
+    """Return all settings with the values that hold where an experiment says nothing."""
     return ConfigDict(
         {
             "experiment": "scaling",  # the question's name; names the workdir
@@ -28,7 +32,7 @@ def default() -> ConfigDict:
                 "include_isolated_atoms": False,  # isolated atoms are in every training set
                 "test_fraction": 0.1,  # of the molecules, held out for the in-distribution error
                 "validation_fraction": 0.1,  # of the molecules, held out to choose the kept parameters
-                "max_held_out": 2000,  # structures of a rung and side that are asked at most; 0 for all
+                "max_held_out": 2000,  # structures of a rung and side in an evaluation, at most; 0 for all
                 "split_seed": 0,  # which molecules are held out; the same for every replica
             },
             "model": {
@@ -86,8 +90,8 @@ def default() -> ConfigDict:
                     "process_id": -1,  # -1 where the environment tells
                 },
             },
-            "launcher": "here",  # trains here, or by one job per population: local (this machine) or slurm
-            "cluster": {  # what each job asks for
+            "launcher": "here",  # this process (here), or one job per population: local (this machine) or slurm
+            "cluster": {  # resources of each job
                 "partition": "",  # of Slurm; empty for its default
                 "minutes": 240,  # wall time; a job that comes to its end is requeued and continues
                 "cpus": 0,  # cores; 0 leaves it to Slurm
@@ -126,22 +130,22 @@ def default() -> ConfigDict:
                 "frequencies_up_to": 3,  # heavy atoms up to which a minimum must have no imaginary mode
                 "curve_points": 45,  # of each diatomic's whole curve; 0 for none
                 "sampled": (3000, 15000, 68000),  # gfn2: molecules to draw of five, six, seven heavy atoms
-                "batch_size": 64,  # gfn2: molecules of a unit
+                "batch_size": 64,  # gfn2: molecules of a task
                 "displaced_share": 0.14,  # gfn2: of the sampled molecules
                 "displacements": 24,  # gfn2: of each of those
                 "workers": 0,  # single-threaded processes or jobs; 0 means one per core
-                "minutes": 0.0,  # after so long no further unit is begun; 0 for no limit
+                "minutes": 0.0,  # after so long no further task is begun; 0 for no limit
             },
-            "calculator": "",  # whom to examine, comma-separated: registry names, MODULE:FACTORY, WORKDIR#REPLICA_ID
+            "calculator": "",  # models to examine, comma-separated: registry names, MODULE:FACTORY, WORKDIR#REPLICA_ID
             "python": "",  # interpreter that the examined calculators run in; empty for this one
             "exam": {
-                "sections": ("nuclei", "hydrogen", "diatomics", "shapes"),  # asked in this order, after the witness
+                "sections": ("nuclei", "hydrogen", "diatomics", "shapes"),  # in order; conditioning checks first
                 "registry": "",  # a private registry, in the form of h2scale/exam/registry.yaml
                 "charge": "info:charge",  # how the charge reaches a calculator that is in no registry
                 "spin": "info:spin",  # how the spin multiplicity does
-                "workers": 1,  # processes of a calculator, each of which loads it; they share what it is asked
+                "workers": 1,  # processes of a calculator, each of which loads it; they share its queries
                 "load_seconds": 300.0,  # for loading a calculator
-                "answer_seconds": 120.0,  # for one structure
+                "prediction_seconds": 120.0,  # for one structure
                 "model_seconds": 21600.0,  # for one model; the next run goes on where this one stopped
             },
             "benchmark": {  # time and memory of training steps; every case uses model.* where it says nothing itself
@@ -159,18 +163,26 @@ def default() -> ConfigDict:
 
 
 def resolve(config: ConfigDict) -> FrozenConfigDict:
-    """The settings, checked and frozen; what only data or a model can judge is checked where those are made.
+    """Check across sections and freeze the settings; each section is checked by the record that is made of it.
 
     Raises:
-        ValueError: names the first setting that cannot be, what arrived and what would be right.
+        InputError: names the first setting that cannot be, what arrived and what would be right.
     """
     config = ConfigDict(config.to_dict())
-    config_checks.check(config, default(), arm_settings(config))
+    require(config.stage in STAGES, "stage", config.stage, f"one of {', '.join(STAGES)}")
+    require(config.size in SIZES, "size", config.size, f"one of {', '.join(SIZES)}")
+    for name in config.arms:
+        _check_keys(config, name)
+    _check_intervals(config)
+    _check_processes(config)
+    _check_exam(config.exam)
+    _check_benchmark(config.benchmark)
+    require(config.report.num_bootstrap >= 100, "report.num_bootstrap", config.report.num_bootstrap, "at least 100")
     return FrozenConfigDict(config)
 
 
 def arm_settings(config: ConfigDict | FrozenConfigDict) -> Iterator[tuple[str, ConfigDict]]:
-    """Each arm's name with its own `model` and `grid`: the shared ones, overridden by what the arm says."""
+    """Yield each arm's name with its own `model` and `grid`: the shared ones, overridden by what the arm says."""
     for name in config.arms:
         arm = ConfigDict({"model": config.model.to_dict(), "grid": config.grid.to_dict()})
         arm.update(ConfigDict(config.arms[name].to_dict()))
@@ -178,7 +190,7 @@ def arm_settings(config: ConfigDict | FrozenConfigDict) -> Iterator[tuple[str, C
 
 
 def flatten(config: ConfigDict | FrozenConfigDict) -> dict[str, Any]:
-    """Dotted key to value, tuples as lists: the form that is written to and compared with config.json."""
+    """Return dotted key to value, tuples as lists: the form that is written to and compared with config.json."""
     flat: dict[str, Any] = {}
 
     def visit(node: dict[str, Any], prefix: str) -> None:
@@ -193,7 +205,7 @@ def flatten(config: ConfigDict | FrozenConfigDict) -> dict[str, Any]:
 
 
 def closest_key(config: ConfigDict, key: str) -> str | None:
-    """The existing dotted key that looks most like `key`, for the message about a misspelt override."""
+    """Return the existing dotted key that looks most like `key`, for the message about a misspelt override."""
     last_parts = {name.rsplit(".", 1)[-1]: name for name in flatten(config)}
     match = difflib.get_close_matches(key, flatten(config), n=1, cutoff=0.6)
     if not match:
@@ -203,3 +215,83 @@ def closest_key(config: ConfigDict, key: str) -> str | None:
 
 def _as_json(value: Any) -> Any:
     return [_as_json(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _check_keys(config: ConfigDict, arm: str) -> None:
+    for section in config.arms[arm]:
+        require(section in ("model", "grid"), f"arms.{arm}", section, "made of the sections model and grid")
+        for key in config.arms[arm][section]:
+            right = f"made of keys of config.{section}: {list(config[section])}"
+            require(key in config[section], f"arms.{arm}.{section}", key, right)
+
+
+def _check_intervals(config: ConfigDict) -> None:
+    """Check that calls, evaluations, checkpoints and the end of training fall on the same steps."""
+    train, every = config.train, config.eval.every
+    require(_divides(every, train.steps), "eval.every", every, f"a divisor of train.steps ({train.steps})")
+    for name, arm in arm_settings(config):
+        setting = "grid.steps" if len(config.arms) == 1 else f"grid.steps (arm {name})"
+        whole = all(isinstance(count, int) and count >= 1 and _divides(every, count) for count in arm.grid.steps)
+        require(whole, setting, arm.grid.steps, f"whole multiples of eval.every ({every})")
+    per_call, between = train.steps_per_call, config.checkpoint.every
+    require(_divides(per_call, every), "train.steps_per_call", per_call, f"a divisor of eval.every ({every})")
+    require(_divides(every, between), "checkpoint.every", between, f"a multiple of eval.every ({every})")
+
+
+def _divides(divisor: int, number: int) -> bool:
+    """Return whether it does; also where one of them is not positive, which its own record refuses."""
+    return divisor < 1 or number < 1 or number % divisor == 0
+
+
+def _check_processes(config: ConfigDict) -> None:
+    """Check that stage, launcher and devices agree on the processes of the run."""
+    launcher, distributed = config.launcher, config.devices.distributed.enabled
+    require(launcher in LAUNCHERS, "launcher", launcher, f"one of {', '.join(LAUNCHERS)}")
+    require(
+        launcher == "here" or config.stage in _STAGES_WITH_JOBS,
+        "launcher",
+        launcher,
+        f"here for the stage {config.stage}: only {' and '.join(_STAGES_WITH_JOBS)} are made of jobs",
+    )
+    require(
+        config.stage == "scaling" or not distributed,
+        "devices.distributed.enabled",
+        True,
+        f"false for the stage {config.stage}, which runs in one process",
+    )
+    require(
+        launcher == "here" or not distributed,
+        "devices.distributed.enabled",
+        True,
+        "false with a launcher: jobs of one process each are what it starts",
+    )
+    batches, sharing = config.train.batches_per_step, config.devices.data_parallel
+    require(
+        _divides(sharing, batches), "devices.data_parallel", sharing, f"a divisor of train.batches_per_step ({batches})"
+    )
+
+
+def _check_exam(exam: ConfigDict) -> None:
+    known = default().exam.sections
+    require(
+        len(set(exam.sections)) == len(exam.sections) and set(exam.sections) <= set(known),
+        "exam.sections",
+        exam.sections,
+        f"some of {', '.join(known)}",
+    )
+    for key in ("load_seconds", "prediction_seconds", "model_seconds"):
+        require(exam[key] > 0, f"exam.{key}", exam[key], "positive")
+    require(exam.workers >= 1, "exam.workers", exam.workers, "at least 1")
+
+
+def _check_benchmark(benchmark: ConfigDict) -> None:
+    for key in ("num_molecules", "replicas"):
+        values = benchmark[key]
+        whole = len(values) > 0 and all(isinstance(value, int) and value >= 1 for value in values)
+        require(whole, f"benchmark.{key}", values, "whole numbers of at least 1")
+    pairs = len(benchmark.models) > 0 and all(len(model) == 2 for model in benchmark.models)
+    require(pairs, "benchmark.models", benchmark.models, "pairs of num_features and l_max")
+    for key in ("max_molecules", "population_molecules", "radial_hidden"):
+        require(benchmark[key] >= 1, f"benchmark.{key}", benchmark[key], "at least 1")
+    require(benchmark.steps >= 5, "benchmark.steps", benchmark.steps, "at least 5")
+    require(benchmark.seconds > 0, "benchmark.seconds", benchmark.seconds, "positive")

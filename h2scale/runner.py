@@ -1,6 +1,6 @@
-"""The order of the stages: which one an experiment runs, after JAX has been started.
+"""Dispatch of an experiment to its stage; the only module below the command line that sees every stage's settings.
 
-data -> graphs -> population of each population -> rows in the workdir's tables -> fits -> report
+A scaling study goes data -> graphs -> populations of replicas -> rows of the workdir's tables -> fits -> report.
 """
 
 import os
@@ -11,12 +11,11 @@ from ml_collections import FrozenConfigDict
 from h2scale.errors import IncompleteError as IncompleteError
 from h2scale.errors import InputError as InputError
 from h2scale.runtime import devices
-from h2scale.study import planning
 from h2scale.study.training import Watch
 
 
 def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None = None) -> Path:
-    """Runs the experiment, or what is left of it, and returns its workdir.
+    """Run the experiment, or what is left of it, and return its workdir.
 
     Args:
         config: from `config.resolve`.
@@ -26,12 +25,15 @@ def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None
     Raises:
         InputError: a setting, dataset or workdir cannot be used; one line that says which and why. Nothing has been
             written then.
-        IncompleteError: everything is written, but an examined model left questions unanswered or a job has failed.
+        IncompleteError: everything is written, but an examined model has no number for some queries or a job has
+            failed.
     """
-    devices.configure(planning.device_settings(config))
     folder = folder or os.path.join("runs", f"{config.experiment}-{config.size}")
-    stages = {"scaling": _scaling, "baselines": _baselines, "labels": _labels, "exam": _exam, "benchmark": _benchmark}
-    return stages[config.stage](config, folder, watch)
+    if config.stage == "scaling":
+        return _scaling(config, folder, watch)
+    devices.configure(devices.DeviceSettings.from_section(config.devices))
+    stages = {"baselines": _baselines, "labels": _labels, "exam": _exam, "benchmark": _benchmark}
+    return stages[config.stage](config, folder)
 
 
 # Each stage is imported when it runs: a study needs neither PySCF nor ASE nor, before its end, matplotlib.
@@ -40,32 +42,30 @@ def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None
 def _scaling(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
     from h2scale.stages import scaling
 
-    return scaling.run(config, folder, watch)
+    settings = scaling.study_settings(config)  # checked before JAX starts
+    devices.configure(settings.devices)
+    return scaling.run(config, settings, folder, watch)
 
 
-def _baselines(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
+def _baselines(config: FrozenConfigDict, folder: str) -> Path:
     from h2scale.stages import baselines
 
-    del watch  # nothing is trained
     return baselines.run(config, folder)
 
 
-def _labels(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
+def _labels(config: FrozenConfigDict, folder: str) -> Path:
     from h2scale.stages import labels
 
-    del watch  # nothing is trained
     return labels.run(config, folder)
 
 
-def _exam(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
+def _exam(config: FrozenConfigDict, folder: str) -> Path:
     from h2scale.stages import exam
 
-    del watch  # nothing is trained
     return exam.run(config, folder)
 
 
-def _benchmark(config: FrozenConfigDict, folder: str, watch: Watch | None) -> Path:
+def _benchmark(config: FrozenConfigDict, folder: str) -> Path:
     from h2scale.stages import benchmark
 
-    del watch  # nothing is trained to its end
     return benchmark.run(config, folder)

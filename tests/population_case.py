@@ -14,9 +14,12 @@ import numpy as np
 from h2scale import data
 from h2scale.data import splits
 from h2scale.models.settings import ModelSettings
+from h2scale.runtime import cluster, devices
 from h2scale.study import preparation, replicas
-from h2scale.training import losses, optimizers, step
+from h2scale.study.settings import GridSettings, StudySettings
 from h2scale.training import population as population_lib
+from h2scale.training import step
+from h2scale.training.settings import CheckpointSettings, EvaluationSettings, TrainingSettings
 
 LABELS = Path(__file__).parent / "population_set.h5"
 SETTINGS = ModelSettings(
@@ -36,15 +39,36 @@ SETTINGS = ModelSettings(
     conditioning="none",
     convolution="fast",
 )
-TRAINING = preparation.TrainingSettings(
-    optimizer=optimizers.OptimizerSettings(warmup_fraction=0.1, gradient_clip=10.0, ema_decay=0.9),
-    loss=losses.LossSettings(
-        energy_weight=10.0, force_weight=1.0, energy_huber_ev_per_atom=0.1, force_huber_ev_per_angstrom=1.0
-    ),
+TRAINING = TrainingSettings(
+    steps=20,
+    weight_decay=0.0,
     structures_per_batch=4,
+    batches_per_step=1,
     steps_per_call=5,
-    steps_per_evaluation=10,
-    replicas_at_once=1,
+    warmup_fraction=0.1,
+    gradient_clip=10.0,
+    ema_decay=0.9,
+    energy_weight=10.0,
+    force_weight=1.0,
+    energy_huber_ev_per_atom=0.1,
+    force_huber_ev_per_angstrom=1.0,
+)
+STUDY = StudySettings(
+    dataset=str(LABELS),
+    split=splits.SplitSettings(validation_fraction=0.1, test_fraction=0.1),
+    arms=(),
+    training=TRAINING,
+    evaluation=EvaluationSettings(every=10),
+    checkpoint=CheckpointSettings(every=10, keep=2),
+    devices=devices.DeviceSettings(
+        cpu_devices=1,
+        replicas_at_once=1,
+        data_parallel=1,
+        compile_cache=False,
+        distributed=devices.DistributedSettings(enabled=False, coordinator="", num_processes=0, process_id=-1),
+    ),
+    cluster=cluster.ClusterSettings(launcher="here"),
+    num_bootstrap=100,
 )
 
 
@@ -52,33 +76,36 @@ TRAINING = preparation.TrainingSettings(
 def sources() -> preparation.Sources:
     """The labels with the training orders of two rungs and three seeds."""
     dataset = data.load_dataset(LABELS)
-    split = splits.SplitSettings(validation_fraction=0.1, test_fraction=0.1)
     orders = {
-        (rung, seed): splits.training_order(dataset, rung, seed, split)
+        (rung, seed): splits.training_order(dataset, rung, seed, STUDY.split)
         for rung in ("equilibrium", "stretched")
         for seed in range(3)
     }
-    return preparation.Sources(dataset, split, orders, preparation.references(dataset))
+    return preparation.Sources(dataset, orders, preparation.references(dataset))
 
 
-def make_population(models: tuple[ModelSettings, ...] = (SETTINGS,), **axes: Any) -> replicas.PopulationSpec:
-    """Two sizes x two rungs x two seeds, unless the axes say otherwise."""
+def make_population(
+    models: tuple[ModelSettings, ...] = (SETTINGS,), training: TrainingSettings = TRAINING, **axes: Any
+) -> replicas.PopulationSpec:
+    """Two sizes x two rungs x two seeds, unless the axes of the grid say otherwise."""
     default = {
         "num_train": (5, 20),
         "rungs": ("equilibrium", "stretched"),
         "seeds": (0, 1),
         "learning_rates": (0.01,),
-        "weight_decay": 0.0,
-        "steps": 20,
+        "weight_decays": (),
+        "steps": (),
     }
-    return replicas.make_population("nequip", models, **(default | axes))
+    num_features = tuple(model.num_features for model in models)
+    grid = GridSettings(num_features=num_features, width_spread=1.0, **(default | axes))
+    return replicas.make_population("nequip", models, grid, training)
 
 
 def assemble(
-    population: replicas.PopulationSpec, *, num_devices: int = 1, training: preparation.TrainingSettings = TRAINING
+    population: replicas.PopulationSpec, *, num_devices: int = 1, study: StudySettings = STUDY
 ) -> preparation.Assembled:
     """The population on the first devices."""
-    return preparation.assemble(sources(), population, training, population_lib.make_mesh(jax.devices()[:num_devices]))
+    return preparation.assemble(sources(), population, study, population_lib.make_mesh(jax.devices()[:num_devices]))
 
 
 def trained(case: preparation.Assembled, calls: int) -> step.ReplicaState:
@@ -98,7 +125,7 @@ def first_state(case: preparation.Assembled, inputs: step.ReplicaInputs) -> step
     """The first state of one replica, without mapping."""
     return step.init_state(
         lambda key, _: case.potential.init(key),
-        case.settings.optimizer,
+        case.settings.training,
         (case.settings.num_evaluations, len(population_lib.HISTORY_METRICS)),
         inputs,
     )

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "h2scale"
 
 # A module may import those of its own layer and of the layers before it.
 LAYERS = (
-    {"units", "types", "elements", "numerics", "errors"} | {"config", "config_checks"},
+    {"units", "types", "elements", "numerics", "errors", "config"},
     {"runtime"},
     {"electronic_structure"},
     {"physics"},

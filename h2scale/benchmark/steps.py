@@ -14,8 +14,9 @@ from h2scale.graphs import batching
 from h2scale.models import flat, widths
 from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
-from h2scale.training import losses, optimizers, step
 from h2scale.training import population as population_lib
+from h2scale.training import step
+from h2scale.training.settings import TrainingSettings
 
 _UNTIMED_STEPS = 2
 _FEWEST_STEPS = 5
@@ -157,15 +158,24 @@ def assemble(case: Case, settings: BenchmarkSettings, mesh: jax.sharding.Mesh) -
         functools.partial(widths.initial, (model,)),
         _no_check,
         population_lib.PopulationSettings(
-            optimizer=optimizers.OptimizerSettings(warmup_fraction=0.0, gradient_clip=10.0, ema_decay=0.99),
-            loss=losses.LossSettings(
-                energy_weight=1.0, force_weight=25.0, energy_huber_ev_per_atom=1.0, force_huber_ev_per_angstrom=1.0
+            training=TrainingSettings(
+                steps=1,
+                weight_decay=0.0,
+                structures_per_batch=capacity.n_graph,
+                batches_per_step=1,
+                steps_per_call=1,
+                warmup_fraction=0.0,
+                gradient_clip=10.0,
+                ema_decay=0.99,
+                energy_weight=1.0,
+                force_weight=25.0,
+                energy_huber_ev_per_atom=1.0,
+                force_huber_ev_per_angstrom=1.0,
             ),
             capacity=capacity,
-            steps_per_call=1,
             steps_per_evaluation=1,
-            replicas_at_once=settings.replicas_at_once or (1 if on_cpu else case.replicas),
             num_evaluations=1,
+            replicas_at_once=settings.replicas_at_once or (1 if on_cpu else case.replicas),
         ),
         mesh,
     )

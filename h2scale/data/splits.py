@@ -20,6 +20,7 @@ import numpy as np
 
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import hashing, leaks, rungs
+from h2scale.errors import require
 
 SIDES = ("train", "validation", "test")
 
@@ -37,18 +38,9 @@ class SplitSettings:
 
     def __post_init__(self) -> None:
         for name in ("validation_fraction", "test_fraction"):
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise ValueError(f"data.{name} must lie in [0, 1); got {value!r}.")
-        if self.max_held_out < 0:
-            raise ValueError(
-                f"data.max_held_out must be 0, for all, or a number of structures; got {self.max_held_out}."
-            )
-        if self.validation_fraction + self.test_fraction >= 1:
-            raise ValueError(
-                "data.validation_fraction + data.test_fraction must leave molecules to train on, below 1; got "
-                f"{self.validation_fraction + self.test_fraction!r}."
-            )
+            require(0 < getattr(self, name) < 0.5, f"data.{name}", getattr(self, name), "between 0 and 0.5")
+        right = "0, for all, or a number of structures"
+        require(self.max_held_out >= 0, "data.max_held_out", self.max_held_out, right)
 
 
 def side_of_molecule(molecule: str, settings: SplitSettings) -> str:

@@ -1,9 +1,8 @@
-"""A trained replica, loaded from its workdir with one line and asked for energies and forces."""
+"""A trained replica, loaded from its workdir, with its energies and forces."""
 
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ from h2scale.models import flat, widths
 from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
 from h2scale.training import checkpoints
+from h2scale.training.metadata import PopulationMetadata
 from h2scale.types import Graph
 
 CHECKPOINTS_FOLDER = "checkpoints"
@@ -56,7 +56,7 @@ class Replica:
     def energy_and_forces(
         self, atomic_numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin_multiplicity: int = 1
     ) -> tuple[float, np.ndarray]:
-        """Both from one evaluation; arguments and errors as for `energy`."""
+        """Energy and forces from one evaluation; arguments and errors as for `energy`."""
         if self.settings.conditioning == "none" and charge != 0:
             raise ValueError(f"this replica takes no charge and knows only neutral structures; got charge={charge}.")
         dtype = jax.dtypes.canonicalize_dtype(jnp.float64)
@@ -70,7 +70,7 @@ class Replica:
 
 
 def load_replica(workdir: str | Path, replica_id: str) -> Replica:
-    """The trained potential of one row of replicas.csv, with the parameters that were best on validation.
+    """Return the trained potential of one row of replicas.csv, with the parameters that were best on validation.
 
     Args:
         workdir: the folder of a run.
@@ -84,25 +84,17 @@ def load_replica(workdir: str | Path, replica_id: str) -> Replica:
         with checkpoints.PopulationCheckpoints(str(folder), keep=None) as store:
             if store.latest_step() is None:
                 continue
-            metadata = store.load_metadata()
-            if replica_id in metadata["replica_ids"]:
-                place = metadata["replica_ids"].index(replica_id)
-                params = store.load_state()["best_params"][place]
-                wide = model = _settings(metadata["settings"])
-                if "models" in metadata:  # not in checkpoints of before several widths could share a program
-                    model = _settings(metadata["models"][metadata["replica_models"][place]])
-                return Replica(model, jnp.asarray(params[widths.places(model, wide)]))
-            known.extend(metadata["replica_ids"])
+            metadata = PopulationMetadata.from_json(store.load_metadata())
+            if replica_id in metadata.replica_ids:
+                params = store.load_state()["best_params"][metadata.replica_ids.index(replica_id)]
+                model = metadata.model(replica_id)
+                return Replica(model, jnp.asarray(params[widths.places(model, metadata.settings)]))
+            known.extend(metadata.replica_ids)
     listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") if known else "none"
     raise ValueError(f"{workdir} has no checkpoint of the replica {replica_id!r}; replicas there: {listed}.")
 
 
-def _settings(values: dict[str, Any]) -> ModelSettings:
-    """Settings from JSON, whose lists were tuples."""
-    return ModelSettings(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-
-
 @functools.cache
 def compiled(settings: ModelSettings) -> Callable[[jax.Array, Graph], tuple[jax.Array, jax.Array]]:
-    """Energies and forces of a graph from a replica's parameter vector, jitted once per settings."""
+    """Return energies and forces as a function of parameter vector and graph, jitted once per settings."""
     return jax.jit(flat.flat_potential(potential_lib.make_potential(settings)).energy_and_forces)

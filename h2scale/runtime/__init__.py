@@ -1,1 +1,1 @@
-"""What every stage needs of the machine: files, tables, workdirs, progress, devices, clusters."""
+"""Files, tables, workdirs, progress, devices and clusters, for every stage."""

@@ -1,9 +1,10 @@
-"""The door to submitit: one function called for many arguments, each call a job on this machine or under Slurm.
+"""Jobs through submitit, which only this module imports: one call of a function each, on this machine or under Slurm.
 
 A job that is preempted or comes to the end of its time is requeued by submitit, and one that was killed is submitted
 again; both call the function anew with the same argument. A function that is to lose no work keeps its own checkpoints.
 """
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from h2scale.errors import InputError
+from h2scale.errors import InputError, require
 
 _POLL_SECONDS = 0.5
 _SLURM_POLL_SECONDS = 5.0
@@ -23,10 +24,11 @@ _MAX_TIMEOUTS = 1000  # a job may continue as often as its own checkpoints ask f
 _RESULT_SECONDS = 10.0  # how long a shared file system may hide the result of a job that has ended
 
 
-class ClusterSettings(NamedTuple):
-    """What each job asks for; 0 or empty leaves the choice to Slurm."""
+@dataclasses.dataclass(frozen=True)
+class ClusterSettings:
+    """Launcher and section `cluster`: the resources of each job; 0 or empty leaves the choice to Slurm."""
 
-    launcher: str  # local or slurm
+    launcher: str  # here (no jobs), local or slurm
     partition: str = ""
     minutes: int = 240  # wall time
     cpus: int = 0
@@ -36,9 +38,14 @@ class ClusterSettings(NamedTuple):
     retries: int = 2  # new jobs for one that was killed
     setup: tuple[str, ...] = ()  # shell commands before a job's Python
 
+    def __post_init__(self) -> None:
+        require(self.minutes >= 1, "cluster.minutes", self.minutes, "at least 1")
+        for name in ("cpus", "gpus", "memory_gb", "jobs_at_once", "retries"):
+            require(getattr(self, name) >= 0, f"cluster.{name}", getattr(self, name), "zero or more")
+
 
 class JobResult(NamedTuple):
-    """How one job ended."""
+    """Outcome of one job."""
 
     name: str
     value: Any  # what the function returned; None if there is an error
@@ -47,7 +54,7 @@ class JobResult(NamedTuple):
 
 
 class Requeued:
-    """A function that submitit calls again, with the same argument, after its job was preempted."""
+    """Function that submitit calls again, with the same argument, after its job was preempted."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
@@ -56,7 +63,7 @@ class Requeued:
         return self._function(argument)
 
     def checkpoint(self, argument: Any) -> Any:
-        """What submitit puts into the queue when the job is told to leave."""
+        """Return the call that submitit queues again when the job is told to leave."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, argument)
@@ -71,14 +78,14 @@ def map_jobs(
     names: Sequence[str] | None = None,
     on_done: Callable[[JobResult], None] | None = None,
 ) -> list[JobResult]:
-    """Calls `function` once for each argument, each in a job of its own, and waits for all.
+    """Call `function` once for each argument, each in a job of its own, and wait for all.
 
     Args:
         function: of one argument; importable, or picklable by cloudpickle.
         arguments: picklable.
-        settings: what each job asks for.
+        settings: launcher and resources of each job.
         folder: logs and pickles of the jobs; on a file system that all of them see.
-        names: of the jobs, for people; their numbers if not given.
+        names: of the jobs, for messages; their numbers if not given.
         on_done: called for each job when it has ended, in the order of ending.
 
     Returns:
@@ -89,16 +96,17 @@ def map_jobs(
     """
     names = [str(place) for place in range(len(arguments))] if names is None else list(names)
     executor = _make_executor(settings, Path(folder))
-    slots = settings.jobs_at_once or (_local_slots(settings) if settings.launcher == "local" else len(arguments))
+    at_once = settings.jobs_at_once or (_as_many_as_cores(settings) if settings.launcher == "local" else len(arguments))
     waiting = list(range(len(arguments)))
     running: dict[int, Any] = {}
     attempts: dict[int, list[str]] = {place: [] for place in waiting}
     results: dict[int, JobResult] = {}
-    task = Requeued(function)
+    requeued = Requeued(function)
     try:
         while waiting or running:
-            starting, waiting = waiting[: slots - len(running)], waiting[slots - len(running) :]
-            for place, job in zip(starting, _submit(executor, task, [arguments[i] for i in starting]), strict=True):
+            starting, waiting = waiting[: at_once - len(running)], waiting[at_once - len(running) :]
+            submitted = _submit(executor, requeued, [arguments[place] for place in starting])
+            for place, job in zip(starting, submitted, strict=True):
                 running[place] = job
                 attempts[place].append(job.job_id)
             ended = _wait_for_any(running)
@@ -118,7 +126,7 @@ def map_jobs(
 
 
 def slurm_answers() -> bool:
-    """Whether jobs can be submitted to a Slurm from this machine."""
+    """Return whether jobs can be submitted to a Slurm from this machine."""
     if shutil.which("sbatch") is None or shutil.which("squeue") is None:
         return False
     return subprocess.run(["squeue", "--noheader"], capture_output=True, check=False).returncode == 0
@@ -134,51 +142,55 @@ def _make_executor(settings: ClusterSettings, folder: Path) -> Any:
     if settings.launcher == "slurm":
         if not slurm_answers():
             raise InputError("config.launcher='slurm', but squeue does not answer on this machine.")
-        executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=_MAX_TIMEOUTS)
-        asked = {"partition": settings.partition, "cpus_per_task": settings.cpus, "gpus_per_node": settings.gpus}
+        slurm = submitit.SlurmExecutor(folder=folder, max_num_timeout=_MAX_TIMEOUTS)
+        asked: dict[str, Any] = {
+            "partition": settings.partition,
+            "cpus_per_task": settings.cpus,
+            "gpus_per_node": settings.gpus,
+        }
         if settings.memory_gb:
             asked["mem"] = f"{round(1024 * settings.memory_gb)}M"
-        executor.update_parameters(
+        slurm.update_parameters(
             time=settings.minutes,
             job_name="h2scale",
             signal_delay_s=_signal_seconds(settings),
             setup=list(settings.setup),
             **{key: value for key, value in asked.items() if value},
         )
-        return executor
-    executor = submitit.LocalExecutor(folder=folder, max_num_timeout=_MAX_TIMEOUTS)
-    executor.update_parameters(
+        return slurm
+    local = submitit.LocalExecutor(folder=folder, max_num_timeout=_MAX_TIMEOUTS)
+    local.update_parameters(
         timeout_min=settings.minutes,
         gpus_per_node=settings.gpus,
         signal_delay_s=_signal_seconds(settings),
         setup=list(settings.setup),
     )
-    return executor
+    return local
 
 
 def _signal_seconds(settings: ClusterSettings) -> int:
-    """A job of few minutes is told to leave after half of them."""
+    """Return how long before its end a job is told to requeue itself; a short one, after half of its time."""
     return min(_SIGNAL_SECONDS, 30 * settings.minutes)
 
 
-def _local_slots(settings: ClusterSettings) -> int:
+def _as_many_as_cores(settings: ClusterSettings) -> int:
     cores = len(os.sched_getaffinity(0))
     return max(1, cores // (settings.cpus or cores))
 
 
-def _submit(executor: Any, task: Requeued, arguments: Sequence[Any]) -> list[Any]:
+def _submit(executor: Any, function: Requeued, arguments: Sequence[Any]) -> list[Any]:
     from submitit.core.utils import FailedJobError
 
     try:
         # Under Slurm several become one array, which its scheduler prefers.
-        return executor.map_array(task, arguments) if arguments else []
+        return executor.map_array(function, arguments) if arguments else []
     except FailedJobError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"Slurm refuses the jobs of config.cluster: {reason[-300:]}") from error
 
 
 def _wait_for_any(running: dict[int, Any]) -> list[int]:
-    """Places of jobs that have ended, at least one; a job that was requeued has not."""
+    """Wait for a job to end; returns the places of those that have. A job that was requeued has not."""
     from submitit.local.local import LocalJob
 
     asked = time.monotonic()
@@ -196,9 +208,9 @@ def _wait_for_any(running: dict[int, Any]) -> list[int]:
 
 
 def _unknown_to_slurm(jobs: dict[int, Any]) -> list[int]:
-    """Places of jobs that neither run nor wait.
+    """Return the places of jobs that neither run nor wait, by squeue.
 
-    Slurm is asked by squeue: submitit's own question goes to the accounting, which small clusters do not keep.
+    submitit itself reads the accounting, which small clusters do not keep.
     """
     command = ["squeue", "--noheader", "--array", "--user", str(os.getuid()), "--format", "%F_%K %A %T %r"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -216,7 +228,7 @@ def _unknown_to_slurm(jobs: dict[int, Any]) -> list[int]:
 
 
 def _result(name: str, job: Any, job_ids: tuple[str, ...]) -> JobResult | None:
-    """How a job that has ended did; None if it left no result."""
+    """Read the outcome of a job that has ended; None if it left no result."""
     from submitit.core.utils import pickle_load
     from submitit.local.local import LocalJob
 

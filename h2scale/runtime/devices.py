@@ -1,31 +1,69 @@
-"""Starts JAX once per process: precision, compile cache, CPU devices and, where asked, a group of processes."""
+"""Start of JAX, once per process: precision, compile cache, CPU devices and, where asked, a group of processes."""
 
+import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import jax
 from jax.experimental import multihost_utils
 
-from h2scale.errors import InputError
+from h2scale.errors import InputError, require
 from h2scale.runtime import host_memory
 
 
-class DeviceSettings(NamedTuple):
-    """How JAX starts."""
+@dataclasses.dataclass(frozen=True)
+class DistributedSettings:
+    """Section `devices.distributed`: one run over several processes."""
 
-    cpu_devices: int  # 0 means one per core
-    compile_cache: bool  # keep compiled programs in the user's cache folder
-    distributed: bool  # join the other processes of this run
+    enabled: bool  # join the other processes of this run
     coordinator: str  # HOST:PORT of process 0; empty where Slurm, Open MPI or a TPU pod tells
     num_processes: int  # 0 where the environment tells
     process_id: int  # -1 where the environment tells
 
+    def __post_init__(self) -> None:
+        told = self.coordinator != "", self.num_processes > 0, self.process_id >= 0
+        require(
+            all(told) or not any(told),
+            "devices.distributed",
+            dataclasses.asdict(self),
+            "given with coordinator, num_processes and process_id, or with none of them where the environment tells",
+        )
+        require(
+            self.enabled or not any(told),
+            "devices.distributed.enabled",
+            self.enabled,
+            "true where a coordinator is named",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceSettings:
+    """Section `devices`: the devices of a process and the work that each is given."""
+
+    cpu_devices: int  # 0 means one per core
+    replicas_at_once: int  # vectorised together on a device; 0 means 1 on a CPU, all on a GPU
+    data_parallel: int  # devices that share the batches of each replica
+    compile_cache: bool  # keep compiled programs in the user's cache folder
+    distributed: DistributedSettings
+
+    def __post_init__(self) -> None:
+        for name in ("cpu_devices", "replicas_at_once"):
+            require(getattr(self, name) >= 0, f"devices.{name}", getattr(self, name), "0 (automatic) or more")
+        require(self.data_parallel >= 1, "devices.data_parallel", self.data_parallel, "at least 1")
+
+    @classmethod
+    def from_section(cls, devices: Mapping[str, Any]) -> "DeviceSettings":
+        """Return the record of a section of the settings."""
+        return cls(**{**devices, "distributed": DistributedSettings(**devices["distributed"])})
+
 
 def configure(settings: DeviceSettings) -> None:
-    """Float64 for judging, full float32 in products, one CPU device per core, compiled programs kept on disk.
+    """Configure JAX for this process and, where asked, join the other processes of the run.
 
-    The process keeps the memory that it frees (`host_memory`).
+    Float64 is enabled, for evaluation; float32 products keep full precision; the process keeps the memory that it
+    frees (`host_memory`).
 
     Raises:
         InputError: JAX has already started with fewer CPU devices than asked for, or the other processes cannot be
@@ -48,23 +86,23 @@ def configure(settings: DeviceSettings) -> None:
                 f"config.devices.cpu_devices={settings.cpu_devices}, but JAX has already started with "
                 f"{jax.device_count()} device(s); set it before the first computation."
             ) from error
-    if settings.distributed:
-        _join(settings)
+    if settings.distributed.enabled:
+        _join(settings.distributed)
 
 
 def is_writer() -> bool:
-    """Whether this process writes tables and reports: the first of the run, or the only one."""
+    """Return whether this process writes tables and reports: the first of the run, or the only one."""
     return jax.process_index() == 0
 
 
 def wait_for_others(name: str) -> None:
-    """Returns when every process of the run has come to the place `name`; at once in a run of one process."""
+    """Wait until every process of the run has called this with the same `name`; a single process does not wait."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)
 
 
-def _join(settings: DeviceSettings) -> None:
-    """Joins the processes of this run; does nothing if this process already has."""
+def _join(settings: DistributedSettings) -> None:
+    """Join the processes of this run, unless this process already has."""
     if jax.distributed.is_initialized():
         return
     # Without it several CPU processes cannot exchange numbers; ignored on GPU and TPU.

@@ -1,4 +1,4 @@
-"""How the C library hands memory to a training step on a CPU.
+"""Memory of the C library for training steps on a CPU.
 
 XLA allocates a step's temporaries anew at every call. Above 32 MiB glibc maps such a block, the kernel fills it with
 zeros page by page as it is touched, and freeing gives it back: for a model of 32 channels and degree 2 that is more
@@ -17,7 +17,7 @@ _GROWTH_BYTES = 64 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Lets the process keep freed memory for the next allocation; call it once, before the first large one.
+    """Let the process keep freed memory for the next allocation; call it once, before the first large one.
 
     The process then stays as large as it has been at its largest. Computed numbers do not change.
 

@@ -1,4 +1,4 @@
-"""How far a long computation is: a bar on a terminal, a line every few seconds in a log file."""
+"""Progress of a long computation: a bar on a terminal, a line every few seconds in a log file."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ _LOG_SECONDS = 5.0
 
 
 class Progress:
-    """Counts work and shows it; use as a context manager.
+    """Count of work done and what is left, shown as it grows; use as a context manager.
 
     `things` are counted one by one, and `rate` names what is counted per second. Work is measured in any additive unit
     that is roughly proportional to time, so that the time left is right when large models follow small ones.
@@ -53,7 +53,7 @@ class Progress:
             self._write_line()
 
     def advance(self, work: float, steps: int) -> None:
-        """Adds work done, and the replica-steps it stands for."""
+        """Add work done, and the number of replica-steps in it."""
         self._done += work
         if self._clock_start is None:
             # The first piece had to wait for compilation and says nothing about the time left.
@@ -63,21 +63,21 @@ class Progress:
         self._show()
 
     def skip(self, work: float) -> None:
-        """Takes off work that turned out to be done already."""
+        """Subtract work that turned out to be done already."""
         self._total -= work
         self._show()
 
     def finish_replicas(self, count: int) -> None:
-        """Adds replicas whose results are written."""
+        """Add replicas whose results are written."""
         self._replicas += count
         self._show()
 
     def note(self, **facts: str) -> None:
-        """Sets the facts shown beside the bar, e.g. the current errors."""
+        """Set the facts shown beside the bar, e.g. the current errors."""
         self._facts.update(facts)
 
     def say(self, message: str) -> None:
-        """One line of its own."""
+        """Write one line of its own."""
         if self._bar is not None:
             tqdm.tqdm.write(message, file=self._stream)
         else:
@@ -91,7 +91,7 @@ class Progress:
             self._write_line()
 
     def _timed(self) -> tuple[float, float]:
-        """Seconds on the clock, and the work done in them."""
+        """Return the seconds on the clock, and the work done in them."""
         if self._clock_start is None:
             return 0.0, 0.0
         return time.monotonic() - self._clock_start, self._done - self._untimed

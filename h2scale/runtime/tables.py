@@ -1,4 +1,4 @@
-"""The tables that stages hand to each other: column names, a small typed CSV reader and an atomic writer.
+"""Tables that stages hand to each other: column names, a small typed CSV reader and a writer.
 
 Every number of fits, figures and report comes from `replicas.csv`, `curves.csv` and `history.csv`, so the names and
 types of their columns stand here once. An empty field means "there is no number": a diverged replica, or a question
@@ -93,9 +93,7 @@ def append_rows(
     *,
     replace_by: str | None = None,
 ) -> None:
-    """Adds rows to a CSV file, which is created with its header if missing; the file is never half written.
-
-    The new content goes to a temporary file beside the old one and is renamed over it.
+    """Add rows to a CSV file, which is created with its header if missing; the file is never half written.
 
     Args:
         path: the file.
@@ -125,7 +123,7 @@ def append_rows(
 
 
 def read_table(path: str | os.PathLike) -> Table:
-    """Columns of a CSV file as NumPy arrays, in the order of its header.
+    """Read the columns of a CSV file as NumPy arrays, in the order of its header.
 
     Text columns are arrays of str; `finite` is bool; every other column is float64, with `true` and `false` as 1
     and 0 and an empty field as NaN.
@@ -148,13 +146,13 @@ def read_table(path: str | os.PathLike) -> Table:
 
 
 def read_rows(path: str | os.PathLike) -> list[dict[str, str]]:
-    """Rows of a CSV file as text, keyed by its header: what `append_rows` writes unchanged into another table."""
+    """Read the rows of a CSV file as text, keyed by its header; `append_rows` writes them unchanged elsewhere."""
     header, *rows = _read_fields(Path(path))
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def select(table: Table, mask: np.ndarray) -> Table:
-    """The rows of a table where `mask` is True."""
+    """Return the rows of a table where `mask` is True."""
     return {name: values[mask] for name, values in table.items()}
 
 

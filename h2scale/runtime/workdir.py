@@ -1,4 +1,4 @@
-"""The folder of a run: whose it is, what is finished in it, and how rows get into its tables."""
+"""Folder of a run: its settings, its finished replicas and its tables."""
 
 import contextlib
 import fcntl
@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from h2scale.errors import InputError
-from h2scale.runtime import files, tables
+from h2scale.runtime import files, migration, tables
 
 CONFIG_FILE = "config.json"
 ENVIRONMENT_FILE = "environment.json"
@@ -33,12 +33,12 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "e3nn-jax", "pyscf", "numpy", "sc
 # and of the numbers themselves only the rounding.
 _FREE_SETTINGS = (
     *("devices.", "checkpoint.", "launcher", "cluster.", "labels.workers", "labels.minutes"),
-    *("exam.sections", "exam.workers", "exam.load_seconds", "exam.answer_seconds", "exam.model_seconds"),
+    *("exam.sections", "exam.workers", "exam.load_seconds", "exam.prediction_seconds", "exam.model_seconds"),
 )
 
 
 def open_workdir(folder: str, settings: Mapping[str, Any]) -> Path:
-    """Creates the folder or takes up an earlier run of the same settings; writes config.json and environment.json.
+    """Create the folder or continue an earlier run of the same settings; write config.json and environment.json.
 
     Args:
         folder: path of the workdir.
@@ -52,7 +52,7 @@ def open_workdir(folder: str, settings: Mapping[str, Any]) -> Path:
     config_path = path / CONFIG_FILE
     try:
         if config_path.exists():
-            _check_same(path, json.loads(config_path.read_text(encoding="utf-8")), settings)
+            _check_same(path, migration.settings(json.loads(config_path.read_text(encoding="utf-8"))), settings)
         elif path.exists() and any(path.iterdir()):
             raise InputError(f"--workdir={path} is not empty and holds no {CONFIG_FILE}; name a new or empty folder.")
         path.mkdir(parents=True, exist_ok=True)
@@ -69,13 +69,13 @@ def open_workdir(folder: str, settings: Mapping[str, Any]) -> Path:
 
 
 def finished_replicas(path: Path) -> set[str]:
-    """Ids of the replicas whose results are complete: a row in replicas.csv is written last."""
+    """Return the ids of the replicas whose results are complete: a row in replicas.csv is written last."""
     replicas = path / REPLICAS_FILE
     return set(tables.read_table(replicas)["replica_id"].tolist()) if replicas.exists() else set()
 
 
 def write_history(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
-    """Replaces the history rows of the replicas in `rows`."""
+    """Replace the history rows of the replicas in `rows`."""
     tables.append_rows(path / HISTORY_FILE, tables.HISTORY_COLUMNS, rows, replace_by="replica_id")
 
 
@@ -85,19 +85,19 @@ def write_results(
     curves: Iterable[Mapping[str, object]],
     history: Iterable[Mapping[str, object]],
 ) -> None:
-    """Adds the results of finished replicas; replicas.csv last, because a row there says that all is written."""
+    """Add the results of finished replicas; replicas.csv last, because a row there says that all is written."""
     write_history(path, history)
     tables.append_rows(path / CURVES_FILE, tables.CURVE_COLUMNS, curves, replace_by="replica_id")
     tables.append_rows(path / REPLICAS_FILE, tables.REPLICA_COLUMNS, replicas, replace_by="replica_id")
 
 
 def part_folder(path: Path, name: str) -> Path:
-    """Where the job of one population writes its tables, so that no two processes ever write one file."""
+    """Return the folder of one population's job and its tables, so that no two processes write one file."""
     return path / PARTS_FOLDER / name
 
 
 def collect_parts(path: Path, names: Iterable[str]) -> None:
-    """Moves the rows of every finished part into the workdir's own tables, in the order of `names`."""
+    """Copy the rows of every finished part into the workdir's own tables, in the order of `names`."""
     files = (
         (HISTORY_FILE, tables.HISTORY_COLUMNS),
         (CURVES_FILE, tables.CURVE_COLUMNS),
@@ -112,21 +112,21 @@ def collect_parts(path: Path, names: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def claim(folder: Path) -> Iterator[None]:
-    """Holds the folder alone among all processes that ask so; waits for whoever does. A killed holder lets go.
+def lock(folder: Path) -> Iterator[None]:
+    """Lock the folder against other processes, after waiting for the one that holds it; a killed one releases it.
 
     While it is held, the lock file names the machine and the process.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK_FILE).open("a+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.truncate(0)
-        print(platform.node(), os.getpid(), file=lock, flush=True)
+    with (folder / LOCK_FILE).open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        print(platform.node(), os.getpid(), file=file, flush=True)
         yield
 
 
 def describe_environment() -> dict[str, Any]:
-    """Commit, package versions and devices, for environment.json."""
+    """Return commit, package versions and devices, for environment.json."""
     versions = {package: installed_version(package) for package in _PACKAGES}
     return {
         "commit": _commit(),
@@ -140,7 +140,7 @@ def describe_environment() -> dict[str, Any]:
 
 
 def installed_version(package: str) -> str | None:
-    """Version of an installed package, without importing it; None if it is not installed."""
+    """Return the version of an installed package without importing it; None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -159,7 +159,7 @@ def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> N
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that the package lies in, `-dirty` if it has changes; None outside a checkout."""
+    """Return the commit of the checkout that holds the package, `-dirty` if it has changes; None outside of one."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

@@ -1,12 +1,14 @@
-"""Which replicas a study consists of, and which of them share one compiled program."""
+"""Replicas of a study, and the populations that share one compiled program."""
 
-import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from h2scale.models import widths
 from h2scale.models.settings import ModelSettings
+from h2scale.study.settings import GridSettings
+from h2scale.training.metadata import PopulationMetadata
+from h2scale.training.settings import TrainingSettings
 
 
 class ReplicaSpec(NamedTuple):
@@ -32,37 +34,21 @@ class PopulationSpec(NamedTuple):
 
 
 def make_population(
-    arm: str,
-    models: Sequence[ModelSettings],
-    *,
-    num_train: Sequence[int],
-    rungs: Sequence[str],
-    seeds: Sequence[int],
-    learning_rates: Sequence[float],
-    weight_decay: float,
-    steps: int,
-    weight_decays: Sequence[float] = (),
-    step_counts: Sequence[int] = (),
+    arm: str, models: Sequence[ModelSettings], grid: GridSettings, training: TrainingSettings
 ) -> PopulationSpec:
-    """The population that holds the product of the given axes for models that differ in their width at most.
+    """Return the population that holds the product of a grid for models that differ in their width at most.
 
     Args:
         arm: name in the tables.
-        models: alike but for their width.
-        num_train: sizes of the training set.
-        rungs: data distributions.
-        seeds: of initial parameters, training order and batches.
-        learning_rates: peaks of the schedule.
-        weight_decay: where `weight_decays` is empty.
-        steps: where `step_counts` is empty.
-        weight_decays: an axis of the grid, then named in the replicas' ids.
-        step_counts: likewise.
+        models: alike but for their width; those of the grid's `num_features` that share a program.
+        grid: the other axes; weight decays and lengths that it lists are named in the replicas' ids.
+        training: weight decay and length where the grid lists none.
     """
     replicas = tuple(
         ReplicaSpec(
             f"{arm}-f{model.num_features}-{rung}-n{size}-lr{rate:g}"
-            + (f"-wd{decay:g}" if weight_decays else "")
-            + (f"-t{count}" if step_counts else "")
+            + (f"-wd{decay:g}" if grid.weight_decays else "")
+            + (f"-t{count}" if grid.steps else "")
             + f"-s{seed}",
             model,
             size,
@@ -73,7 +59,13 @@ def make_population(
             count,
         )
         for model, rung, size, rate, decay, count, seed in itertools.product(
-            models, rungs, num_train, learning_rates, weight_decays or (weight_decay,), step_counts or (steps,), seeds
+            models,
+            grid.rungs,
+            grid.num_train,
+            grid.learning_rates,
+            grid.weight_decays or (training.weight_decay,),
+            grid.steps or (training.steps,),
+            grid.seeds,
         )
     )
     name = f"{arm}-f{'-'.join(str(model.num_features) for model in models)}"
@@ -81,7 +73,7 @@ def make_population(
 
 
 def group_widths(num_features: Sequence[int], spread: float) -> list[tuple[int, ...]]:
-    """Widths that share a program, each padded to the widest of its group.
+    """Group widths that share a program, each padded to the widest of its group.
 
     Padding a model to twice its width costs up to four times its work, so only near neighbours are put together.
 
@@ -103,22 +95,22 @@ def group_widths(num_features: Sequence[int], spread: float) -> list[tuple[int, 
 
 
 def population_models(population: PopulationSpec) -> tuple[ModelSettings, ...]:
-    """The distinct models of a population, in the order of their first replica."""
+    """Return the distinct models of a population, in the order of their first replica."""
     return tuple(dict.fromkeys(spec.settings for spec in population.replicas))
 
 
-def population_metadata(population: PopulationSpec) -> dict[str, Any]:
-    """What a checkpoint must carry so that a replica can be rebuilt from it alone; JSON."""
+def metadata(population: PopulationSpec) -> PopulationMetadata:
+    """Return the metadata of a population's checkpoints."""
     models = population_models(population)
-    return {
-        "arm": population.arm,
-        "settings": dataclasses.asdict(population.settings),
-        "models": [dataclasses.asdict(model) for model in models],
-        "replica_ids": [spec.replica_id for spec in population.replicas],
-        "replica_models": [models.index(spec.settings) for spec in population.replicas],
-    }
+    return PopulationMetadata(
+        arm=population.arm,
+        settings=population.settings,
+        models=models,
+        replica_ids=tuple(spec.replica_id for spec in population.replicas),
+        replica_models=tuple(models.index(spec.settings) for spec in population.replicas),
+    )
 
 
 def unfinished(population: PopulationSpec, finished: Iterable[str]) -> bool:
-    """Whether a population still has to run; a population is finished as a whole."""
+    """Return whether a population still has to run; it is finished as a whole."""
     return not {spec.replica_id for spec in population.replicas} <= set(finished)

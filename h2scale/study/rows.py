@@ -1,4 +1,4 @@
-"""Rows of the result tables from what a trained population returns."""
+"""Rows of the result tables from the results of a trained population."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _METRICS = tuple(
 
 
 class Described(NamedTuple):
-    """What the tables say of a population beside its results."""
+    """Population with the columns of the tables that are known before training."""
 
     population: replicas.PopulationSpec
     teacher: str
@@ -31,7 +31,7 @@ class Described(NamedTuple):
 
 
 def replica_rows(described: Described, outcome: trainer.Outcome) -> Iterator[dict[str, object]]:
-    """One row of replicas.csv per replica; a diverged one has no metrics."""
+    """Yield one row of replicas.csv per replica; a diverged one has no metrics."""
     population = described.population
     total_steps = sum(spec.steps for spec in population.replicas)
     errors, physics = outcome.test.errors, outcome.test.physics
@@ -70,7 +70,7 @@ def replica_rows(described: Described, outcome: trainer.Outcome) -> Iterator[dic
 def curve_rows(
     described: Described, outcome: trainer.Outcome, references: curves.References
 ) -> Iterator[dict[str, object]]:
-    """One row of curves.csv per finite replica, system and distance."""
+    """Yield one row of curves.csv per finite replica, system and distance."""
     absent = np.full(len(references.protons_ev), np.nan)
     columns = {
         "h2": (references.distances_angstrom, references.exact_ev, references.fci_ev, references.teacher_ev),
@@ -99,10 +99,10 @@ def curve_rows(
 def history_rows(
     population: replicas.PopulationSpec, history: np.ndarray, steps_per_evaluation: int
 ) -> Iterator[dict[str, object]]:
-    """One row of history.csv per replica and evaluation up to its end; without metrics once it has diverged.
+    """Yield one row of history.csv per replica and evaluation up to its end; without metrics once it has diverged.
 
     Args:
-        population: whose replicas.
+        population: the replicas of the history.
         history: (replicas, evaluations so far, metrics); NaN in the first metric after a divergence.
         steps_per_evaluation: steps between rows.
     """

@@ -1,4 +1,4 @@
-"""Trains populations in this process: programs, checkpoints, progress, rows of the tables."""
+"""Training of a study's populations in this process: programs, checkpoints, progress, rows of the tables."""
 
 import concurrent.futures
 import functools
@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from ml_collections import FrozenConfigDict
 
 from h2scale.models.settings import ModelSettings
 from h2scale.physics import curves
 from h2scale.runtime import devices, progress, workdir
 from h2scale.study import planning, preparation, replicas, rows
+from h2scale.study.settings import StudySettings
 from h2scale.training import checkpoints, trainer
 from h2scale.training import population as population_lib
 
@@ -31,28 +31,30 @@ Watch = Callable[[Snapshot], None]
 
 
 def train(
-    config: FrozenConfigDict,
+    settings: StudySettings,
     path: Path,
     plan: planning.Plan,
     populations: Sequence[replicas.PopulationSpec],
     watch: Watch | None,
     tables_folder: Path | None = None,
 ) -> None:
-    """Trains the populations one after another; the next ones are compiled meanwhile, outside the interpreter's lock.
+    """Train the populations one after another, while the programs of the next ones are compiled by other threads.
 
     Every process of a distributed run calls this with the same populations; only the first one writes and reports.
 
     Args:
-        config: of the whole study.
+        settings: of the whole study.
         path: the workdir; checkpoints go there.
         plan: of the whole study.
         populations: those of the plan that are to be trained.
         watch: called with every evaluation.
         tables_folder: where rows are written; the workdir if not given.
+
+    Raises:
+        InputError: the devices cannot be divided as asked.
     """
     tables_folder = tables_folder or path
-    mesh = planning.make_mesh(config)
-    training = planning.training_settings(config)
+    mesh = population_lib.make_mesh(jax.devices(), settings.devices.data_parallel)
     work = [
         sum(spec.steps for spec in population.replicas) * _relative_work(population.settings)
         for population in populations
@@ -66,7 +68,8 @@ def train(
         those = f"{mesh.size} {mesh.devices.flat[0].platform} device{'s' if mesh.size > 1 else ''}"
         programs = f"{len(populations)} compiled program{'s' if len(populations) > 1 else ''}"
         bar.say(f"Training {num_replicas} replicas in {programs} on {those}.")
-        prepare = functools.partial(preparation.prepare, plan.sources, training=training, mesh=mesh, pool=compiling)
+        prepare = functools.partial(preparation.prepare, plan.sources, settings=settings, mesh=mesh, pool=compiling)
+        prepared: list[Callable[[], preparation.Prepared]]
         if jax.process_count() == 1:
             prepared = [tracing.submit(prepare, population).result for population in populations]
         else:
@@ -74,7 +77,7 @@ def train(
             prepared = [functools.partial(prepare, population) for population in populations]
         try:
             for ready in prepared:
-                _train_and_write(config, path, tables_folder, ready(), bar, watch)
+                _train_and_write(settings, path, tables_folder, ready(), bar, watch)
         except BaseException:
             for pool in (tracing, compiling):
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -82,35 +85,34 @@ def train(
 
 
 def _train_and_write(
-    config: FrozenConfigDict,
+    settings: StudySettings,
     path: Path,
     tables_folder: Path,
     ready: preparation.Prepared,
     bar: progress.Progress,
     watch: Watch | None,
 ) -> None:
-    population = ready.described.population
+    population, every = ready.described.population, settings.evaluation.every
     references = jax.tree.map(np.asarray, ready.materials.references)
 
     def on_progress(replica_steps: int, observation: trainer.Observation | None) -> None:
         if observation is not None and devices.is_writer():
-            workdir.write_history(tables_folder, rows.history_rows(population, observation.history, config.eval.every))
+            workdir.write_history(tables_folder, rows.history_rows(population, observation.history, every))
             bar.note(**_current_errors(observation.history))
             if watch is not None:
                 watch(Snapshot(population, observation, references))
         bar.advance(replica_steps * _relative_work(population.settings), replica_steps)
 
     folder = path / workdir.CHECKPOINTS_FOLDER / population.name
-    with checkpoints.PopulationCheckpoints(str(folder), config.checkpoint.keep) as store:
+    with checkpoints.PopulationCheckpoints(str(folder), settings.checkpoint.keep) as store:
         outcome = trainer.train_population(
             ready.programs,
             ready.inputs,
             ready.materials,
-            steps_per_call=config.train.steps_per_call,
-            steps_per_evaluation=config.eval.every,
-            steps_per_checkpoint=config.checkpoint.every,
+            ready.settings,
+            steps_per_checkpoint=settings.checkpoint.every,
             store=store,
-            metadata=replicas.population_metadata(population),
+            metadata=replicas.metadata(population),
             on_progress=on_progress,
         )
     if devices.is_writer():
@@ -118,18 +120,18 @@ def _train_and_write(
             tables_folder,
             rows.replica_rows(ready.described, outcome),
             rows.curve_rows(ready.described, outcome, references),
-            rows.history_rows(population, outcome.history, config.eval.every),
+            rows.history_rows(population, outcome.history, every),
         )
     bar.finish_replicas(len(population.replicas))
 
 
 def _relative_work(settings: ModelSettings) -> float:
-    """Roughly proportional to the time of one training step of one replica; only the time left is judged by it."""
+    """Return a number roughly proportional to the time of a replica's training step, for the time that is left."""
     return settings.num_layers * (settings.l_max + 1) * (8 + settings.num_features)
 
 
 def _current_errors(history: np.ndarray) -> dict[str, str]:
-    """Medians over a population's replicas of the errors at the last evaluation, for the progress line."""
+    """Return medians over the replicas of the errors at the last evaluation, for the progress line."""
     last = history[:, -1]
     last = last[np.isfinite(last[:, 0])]
     if not len(last):

@@ -1,7 +1,7 @@
 """Population states on disk: saved in the background by Orbax, restored into the shapes of the running program.
 
 Orbax renames a checkpoint into place when it is complete, but reads a flipped byte without complaint. So each
-checkpoint also carries a seal, the digests of its files, written before that rename and compared before it is read.
+checkpoint also carries the SHA-256 checksums of its files, written before that rename and compared before it is read.
 """
 
 import hashlib
@@ -16,23 +16,22 @@ import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
-from h2scale.runtime import files
+from h2scale.runtime import files, migration
 from h2scale.training import step
 
 _STATE = "state"
 _METADATA = "metadata"
-_SEAL = "seal.json"
+_CHECKSUMS = "checksums.json"
 _HALF_WRITTEN = ".orbax-checkpoint-tmp"
 _DAMAGED = "damaged-"
 
 
 class PopulationCheckpoints:
-    """The checkpoints of one population of replicas, a folder of its own; use as a context manager.
+    """Checkpoints of one population of replicas in a folder of its own; use as a context manager.
 
     Each checkpoint holds the whole population state (parameters, averages, best parameters, optimiser, cursor,
-    history; keys are made from the seed and the cursor) and metadata as JSON: what `load` needs to rebuild a replica
-    without the program that made it. A checkpoint that is not what was written is passed over, with a warning that
-    names it, for the one before it.
+    history; keys are made from the seed and the cursor) and metadata as JSON (`training.metadata`). A checkpoint that
+    differs from what was written is passed over, with a warning that names it, for the one before it.
 
     Args:
         folder: of this population alone; made if missing.
@@ -58,7 +57,7 @@ class PopulationCheckpoints:
                 read_only=reading,
                 create=not reading,
                 enable_async_checkpointing=True,
-                async_options=ocp.AsyncOptions(post_finalization_callback=self._write_seal),
+                async_options=ocp.AsyncOptions(post_finalization_callback=self._write_checksums),
             ),
             item_handlers={_STATE: ocp.StandardCheckpointHandler(), _METADATA: ocp.JsonCheckpointHandler()},
         )
@@ -71,7 +70,7 @@ class PopulationCheckpoints:
         self._manager.close()
 
     def save(self, training_step: int, state: step.ReplicaState, metadata: dict[str, Any]) -> None:
-        """Starts writing the state; returns as soon as it is copied off the device."""
+        """Start writing the state; returns as soon as it is copied off the device."""
         self._manager.wait_until_finished()
         self._saving = training_step
         self._manager.save(
@@ -82,11 +81,11 @@ class PopulationCheckpoints:
         )
 
     def latest_step(self) -> int | None:
-        """Training step of the newest intact checkpoint, or None."""
+        """Return the training step of the newest intact checkpoint, or None."""
         return self._newest if self._saving is None else self._manager.latest_step()
 
     def restore(self, training_step: int, like: step.ReplicaState) -> tuple[step.ReplicaState, dict[str, Any]]:
-        """The state of that step with the shapes, dtypes and shardings of `like`, and its metadata."""
+        """Return the state of that step with the shapes, dtypes and shardings of `like`, and its metadata."""
         abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), like)
         restored = self._manager.restore(
             training_step,
@@ -95,14 +94,14 @@ class PopulationCheckpoints:
         return restored[_STATE], restored[_METADATA]
 
     def load_metadata(self) -> dict[str, Any]:
-        """Metadata of the newest intact checkpoint; there must be one."""
+        """Return the metadata of the newest intact checkpoint; there must be one."""
         restored = self._manager.restore(
             self.latest_step(), args=ocp.args.Composite(**{_METADATA: ocp.args.JsonRestore()})
         )
         return restored[_METADATA]
 
     def load_state(self) -> dict[str, Any]:
-        """State of the newest intact checkpoint as nested dictionaries of host arrays; there must be one.
+        """Return the state of the newest intact checkpoint as nested dictionaries of host arrays; there must be one.
 
         The devices that wrote it need not exist here.
         """
@@ -117,15 +116,15 @@ class PopulationCheckpoints:
         )
         return jax.tree.map(np.asarray, restored[_STATE])
 
-    def _write_seal(self) -> None:
-        """Called by Orbax in its own thread when all files are written, before the folder gets its final name."""
+    def _write_checksums(self) -> None:
+        """Write the checksums; Orbax calls it in its own thread, before it gives the folder its final name."""
         name = str(self._saving)
         for folder in self._folder.iterdir():
             if folder.name == name or folder.name.startswith(name + _HALF_WRITTEN):
-                files.write_text(folder / _SEAL, json.dumps(_digests(folder), indent=1) + "\n")
+                files.write_text(folder / _CHECKSUMS, json.dumps(_checksums(folder), indent=1) + "\n")
 
 
-def _digests(folder: Path) -> dict[str, str]:
+def _checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of every file of the items; Orbax still writes to its own files beside them."""
     files = sorted(path for item in (_STATE, _METADATA) for path in (folder / item).rglob("*") if path.is_file())
     return {
@@ -136,24 +135,25 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _damage(folder: Path) -> str | None:
-    """What is wrong with a checkpoint, or None; one without a seal, from before there were seals, is taken as it is."""
+    """Return how a checkpoint is damaged, or None; one without checksums, of an early version, is taken as it is."""
+    path = migration.checkpoint_file(folder / _CHECKSUMS)
     try:
-        seal = json.loads((folder / _SEAL).read_text(encoding="utf-8"))
+        written = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError:
-        return f"its {_SEAL} cannot be read"
-    found = _digests(folder)
-    for name, digest in seal.items():
+        return f"its {path.name} cannot be read"
+    found = _checksums(folder)
+    for name, checksum in written.items():
         if name not in found:
             return f"{name} is missing"
-        if found[name] != digest:
+        if found[name] != checksum:
             return f"{name} is not what was written"
     return None
 
 
 def _newest_intact(folder: Path, *, put_aside: bool) -> int | None:
-    """Training step of the newest intact checkpoint; newer ones are warned of and, if asked, renamed out of the way."""
+    """Return the step of the newest intact checkpoint; warn of newer, damaged ones and, if asked, rename them."""
     steps = sorted((int(path.name) for path in folder.glob("*") if path.name.isdigit()), reverse=True)
     for training_step in steps:
         path = folder / str(training_step)

@@ -1,7 +1,7 @@
-"""One training step over several batches, shared by several devices: for models that deserve more than one device.
+"""Training steps over several batches that several devices share, for models too large for one device.
 
-The batches of a step are consecutive pieces of the replica's stream, so that what a step computes does not depend on
-how many devices share it; only the order of the sums does.
+The batches of a step are consecutive pieces of the replica's stream, so that a step does not depend on the number of
+devices but for the order of the sums.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ DATA_AXIS = "data"
 
 
 class Split(NamedTuple):
-    """How the batches of a step are shared."""
+    """Number of batches in a step, and of devices that share them."""
 
-    batches: int  # a step follows the mean gradient of so many
+    batches: int  # whose mean gradient a step follows
     devices: int  # along DATA_AXIS; divides the batches
 
 
@@ -30,7 +30,7 @@ def mean_over_batches(
     cursor: jax.Array,
     split: Split,
 ) -> tuple[jax.Array, tuple[jax.Array, Any]]:
-    """The cursor after a step's batches, and the mean of their losses and gradients.
+    """Return the cursor after a step's batches, and the mean of their losses and gradients.
 
     Args:
         loss_and_gradient: of one batch.

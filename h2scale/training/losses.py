@@ -1,5 +1,6 @@
-"""What training minimises and what evaluation counts: energy and force errors of a padded batch."""
+"""Loss of training and error sums of evaluation: energies and forces of a padded batch."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -7,18 +8,28 @@ import jax.numpy as jnp
 import optax
 
 from h2scale import numerics
+from h2scale.errors import require
 from h2scale.graphs import batching
 from h2scale.models import potential as potential_lib
 from h2scale.types import Graph
 
 
-class LossSettings(NamedTuple):
-    """Weights and transition points of the loss; static."""
+@dataclasses.dataclass(frozen=True)
+class LossSettings:
+    """Weights and transition points of the loss, of section `train`; static."""
 
     energy_weight: float  # per Huber loss of the energy per atom, eV per atom
     force_weight: float  # per Huber loss of a force component, eV/angstrom; 0 trains on energies only
     energy_huber_ev_per_atom: float  # where the energy loss turns linear
     force_huber_ev_per_angstrom: float  # where the force loss turns linear
+
+    def __post_init__(self) -> None:
+        for name in ("energy_huber_ev_per_atom", "force_huber_ev_per_angstrom"):
+            require(getattr(self, name) > 0, f"train.{name}", getattr(self, name), "positive")
+        for name in ("energy_weight", "force_weight"):
+            require(getattr(self, name) >= 0, f"train.{name}", getattr(self, name), "zero or more")
+        some = self.energy_weight + self.force_weight > 0
+        require(some, "train.energy_weight", 0.0, "positive where train.force_weight is 0")
 
 
 class ErrorSums(NamedTuple):
@@ -50,7 +61,7 @@ def batch_loss(
 ) -> jax.Array:
     """Weighted Huber loss of a batch; scalar.
 
-    The robust form keeps a few nuclei pushed together (tens of eV, hundreds of eV/angstrom) from outweighing the rest.
+    The Huber form keeps a few nuclei pushed together (tens of eV, hundreds of eV/angstrom) from outweighing the rest.
     """
     if settings.force_weight == 0:
         return _energy_loss(potential.energy(params, graph), graph, targets, settings)
@@ -65,7 +76,7 @@ def error_sums(
     targets: batching.Targets,
     settings: LossSettings,
 ) -> ErrorSums:
-    """Error sums of one batch, forces included whether or not they were trained on."""
+    """Error sums of one batch, including those of forces that were not trained on."""
     energy, forces = potential.energy_and_forces(params, graph)
     energy_error = jnp.where(graph.graph_mask, jnp.abs(energy - targets.energy), 0.0)
     force_error = jnp.where(graph.node_mask[:, None], jnp.abs(forces - targets.forces), 0.0)
@@ -81,7 +92,7 @@ def error_sums(
 
 
 def set_errors(sums: ErrorSums) -> SetErrors:
-    """Means from sums that were added over all batches of a set."""
+    """Mean errors of a set from sums that were added over all its batches."""
     return SetErrors(
         loss=sums.loss / sums.num_structures,
         energy_mae_ev_per_atom=sums.energy_per_atom / sums.num_structures,

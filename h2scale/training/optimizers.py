@@ -1,24 +1,33 @@
 """Adam whose learning rate, weight decay and length are data, so that replicas of one program may differ in them."""
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from h2scale.errors import require
+
 Params = Any  # a pytree
 
 
-class OptimizerSettings(NamedTuple):
-    """Static settings of the optimiser."""
+@dataclasses.dataclass(frozen=True)
+class OptimizerSettings:
+    """Settings of the optimiser, of section `train`; static."""
 
     warmup_fraction: float  # of the steps, linear from zero; a cosine to zero follows
     gradient_clip: float  # global norm
     ema_decay: float  # of the averaged parameters; 0 keeps no average
 
+    def __post_init__(self) -> None:
+        for name in ("warmup_fraction", "ema_decay"):
+            require(0 <= getattr(self, name) < 1, f"train.{name}", getattr(self, name), "from 0 up to 1")
+        require(self.gradient_clip > 0, "train.gradient_clip", self.gradient_clip, "positive")
+
 
 def make_transform(settings: OptimizerSettings) -> optax.GradientTransformation:
-    """Gradient clipping and Adam's scaling; the learning rate is applied by `apply_update`."""
+    """Return gradient clipping and Adam's scaling; `apply_update` applies the learning rate."""
     return optax.chain(optax.clip_by_global_norm(settings.gradient_clip), optax.scale_by_adam())
 
 

@@ -1,35 +1,38 @@
-"""A population of replicas trained by one compiled program.
+"""Programs that initialise, train and evaluate all replicas of a population at once.
 
 Replicas of one population share every shape; what differs between them (seed, training set, rung, learning rate, weight
 decay, number of steps, width up to the population's widest) is data.
-The population axis leads every mapped array. It is split over the devices; on each device the replicas are worked off
-`replicas_at_once` at a time, vectorised together. One at a time is best on a CPU core, whose cache holds one replica;
-all at once is best on a GPU. A replica does not depend on who is beside it; how many devices there are and how many
-replicas are vectorised changes the order of float32 sums, and with it the last digits.
+The population axis leads every mapped array and is split over the devices. A device computes `replicas_at_once`
+replicas at a time, vectorised. One at a time is best on a CPU core, whose cache holds one replica; all at once is best
+on a GPU. A replica does not depend on the others; the number of devices and of vectorised replicas changes the order
+of float32 sums, and with it the last digits.
 """
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from h2scale.errors import InputError
 from h2scale.graphs import batching
 from h2scale.models import potential as potential_lib
 from h2scale.runtime import tables
-from h2scale.training import data_parallel, losses, optimizers, step
+from h2scale.training import data_parallel, losses, step
+from h2scale.training.settings import TrainingSettings
 
 Params = step.Params
 
 REPLICA_AXIS = "replica"
 
 HISTORY_METRICS = tables.HISTORY_COLUMNS[2:-1]
-"""What is recorded at each evaluation: the columns of history.csv between the step and the finite flag."""
+"""Metrics of one evaluation: the columns of history.csv between the step and the finite flag."""
 
-# (params, references) -> (metrics by name, energies in eV by system); jittable, passed in from the evaluation layer.
+# (params, references) -> (metrics by name, energies in eV by system); jittable. The evaluation room, above this one,
+# makes it.
 PhysicsCheck = Callable[[Params, Any], tuple[dict[str, jax.Array], dict[str, jax.Array]]]
 
 
@@ -49,41 +52,49 @@ class Evaluation(NamedTuple):
 
 
 class PopulationSettings(NamedTuple):
-    """Static settings of a population's programs."""
+    """Static settings of one population's programs."""
 
-    optimizer: optimizers.OptimizerSettings
-    loss: losses.LossSettings
-    capacity: batching.Capacity
-    steps_per_call: int
+    training: TrainingSettings
+    capacity: batching.Capacity  # of a batch
     steps_per_evaluation: int
-    replicas_at_once: int
     num_evaluations: int  # of the replica that takes the most steps
-    batches_per_step: int = 1  # a step follows the mean gradient of so many batches
+    replicas_at_once: int  # vectorised together on a device
+
+
+class Program(Protocol):
+    """A jitted function, which can also be lowered for arguments of given shapes."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function."""
+
+    def lower(self, *arguments: Any) -> jax.stages.Lowered:
+        """Trace the function for the shapes of the arguments."""
 
 
 class Programs(NamedTuple):
-    """The jitted programs of a population; every array of state and inputs leads with the population axis."""
+    """Jitted programs of a population; every array of state and inputs leads with the population axis."""
 
-    init: Callable[[step.ReplicaInputs], step.ReplicaState]
-    advance: Callable[[step.ReplicaState, step.ReplicaInputs, batching.Table], step.ReplicaState]
-    evaluate: Callable[[Params, jax.Array, batching.Table, EvaluationPlan, Any], Evaluation]
-    record: Callable[[step.ReplicaState, Evaluation], step.ReplicaState]
-    check: Callable[[Params, Any], tuple[dict[str, jax.Array], dict[str, jax.Array]]]  # the physics check alone
+    init: Program  # (inputs) -> state
+    advance: Program  # (state, inputs, table) -> state after `steps_per_call` steps
+    evaluate: Program  # (params, rung, table, plan, references) -> Evaluation
+    record: Program  # (state, evaluation) -> state
+    check: Program  # (params, references) -> metrics, energies; the physics check alone
 
 
 def make_mesh(devices: Sequence[jax.Device], data_parallel_devices: int = 1) -> Mesh:
-    """A mesh whose first axis splits the population, and whose second one each replica's batches.
+    """Return a mesh whose first axis splits the population, and whose second one each replica's batches.
 
     Args:
         devices: of all processes.
         data_parallel_devices: so many neighbours share the batches of each replica.
 
     Raises:
-        ValueError: the devices cannot be divided into groups of that size.
+        InputError: the devices cannot be divided into groups of that size.
     """
     if len(devices) % data_parallel_devices:
-        raise ValueError(
-            f"devices.data_parallel must divide the number of devices ({len(devices)}); got {data_parallel_devices}."
+        raise InputError(
+            f"config.devices.data_parallel must divide the number of devices ({len(devices)}); "
+            f"got {data_parallel_devices}."
         )
     shape = (len(devices) // data_parallel_devices, data_parallel_devices)
     return Mesh(np.asarray(devices).reshape(shape), (REPLICA_AXIS, data_parallel.DATA_AXIS))
@@ -99,8 +110,16 @@ def shared_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
+def num_shards(inputs: step.ReplicaInputs) -> int:
+    """Number of parts into which the population axis of placed inputs is split."""
+    sharding = inputs.seed.sharding
+    if not isinstance(sharding, NamedSharding):
+        raise TypeError(f"inputs must be placed by mapped_sharding; got {sharding}.")
+    return sharding.mesh.shape[REPLICA_AXIS]
+
+
 def padded_size(num_replicas: int, num_devices: int) -> int:
-    """Replicas including the inactive ones that make the population divisible by the devices."""
+    """Number of replicas with the inactive ones that make the population divisible by the devices."""
     return -(-num_replicas // num_devices) * num_devices
 
 
@@ -111,7 +130,7 @@ def make_programs(
     settings: PopulationSettings,
     mesh: Mesh,
 ) -> Programs:
-    """The programs that initialise, train and evaluate a population of one potential.
+    """Return the programs that initialise, train and evaluate a population of one potential.
 
     Args:
         potential: of the widest replica; its parameters are one array.
@@ -120,11 +139,12 @@ def make_programs(
         settings: static.
         mesh: the devices.
     """
-    split = data_parallel.Split(settings.batches_per_step, mesh.shape[data_parallel.DATA_AXIS])
-    train_step = step.make_train_step(potential, settings.optimizer, settings.loss, settings.capacity, split)
+    training = settings.training
+    split = data_parallel.Split(training.batches_per_step, mesh.shape[data_parallel.DATA_AXIS])
+    train_step = step.make_train_step(potential, training, settings.capacity, split)
 
     history_shape = (settings.num_evaluations, len(HISTORY_METRICS))
-    init_one = functools.partial(step.init_state, init_params, settings.optimizer, history_shape)
+    init_one = functools.partial(step.init_state, init_params, training, history_shape)
 
     def advance_one(
         mapped: tuple[step.ReplicaState, step.ReplicaInputs], shared: tuple[batching.Table]
@@ -136,7 +156,7 @@ def make_programs(
             def body(state: step.ReplicaState, _: None) -> tuple[step.ReplicaState, None]:
                 return train_step(state, inputs, table), None
 
-            return jax.lax.scan(body, state, None, length=settings.steps_per_call)[0]
+            return jax.lax.scan(body, state, None, length=training.steps_per_call)[0]
 
         return jax.lax.cond(step.unfinished(state, inputs), run, lambda state: state, state)
 
@@ -171,7 +191,7 @@ def make_programs(
 
 
 def _over_population(one: Callable[[Any, Any], Any], mesh: Mesh, replicas_at_once: int) -> Callable[[Any, Any], Any]:
-    """`one(mapped, shared)` for every replica: split over the mesh, then worked off a few at a time."""
+    """Map `one(mapped, shared)` over all replicas: split over the mesh, and there vectorised over a few at a time."""
 
     def local(mapped: Any, shared: Any) -> Any:
         batch_size = None if replicas_at_once == 1 else replicas_at_once
@@ -196,7 +216,7 @@ def _evaluate_set(
 ) -> losses.SetErrors:
     def body(total: losses.ErrorSums, batch: tuple[jax.Array, jax.Array]) -> tuple[losses.ErrorSums, None]:
         graph, targets = batching.pack(table, *batch, settings.capacity)
-        sums = losses.error_sums(potential, params, graph, targets, settings.loss)
+        sums = losses.error_sums(potential, params, graph, targets, settings.training)
         return jax.tree.map(jnp.add, total, sums), None
 
     zero = losses.ErrorSums(*(jnp.zeros((), table.energy.dtype) for _ in losses.ErrorSums._fields))
@@ -205,7 +225,7 @@ def _evaluate_set(
 
 
 def _record_one(state: step.ReplicaState, evaluation: Evaluation, steps_per_evaluation: int) -> step.ReplicaState:
-    """Writes the evaluation into the history and keeps the parameters if the validation loss is the best so far."""
+    """Write the evaluation into the history and keep the parameters if the validation loss is the best so far."""
     errors = evaluation.errors
     values = {
         "train_loss": state.train_loss_sum / steps_per_evaluation,

@@ -1,4 +1,4 @@
-"""One replica's state and one training step, as pure functions of state, inputs and a table of structures."""
+"""State of one replica and one training step, as pure functions of state, inputs and a table of structures."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import optax
 from h2scale.graphs import batching
 from h2scale.models import potential as potential_lib
 from h2scale.training import data_parallel, losses, optimizers
+from h2scale.training.settings import TrainingSettings
 
 Params = Any  # a pytree; one vector in a study, see models/flat.py
 
@@ -20,7 +21,7 @@ _BATCH_STREAM = 1
 
 
 class ReplicaInputs(NamedTuple):
-    """What makes one replica differ from another in the same program; every field may be mapped."""
+    """Inputs that differ between replicas of one program; every field may be mapped."""
 
     seed: jax.Array  # int32; decides initial parameters and the order of batches
     learning_rate: jax.Array  # float32, peak of the schedule
@@ -34,9 +35,8 @@ class ReplicaInputs(NamedTuple):
     weight_scale: jax.Array | None  # (num_params,), float32, of `models.widths`; None where all have one width
 
 
-@flax.struct.dataclass
-class ReplicaState:
-    """Everything that a replica carries from step to step; all of it is checkpointed."""
+class ReplicaState(flax.struct.PyTreeNode):
+    """State that a replica carries from step to step; all of it is checkpointed."""
 
     params: Params
     averaged_params: Params  # exponential moving average; what is evaluated
@@ -51,12 +51,12 @@ class ReplicaState:
 
 
 def weights(params: Params, inputs: ReplicaInputs) -> Params:
-    """What the program's potential computes with: the parameters themselves, or scaled to a narrower model."""
+    """Parameters of the program's potential: the replica's own, scaled where its model is narrower."""
     return params if inputs.weight_scale is None else params * inputs.weight_scale
 
 
 def unfinished(state: ReplicaState, inputs: ReplicaInputs) -> jax.Array:
-    """Whether a replica has steps to take; bool, of the shape of a scalar field."""
+    """Mask of replicas that have steps to take; bool, of the shape of a scalar field."""
     return inputs.active & state.finite & (state.step < inputs.steps)
 
 
@@ -66,7 +66,7 @@ def init_state(
     history_shape: tuple[int, int],
     inputs: ReplicaInputs,
 ) -> ReplicaState:
-    """The state before the first step; depends on `inputs.seed` and the model alone.
+    """State before the first step; depends on `inputs.seed` and the model alone.
 
     Args:
         init_params: (key, width) -> params.
@@ -106,21 +106,19 @@ def draw_indices(inputs: ReplicaInputs, cursor: jax.Array, count: int) -> jax.Ar
 
 def make_train_step(
     potential: potential_lib.Potential,
-    optimizer_settings: optimizers.OptimizerSettings,
-    loss_settings: losses.LossSettings,
+    settings: TrainingSettings,
     capacity: batching.Capacity,
     split: data_parallel.Split = data_parallel.WHOLE,
 ) -> Callable[[ReplicaState, ReplicaInputs, batching.Table], ReplicaState]:
-    """Returns a pure function that takes one step: draw its batches, pack them, descend, average.
+    """Return a pure function that takes one step: draw its batches, pack them, descend, average.
 
     Args:
         potential: of the replica, or the widest of its program.
-        optimizer_settings: static.
-        loss_settings: static.
+        settings: static.
         capacity: static shape of one batch.
         split: how many batches make a step, and which devices share them.
     """
-    transform = optimizers.make_transform(optimizer_settings)
+    transform = optimizers.make_transform(settings)
 
     def train_step(state: ReplicaState, inputs: ReplicaInputs, table: batching.Table) -> ReplicaState:
         def next_batch(cursor: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
@@ -131,18 +129,18 @@ def make_train_step(
         def loss_and_gradient(batch: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, Params]:
             graph, targets = batching.pack(table, *batch, capacity)
             return jax.value_and_grad(
-                lambda params: losses.batch_loss(potential, weights(params, inputs), graph, targets, loss_settings)
+                lambda params: losses.batch_loss(potential, weights(params, inputs), graph, targets, settings)
             )(state.params)
 
         cursor, (loss, gradient) = data_parallel.mean_over_batches(loss_and_gradient, next_batch, state.cursor, split)
         direction, optimizer_state = transform.update(gradient, state.optimizer_state)
-        rate = inputs.learning_rate * optimizers.schedule(optimizer_settings, state.step, inputs.steps)
+        rate = inputs.learning_rate * optimizers.schedule(settings, state.step, inputs.steps)
         params = optimizers.apply_update(state.params, direction, rate, inputs.weight_decay)
 
         finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
         moved = state.replace(
             params=params,
-            averaged_params=optimizers.average(state.averaged_params, params, state.step, optimizer_settings.ema_decay),
+            averaged_params=optimizers.average(state.averaged_params, params, state.step, settings.ema_decay),
             optimizer_state=optimizer_state,
             step=state.step + 1,
             cursor=cursor,

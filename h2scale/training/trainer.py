@@ -1,6 +1,7 @@
-"""Trains one population of replicas from its first step, or its last checkpoint, to its end."""
+"""Training of one population of replicas from its first step, or its last checkpoint, to its end."""
 
 import concurrent.futures
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,10 +13,11 @@ from h2scale.graphs import batching
 from h2scale.physics import curves
 from h2scale.training import active_set, checkpoints, step
 from h2scale.training import population as population_lib
+from h2scale.training.metadata import PopulationMetadata
 
 
 class Materials(NamedTuple):
-    """What every replica reads, on the devices."""
+    """Data and reference curves that every replica reads, on the devices."""
 
     table: batching.Table
     validation: population_lib.EvaluationPlan
@@ -24,7 +26,7 @@ class Materials(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A trained population: host arrays, population axis first, in the order of the inputs."""
+    """Results of a trained population: host arrays, population axis first, in the order of the inputs."""
 
     seconds: float  # of training on all replicas together, compiling ahead excluded, interruptions summed up
     finite: np.ndarray  # (replicas,), bool
@@ -33,19 +35,19 @@ class Outcome(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """A population at an evaluation, on the host; population axis first."""
+    """State of knowledge about a population at an evaluation, on the host; population axis first."""
 
     step: int  # training steps taken
     history: np.ndarray  # (replicas, evaluations so far, metrics); NaN after a divergence
     energies: dict[str, np.ndarray]  # eV by system, (replicas, distances), of the averaged parameters
 
 
-# (replica-steps just done with, what was observed if an evaluation came after them)
+# (replica-steps just done, the observation if an evaluation came after them)
 OnProgress = Callable[[int, Observation | None], None]
 
 
 class Compiled(NamedTuple):
-    """A population's programs, compiled or being compiled, and what was learned on the way."""
+    """Programs of a population, compiled or being compiled, and the work in a step."""
 
     programs: population_lib.Programs
     flops_per_step: float  # of one replica, as XLA counts them before optimisation
@@ -57,10 +59,10 @@ def compile_programs(
     materials: Materials,
     pool: concurrent.futures.Executor,
 ) -> Compiled:
-    """Traces the programs here and compiles them in `pool`; a program that is not ready waits when it is called.
+    """Trace the programs here and compile them in `pool`; a call of a program waits until it is compiled.
 
-    XLA compiles outside the interpreter's lock, so that one population trains while the next is compiled. A population
-    that has been repacked into fewer lanes is compiled when it is first called.
+    XLA releases the interpreter lock (GIL) while it compiles, so one population can train while the next is compiled.
+    Programs of an active set with fewer slots are compiled when they are first called.
     """
     state = _abstract_state(programs, inputs)
     arguments = (state.averaged_params, inputs.rung, materials.table, materials.validation, materials.references)
@@ -75,13 +77,16 @@ def compile_programs(
 
 
 def flops_per_step(programs: population_lib.Programs, inputs: step.ReplicaInputs, table: batching.Table) -> float:
-    """Floating-point operations of one step of one replica, as XLA counts them before optimisation."""
+    """Count the floating-point operations of one step of one replica, as XLA does before optimisation."""
     return _flops_per_step(programs.advance.lower(_abstract_state(programs, inputs), inputs, table))
 
 
 def _flops_per_step(advance: jax.stages.Lowered) -> float:
     # The count visits the body of each loop once, and the loops are over replicas and steps: this is one step.
-    return float(advance.cost_analysis()["flops"])
+    analysis = advance.cost_analysis()
+    if analysis is None:
+        raise RuntimeError("XLA counts no operations on this backend.")
+    return float(analysis["flops"])
 
 
 def _abstract_state(programs: population_lib.Programs, inputs: step.ReplicaInputs) -> step.ReplicaState:
@@ -92,35 +97,74 @@ def _abstract_state(programs: population_lib.Programs, inputs: step.ReplicaInput
 def _compile_in(
     pool: concurrent.futures.Executor,
     lowered: jax.stages.Lowered,
-    jitted: Callable[..., Any],
-    num_lanes: int,
+    jitted: population_lib.Program,
+    num_slots: int,
     *,
     optimize: bool = True,
-) -> Callable[..., Any]:
-    """The program for that many lanes; any other number is left to the jitted function."""
-    options = None if optimize or jax.default_backend() != "cpu" else {"xla_backend_optimization_level": 0}
-    future = pool.submit(lowered.compile, compiler_options=options)
+) -> population_lib.Program:
+    """Return the program for that many slots; calls with any other number go to the jitted function."""
+    options: dict[str, Any] = {"xla_backend_optimization_level": 0}
+    future = pool.submit(
+        lowered.compile, compiler_options=None if optimize or jax.default_backend() != "cpu" else options
+    )
+    return _Compiling(future, jitted, num_slots)
 
-    def call(*arguments: Any) -> Any:
-        same = len(jax.tree.leaves(arguments)[0]) == num_lanes
-        return (future.result() if same else jitted)(*arguments)
 
-    return call
+@dataclasses.dataclass(frozen=True)
+class _Compiling:
+    """A program that another thread compiles for one number of slots."""
+
+    future: concurrent.futures.Future[jax.stages.Compiled]
+    jitted: population_lib.Program
+    num_slots: int
+
+    def __call__(self, *arguments: Any) -> Any:
+        same = len(jax.tree.leaves(arguments)[0]) == self.num_slots
+        return (self.future.result() if same else self.jitted)(*arguments)
+
+    def lower(self, *arguments: Any) -> jax.stages.Lowered:
+        return self.jitted.lower(*arguments)
+
+
+class _Observed:
+    """History and energies of a whole population on the host, including replicas that have left the devices."""
+
+    def __init__(self, history: jax.Array, num_replicas: int) -> None:
+        self._history = active_set.to_host(history)
+        self._energies: dict[str, np.ndarray] = {}
+        self._num_replicas = num_replicas
+
+    def add(self, active: active_set.ActiveSet, energies: dict[str, jax.Array]) -> None:
+        """Put in what the active set has recorded."""
+        self._history = active_set.put_back(active, active.state.history, self._history)
+        if not self._energies:
+            places = len(self._history)
+            self._energies = {
+                name: np.full((places, values.shape[1]), np.nan, values.dtype) for name, values in energies.items()
+            }
+        self._energies = active_set.put_back(active, energies, self._energies)
+
+    def history(self, evaluations: int) -> np.ndarray:
+        """Return the first evaluations of the real replicas."""
+        return self._history[: self._num_replicas, :evaluations]
+
+    def energies(self) -> dict[str, np.ndarray]:
+        """Return the energies of the real replicas at the last evaluation of each."""
+        return {name: values[: self._num_replicas] for name, values in self._energies.items()}
 
 
 def train_population(
     programs: population_lib.Programs,
     inputs: step.ReplicaInputs,
     materials: Materials,
+    settings: population_lib.PopulationSettings,
     *,
-    steps_per_call: int,
-    steps_per_evaluation: int,
     steps_per_checkpoint: int,
     store: checkpoints.PopulationCheckpoints,
-    metadata: dict[str, Any],
+    metadata: PopulationMetadata,
     on_progress: OnProgress,
 ) -> Outcome:
-    """Trains to the last step, resuming from the newest checkpoint, and evaluates the kept parameters on the test set.
+    """Train to the last step, resuming from the newest checkpoint, and evaluate the kept parameters on the test set.
 
     At each checkpoint the replicas that have come to their end, or diverged, leave the devices.
 
@@ -128,20 +172,20 @@ def train_population(
         programs: compiled for these inputs.
         inputs: one entry per replica, population axis first; steps are multiples of `steps_per_evaluation`.
         materials: what all replicas read.
-        steps_per_call: steps in one call of `programs.advance`.
-        steps_per_evaluation: a multiple of `steps_per_call`.
+        settings: those of the programs; an evaluation comes after a whole number of calls.
         steps_per_checkpoint: a multiple of `steps_per_evaluation`; the last step is always saved.
         store: where checkpoints go.
-        metadata: JSON stored with each checkpoint.
+        metadata: stored with each checkpoint.
         on_progress: called after every compiled call.
     """
-    num_active = int(np.sum(active_set.to_host(inputs.active)))
-    own_steps = active_set.to_host(inputs.steps)[:num_active]
-    num_shards = inputs.seed.sharding.mesh.shape[population_lib.REPLICA_AXIS]
+    num_replicas = int(np.sum(active_set.to_host(inputs.active)))
+    own_steps = active_set.to_host(inputs.steps)[:num_replicas]
+    num_shards = population_lib.num_shards(inputs)
     steps = int(own_steps.max())
+    per_call, per_evaluation = settings.training.steps_per_call, settings.steps_per_evaluation
 
     def real(leaf: jax.Array) -> np.ndarray:
-        return active_set.to_host(leaf)[:num_active]
+        return active_set.to_host(leaf)[:num_replicas]
 
     def replica_steps(begin: int, end: int) -> int:
         return int(np.sum(np.minimum(own_steps, end) - np.minimum(own_steps, begin)))
@@ -153,47 +197,46 @@ def train_population(
         state, saved = store.restore(done, state)
         earlier_seconds = saved["train_seconds"]
         on_progress(replica_steps(0, done), None)
-    history = active_set.to_host(state.history)
-    energies: dict[str, np.ndarray] | None = None
-    pack = active_set.repack(active_set.whole(state, inputs), num_shards)
+    observed = _Observed(state.history, num_replicas)
+    active = active_set.narrow(active_set.whole(state, inputs), num_shards)
     del state
     start = time.monotonic()
     while done < steps:
-        pack = pack._replace(state=programs.advance(pack.state, pack.inputs, materials.table))
-        done += steps_per_call
+        active = active._replace(state=programs.advance(active.state, active.inputs, materials.table))
+        done += per_call
         observation = None
-        if done % steps_per_evaluation == 0:
-            evaluation = programs.evaluate(
-                step.weights(pack.state.averaged_params, pack.inputs),
-                pack.inputs.rung,
-                materials.table,
-                materials.validation,
-                materials.references,
-            )
-            pack = pack._replace(state=programs.record(pack.state, evaluation))
-            history = active_set.place(pack, pack.state.history, history)
-            if energies is None:
-                energies = {
-                    name: np.full((len(inputs.seed), values.shape[1]), np.nan, values.dtype)
-                    for name, values in evaluation.energies.items()
-                }
-            energies = active_set.place(pack, evaluation.energies, energies)
-            seen = history[:num_active, : done // steps_per_evaluation]
-            observation = Observation(done, seen, jax.tree.map(real, energies))
+        if done % per_evaluation == 0:
+            active, energies = _evaluate(programs, active, materials)
+            observed.add(active, energies)
+            observation = Observation(done, observed.history(done // per_evaluation), observed.energies())
             if done % steps_per_checkpoint == 0 or done == steps:
                 seconds = earlier_seconds + time.monotonic() - start
-                store.save(done, active_set.unpack(pack), {**metadata, "train_seconds": seconds})
-                pack = active_set.repack(pack, num_shards)
-        jax.block_until_ready(pack.state.step)
-        on_progress(replica_steps(done - steps_per_call, done), observation)
+                store.save(done, active_set.restore(active), metadata._replace(train_seconds=seconds).to_json())
+                active = active_set.narrow(active, num_shards)
+        jax.block_until_ready(active.state.step)
+        on_progress(replica_steps(done - per_call, done), observation)
     seconds = earlier_seconds + time.monotonic() - start
-    state = active_set.unpack(pack)
+    state = active_set.restore(active)
     test = programs.evaluate(
         step.weights(state.best_params, inputs), inputs.rung, materials.table, materials.test, materials.references
     )
     return Outcome(
         seconds=seconds,
         finite=real(state.finite),
-        history=history[:num_active, : steps // steps_per_evaluation],
+        history=observed.history(steps // per_evaluation),
         test=jax.tree.map(real, test),
     )
+
+
+def _evaluate(
+    programs: population_lib.Programs, active: active_set.ActiveSet, materials: Materials
+) -> tuple[active_set.ActiveSet, dict[str, jax.Array]]:
+    """Evaluate the averaged parameters and record the result; returns the set and the energies in eV by system."""
+    evaluation = programs.evaluate(
+        step.weights(active.state.averaged_params, active.inputs),
+        active.inputs.rung,
+        materials.table,
+        materials.validation,
+        materials.references,
+    )
+    return active._replace(state=programs.record(active.state, evaluation)), evaluation.energies

@@ -17,7 +17,7 @@ def test_narrow_replica_is_loaded_without_its_padding(tmp_path):
     case = case_lib.assemble(population)
     folder = tmp_path / replica_lib.CHECKPOINTS_FOLDER / population.name
     with checkpoints.PopulationCheckpoints(str(folder), keep=1) as store:
-        store.save(10, case.programs.init(case.inputs), replicas.population_metadata(population))
+        store.save(10, case.programs.init(case.inputs), replicas.metadata(population).to_json())
     key = jax.random.fold_in(jax.random.key(0), 0)
     for spec in population.replicas:
         loaded = replica_lib.load_replica(tmp_path, spec.replica_id)
