@@ -1,7 +1,7 @@
-"""Times the whole exam: python benchmarks/exam.py [WORKDIR#REPLICA_ID].
+"""Time the whole exam: python benchmarks/exam.py [WORKDIR#REPLICA_ID].
 
-Without an argument a calculator is examined that answers in a millisecond, in a process of its own as every calculator
-is. With one, a replica is examined twice: with compilation and without.
+Without an argument the model is a calculator that takes a millisecond a structure, in a process of its own like every
+calculator. With one, a replica is examined twice: with compilation and without.
 """
 
 import os
@@ -14,11 +14,11 @@ import jax
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
-ANSWER_SECONDS = 1e-3
+PREDICTION_SECONDS = 1e-3
 
 
 class Millisecond(Calculator):
-    """A Morse curve that takes its time."""
+    """A Morse curve that takes `PREDICTION_SECONDS` a structure."""
 
     implemented_properties = ("energy", "forces")
 
@@ -36,12 +36,12 @@ class Millisecond(Calculator):
             forces[1, 2] = -4.75 * 4.0 * (1 - decay) * decay
             forces[0, 2] = -forces[1, 2]
         self.results = {"energy": energy, "forces": forces}
-        while time.perf_counter() - start < ANSWER_SECONDS:
+        while time.perf_counter() - start < PREDICTION_SECONDS:
             pass
 
 
 def cpu_seconds() -> float:
-    """Of this process and of those it has seen end."""
+    """CPU time of this process and of those it has seen end."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
@@ -49,17 +49,16 @@ def cpu_seconds() -> float:
 def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1]))
     jax.config.update("jax_enable_x64", True)
-    from h2scale.exam import models, session
+    from h2scale.exam import candidates, session, worker_model
+    from h2scale.exam.sections import SECTIONS
 
     name = sys.argv[1] if len(sys.argv) > 1 else f"{__file__}:Millisecond"
-    settings = session.ExamSettings(
-        (name,), "", "", "info:charge", "info:spin", session.SECTIONS, models.TimeLimits(300.0, 120.0, 7200.0)
-    )
-    found = session.candidates(settings)
+    limits = worker_model.TimeLimits(300.0, 120.0, 7200.0)
+    found = candidates.find(candidates.CandidateSettings((name,), "", "", "info:charge", "info:spin", limits))
     for _ in range(1 + ("#" in name)):
         with tempfile.TemporaryDirectory() as folder:
             start, spent = time.monotonic(), cpu_seconds()
-            session.run_exam(found, settings.sections, Path(folder))
+            session.run_exam(found, tuple(SECTIONS), Path(folder))
             print(f"whole exam: {time.monotonic() - start:.1f} s, {cpu_seconds() - spent:.1f} s of CPU")
 
 

@@ -1,7 +1,7 @@
-"""A trained replica as an ASE calculator: the only place where evaluation meets ASE."""
+"""A trained replica as an ASE calculator; the only module of evaluation that imports ASE."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
@@ -20,17 +20,17 @@ class H2ScaleCalculator(Calculator):
         replica_id: as in its replicas.csv.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces"]
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 - as ASE declares it
 
     def __init__(self, workdir: str | Path, replica_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.replica = replica_lib.load_replica(workdir, replica_id)
-        self._asked: tuple[int, int] | None = None
+        self._calculated: tuple[int, int] | None = None
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """What changed since the last calculation; `info` counts, which ASE itself does not compare."""
+        """Return what changed since the last calculation; `info` counts, which ASE itself does not compare."""
         changes = super().check_state(atoms, tol=tol)
-        if self._asked != _charge_and_spin(atoms):
+        if self._calculated != _charge_and_spin(atoms):
             changes = [*changes, "initial_charges"]
         return changes
 
@@ -40,14 +40,16 @@ class H2ScaleCalculator(Calculator):
         properties: tuple[str, ...] = ("energy",),
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Fills `results`; called by ASE."""
+        """Fill `results`; called by ASE."""
         super().calculate(atoms, properties, system_changes)
+        if self.atoms is None:
+            raise ValueError("H2ScaleCalculator was given no structure.")
         if self.atoms.pbc.any():
             raise PropertyNotImplementedError(
                 f"H2ScaleCalculator knows molecules only; set atoms.pbc to False, got {self.atoms.pbc.tolist()}."
             )
-        self._asked = _charge_and_spin(self.atoms)
-        energy, forces = self.replica.energy_and_forces(self.atoms.numbers, self.atoms.positions, *self._asked)
+        charge, spin = self._calculated = _charge_and_spin(self.atoms)
+        energy, forces = self.replica.energy_and_forces(self.atoms.numbers, self.atoms.positions, charge, spin)
         self.results = {"energy": energy, "free_energy": energy, "forces": forces}
 
 

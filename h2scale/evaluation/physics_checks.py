@@ -1,4 +1,4 @@
-"""A potential's own curves for H2 and for two bare protons, judged inside jit."""
+"""Energies and metrics of a potential for H2 and for two bare protons, computed inside jit."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ FAR_DISTANCE_ANGSTROM = 20.0
 
 
 class DimerSettings(NamedTuple):
-    """What a potential needs to know to be asked about two hydrogen nuclei; static."""
+    """Settings of a potential that graphs of two hydrogen nuclei depend on; static."""
 
     species: tuple[int, ...]  # the species table, atomic numbers; hydrogen is among them
     cutoff: float  # angstrom
@@ -26,14 +26,14 @@ class DimerSettings(NamedTuple):
 
 
 def make_physics_check(potential: potential_lib.Potential, settings: DimerSettings) -> population_lib.PhysicsCheck:
-    """Returns a pure function of parameters and reference curves that scores H2 and, if it can be asked, two protons.
+    """Return a pure function of parameters and reference curves that scores H2 and, given a charge input, two protons.
 
     The curves are computed in the widest float that is enabled, whatever the parameters' precision. A potential
-    without a charge input is never asked about the protons: their metric is NaN and no energies are returned.
+    without a charge input predicts nothing for the protons: their metric is NaN and no energies are returned.
     """
 
-    def questions(references: curves.References, dtype: jax.typing.DTypeLike) -> list[Graph]:
-        """H2's curve, H2 pulled apart, one atom, and two protons: different graphs for one call of the potential."""
+    def make_graphs(references: curves.References, dtype: jax.typing.DTypeLike) -> list[Graph]:
+        """Return the curve of H2, H2 pulled apart, two protons, and one atom, for one call of the potential."""
 
         def pairs(distances: jax.Array, charge: int) -> Graph:
             return build.dimer_graphs(distances, (settings.species.index(1),) * 2, charge, 1, settings.cutoff)
@@ -42,9 +42,9 @@ def make_physics_check(potential: potential_lib.Potential, settings: DimerSettin
             np.ones(1, np.int32), np.zeros((1, 3)), 0, 2, settings.cutoff, settings.species, dtype
         )
         far = jnp.full((1,), FAR_DISTANCE_ANGSTROM, dtype)
-        graphs = [pairs(references.distances_angstrom.astype(dtype), 0), pairs(far, 0)]
+        graphs = [pairs(jnp.asarray(references.distances_angstrom).astype(dtype), 0), pairs(far, 0)]
         if settings.conditioned:
-            graphs.append(pairs(references.protons_distances_angstrom.astype(dtype), 2))
+            graphs.append(pairs(jnp.asarray(references.protons_distances_angstrom).astype(dtype), 2))
         return [*graphs, atom]
 
     def check(
@@ -52,18 +52,21 @@ def make_physics_check(potential: potential_lib.Potential, settings: DimerSettin
     ) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         dtype = jax.dtypes.canonicalize_dtype(jnp.float64)
         params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
-        graphs = questions(references, dtype)
-        answers = potential.energy(params, build.concatenate(graphs))
-        h2, far, *protons, atom = jnp.split(answers, np.cumsum([len(graph.charge) for graph in graphs])[:-1])
+        graphs = make_graphs(references, dtype)
+        predictions = potential.energy(params, build.concatenate(graphs))
+        h2, far, *protons, atom = jnp.split(predictions, np.cumsum([len(graph.charge) for graph in graphs])[:-1])
 
         metrics = metrics_lib.h2_metrics(
-            references.distances_angstrom, h2, references.exact_ev, references.teacher_ev
+            jnp.asarray(references.distances_angstrom),
+            h2,
+            jnp.asarray(references.exact_ev),
+            jnp.asarray(references.teacher_ev),
         )._asdict()
         metrics["h2_size_consistency_error_ev"] = metrics_lib.size_consistency_error(far[0], atom[0])
         metrics["protons_mae_ev"] = jnp.full((), jnp.nan, dtype)
         energies = {"h2": h2}
         if settings.conditioned:
-            metrics["protons_mae_ev"] = metrics_lib.protons_mae_ev(protons[0], references.protons_ev)
+            metrics["protons_mae_ev"] = metrics_lib.protons_mae_ev(protons[0], jnp.asarray(references.protons_ev))
             energies["protons"] = protons[0]
         return metrics, energies
 

@@ -1,22 +1,23 @@
-"""Proof that a model was asked the right question: do charge and spin reach it, and is every answer its own?
+"""Checks that charge and spin reach a model and that no prediction depends on the calls before it.
 
-H2 is asked with charges 0, 1 and 2 and with both spins, Li with charges 0 and 1, in two orders and, as a user's scan
+H2 is queried with charges 0, 1 and 2 and with both spins, Li with charges 0 and 1, in two orders and, as a user's scan
 would, with one Atoms object whose charge is changed in place. No reference is needed beyond three well-known energies.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 
 from h2scale import units
 from h2scale.exam import grading, models
-from h2scale.exam.models import Answer, Ask
+from h2scale.exam.models import Model, Prediction, Query
 
-SECTION = "witness"
+SECTION = "conditioning checks"
 BOND_ANGSTROM = 0.74144
 FAR_ANGSTROM = 20.0
 SAME_EV = 1e-3
-"""Energies that differ by less are the same answer: far above the noise of float32, far below any change of charge."""
+"""Energies that differ by less are the same: far above the noise of float32, far below any change of charge."""
 LITHIUM_IONIZATION_EV = 5.3917
 """NIST Atomic Spectra Database."""
 HYDROGEN_IONIZATION_EV = 16.45
@@ -31,36 +32,36 @@ _UNITS |= {"kJ/mol": 4.184 / units.KCAL_PER_MOL_EV, "meV": 1000.0}
 
 
 class Conditioning(NamedTuple):
-    """Whether charge and spin reach the model; a reason where they do not, else empty."""
+    """Reasons why charge and spin do not reach the model; empty where they do."""
 
     charge: str
     spin: str
 
 
-def examine(model: models.Examinee, entry: models.Entry) -> tuple[Conditioning, grading.Part]:
-    """Asks the witness questions; a model that raises is left to refuse each question by itself."""
-    asks = _questions()
-    answers = dict(zip(asks, model.ask(list(asks.values())), strict=True))
-    backwards = dict(zip(reversed(asks), model.ask(list(asks.values())[::-1]), strict=True))
+def examine(model: Model, entry: models.Entry) -> tuple[Conditioning, grading.Part]:
+    """Return which of charge and spin reach the model, and the findings of all checks."""
+    queries = _queries()
+    predictions = dict(zip(queries, model.predict(list(queries.values())), strict=True))
+    backwards = dict(zip(reversed(queries), model.predict(list(queries.values())[::-1]), strict=True))
     findings = [
-        _reaches("charge", [answers["H2"], answers["H2+"], answers["H2 2+"]], entry.charge),
-        _reaches("spin", [answers["H2"], answers["H2 triplet"]], entry.spin),
+        _reaches("charge", [predictions["H2"], predictions["H2+"], predictions["H2 2+"]], entry.charge),
+        _reaches("spin", [predictions["H2"], predictions["H2 triplet"]], entry.spin),
     ]
     blind = (grading.FAIL, grading.NOT_CONDITIONED)
     conditioning = Conditioning(*(finding.reason if finding.status in blind else "" for finding in findings))
     findings += [
-        _unchanged("order of calls", "same answers in reversed order", answers, backwards),
-        _scan(model, asks, answers, "charge", ("H2", "H2 2+"), conditioning.charge),
-        _scan(model, asks, answers, "spin", ("H2", "H2 triplet"), conditioning.spin),
-        *_sign(answers, conditioning),
-        _unit(answers),
-        _lone_atom(answers),
+        _unchanged("order of calls", "same predictions in reversed order", predictions, backwards),
+        _scan(model, queries, predictions, "charge", ("H2", "H2 2+"), conditioning.charge),
+        _scan(model, queries, predictions, "spin", ("H2", "H2 triplet"), conditioning.spin),
+        *_sign(predictions, conditioning),
+        _unit(predictions),
+        _isolated_atom(predictions),
         _forces(model),
     ]
     return conditioning, grading.Part(findings, [])
 
 
-def _questions() -> dict[str, Ask]:
+def _queries() -> dict[str, Query]:
     return {
         "H2": models.dimer(1, 1, BOND_ANGSTROM, 0, 1),
         "H2+": models.dimer(1, 1, BOND_ANGSTROM, 1, 2),
@@ -74,14 +75,14 @@ def _questions() -> dict[str, Ask]:
     }
 
 
-def _reaches(what: str, answers: list[Answer], way: str) -> grading.Finding:
-    """Whether all answers differ; those that were refused are left out, if two remain."""
+def _reaches(what: str, predictions: list[Prediction], way: str) -> grading.Finding:
+    """Smallest difference of the predictions, which must differ; refusals are left out if two predictions remain."""
     place, check = (SECTION, "H2"), f"{what} reaches the model"
     if way == "none":
         return grading.without_number(place, check, "eV", grading.NOT_CONDITIONED, f"the model takes no {what}")
-    given = [answer for answer in answers if answer.status == models.OK]
+    given = [one for one in predictions if one.status == models.OK]
     if len(given) < 2:
-        return grading.measure(place, check, "eV", answers, lambda: np.nan)
+        return grading.measure(place, check, "eV", predictions, lambda: np.nan)
     energies = np.sort(grading.energies(given))
     smallest = float(np.min(np.diff(energies)))
     ignored = f"the energy is the same for another {what}: it does not reach the model as {way}"
@@ -89,13 +90,13 @@ def _reaches(what: str, answers: list[Answer], way: str) -> grading.Finding:
     return finding if finding.status == grading.PASS else finding._replace(reason=ignored)
 
 
-def _unchanged(system: str, check: str, first: dict[str, Answer], second: dict[str, Answer]) -> grading.Finding:
-    """Largest difference of two answers to one question; a refusal in one and not in the other is a difference."""
+def _unchanged(system: str, check: str, first: dict[str, Prediction], second: dict[str, Prediction]) -> grading.Finding:
+    """Largest difference of two predictions of one query; a refusal in one and not in the other is a difference."""
     pairs = [(first[name], second[name]) for name in first if models.OK in (first[name].status, second[name].status)]
     place = (SECTION, system)
     for one, other in pairs:
         if one.status != other.status:
-            reason = f"answered once and refused once: {one.reason or other.reason}"
+            reason = f"predicted once and refused once: {one.reason or other.reason}"
             return grading.without_number(place, check, "eV", grading.FAIL, reason)
     if not pairs:
         return grading.measure(place, check, "eV", list(first.values()), lambda: np.nan)
@@ -104,27 +105,29 @@ def _unchanged(system: str, check: str, first: dict[str, Answer], second: dict[s
 
 
 def _scan(
-    model: models.Examinee,
-    asks: dict[str, Ask],
-    answers: dict[str, Answer],
+    model: Model,
+    queries: dict[str, Query],
+    predictions: dict[str, Prediction],
     what: str,
     names: tuple[str, str],
     unreached: str,
 ) -> grading.Finding:
-    """One Atoms object whose charge or spin is changed in place, against the answers of fresh ones."""
-    check = f"no cached answer for a changed {what}"
+    """One Atoms object whose charge or spin is changed in place, against the predictions for fresh ones."""
+    check = f"no cached prediction for a changed {what}"
     if unreached:
         return grading.without_number((SECTION, "H2"), check, "eV", grading.NOT_CONDITIONED, unreached)
-    scanned = dict(zip(names, model.ask([asks[name] for name in names], reuse=True), strict=True))
-    finding = _unchanged("H2", check, {name: answers[name] for name in names}, scanned)
+    scanned = dict(zip(names, model.predict([queries[name] for name in names], reuse=True), strict=True))
+    finding = _unchanged("H2", check, {name: predictions[name] for name in names}, scanned)
     if finding.status == grading.FAIL and finding.value is not None:
         stale = abs(scanned[names[0]].energy - scanned[names[1]].energy) < SAME_EV
-        why = f"a cached answer is returned when only the {what} changes; call calculator.reset() in between"
-        return finding._replace(reason=why if stale else f"the answer depends on the calls before the {what} changed")
+        why = f"a cached prediction is returned when only the {what} changes; call calculator.reset() in between"
+        return finding._replace(
+            reason=why if stale else f"the prediction depends on the calls before the {what} changed"
+        )
     return finding
 
 
-def _sign(answers: dict[str, Answer], conditioning: Conditioning) -> list[grading.Finding]:
+def _sign(predictions: dict[str, Prediction], conditioning: Conditioning) -> list[grading.Finding]:
     """Taking an electron away costs energy: about 5.39 eV from Li, 16.45 eV from H2."""
     findings = []
     for system, low, high, expected in (
@@ -136,13 +139,13 @@ def _sign(answers: dict[str, Answer], conditioning: Conditioning) -> list[gradin
             status = grading.NOT_CONDITIONED
             findings.append(grading.without_number(place, check, "eV", status, conditioning.charge, reference=expected))
             continue
-        cost = answers[high].energy - answers[low].energy
+        cost = predictions[high].energy - predictions[low].energy
         finding = grading.measure(
             place,
             check,
             "eV",
-            [answers[low], answers[high]],
-            lambda cost=cost: cost,
+            [predictions[low], predictions[high]],
+            functools.partial(float, cost),
             limit=(expected / 2, 2 * expected),  # tight binding misses by 75 % what a lost sign misses by 110 %
             reference=expected,
         )
@@ -157,10 +160,10 @@ def _sign(answers: dict[str, Answer], conditioning: Conditioning) -> list[gradin
     return findings
 
 
-def _unit(answers: dict[str, Answer]) -> grading.Finding:
-    """H2's depth below its own atoms, which no model may miss by much, tells the unit of energy."""
-    needed = [answers["H"], answers["H2"]]
-    depth = 2 * answers["H"].energy - answers["H2"].energy
+def _unit(predictions: dict[str, Prediction]) -> grading.Finding:
+    """Depth of H2 below its own atoms, which no model misses by much and which tells the unit of energy."""
+    needed = [predictions["H"], predictions["H2"]]
+    depth = 2 * predictions["H"].energy - predictions["H2"].energy
     limit = grading.around(H2_DEPTH_EV, _RELATIVE * H2_DEPTH_EV)
     place = (SECTION, "H2")
     finding = grading.measure(
@@ -178,44 +181,47 @@ def _unit_name(ratio: float) -> str:
     return ""
 
 
-def _lone_atom(answers: dict[str, Answer]) -> grading.Finding:
+def _isolated_atom(predictions: dict[str, Prediction]) -> grading.Finding:
     """Two H atoms 20 angstrom apart, in the better of both spins, against twice one atom.
 
-    A network without neighbours within its cutoff gives the same on both ways. A table of atoms does not.
+    A network without neighbours within its cutoff gives the same either way. A table of atoms does not.
     """
-    pairs = [answers[name] for name in ("H...H", "H...H triplet") if answers[name].status == models.OK]
-    gaps = [pair.energy - 2 * answers["H"].energy for pair in pairs] or [np.nan]
+    pairs = [predictions[name] for name in ("H...H", "H...H triplet") if predictions[name].status == models.OK]
+    gaps = [pair.energy - 2 * predictions["H"].energy for pair in pairs] or [np.nan]
     gap = min(gaps, key=abs)
     finding = grading.measure(
         (SECTION, "H"),
-        "a lone atom is answered like a separated pair",
+        "an isolated atom has half the energy of a separated pair",
         "eV",
-        [answers["H"], *(pairs or [answers["H...H"]])],
+        [predictions["H"], *(pairs or [predictions["H...H"]])],
         lambda: gap,
         limit=(-grading.CHEMICAL_ACCURACY_EV, grading.CHEMICAL_ACCURACY_EV),
         reference=0.0,
     )
     if finding.status == grading.FAIL:
-        why = "a lone atom comes from a table or another path than atoms 20 angstrom apart, or the model sees that far"
+        why = (
+            "an isolated atom comes from a table or another path than atoms 20 angstrom apart, or the model sees that "
+            "far"
+        )
         finding = finding._replace(reason=why)
     return finding
 
 
-def _forces(model: models.Examinee) -> grading.Finding:
+def _forces(model: Model) -> grading.Finding:
     """Largest difference of force and central difference of the energy on H2, relative to the largest slope."""
     step = 0.005
     places = (0.6, 1.0, 1.6)
     grid = [distance + shift for distance in places for shift in (-step, 0.0, step)]
-    answers = model.ask([models.dimer(1, 1, distance, 0, 1) for distance in grid])
+    predictions = model.predict([models.dimer(1, 1, distance, 0, 1) for distance in grid])
 
     def deviation() -> float:
-        energies = grading.energies(answers).reshape(-1, 3)
+        energies = grading.energies(predictions).reshape(-1, 3)
         slopes = (energies[:, 2] - energies[:, 0]) / (2 * step)
-        forces = grading.bond_forces(answers)[1::3]
-        return np.max(np.abs(forces + slopes)) / max(np.max(np.abs(slopes)), _FORCE_FLOOR)
+        forces = grading.bond_forces(predictions)[1::3]
+        return float(np.max(np.abs(forces + slopes)) / max(np.max(np.abs(slopes)), _FORCE_FLOOR))
 
     finding = grading.measure(
-        (SECTION, "H2"), "forces are minus the gradient", "", answers, deviation, limit=(0.0, 0.02), forces=True
+        (SECTION, "H2"), "forces are minus the gradient", "", predictions, deviation, limit=(0.0, 0.02), forces=True
     )
     if finding.status == grading.FAIL:
         finding = finding._replace(reason="force and slope of the energy differ by this part of the largest slope")

@@ -1,4 +1,4 @@
-"""What a check found: a number with its limit and a status, or the reason why there is no number."""
+"""Findings of the exam: a number with its limits and a status, or the reason why there is no number."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ PASS, FAIL, MEASURED, NOT_CONDITIONED = "pass", "fail", "measured", "not conditi
 STATUSES = (FAIL, models.ERROR, models.NOT_RUN, NOT_CONDITIONED, models.REFUSED, MEASURED, PASS)
 """Worst first; `measured` has no limit, and has a number if the curve has one."""
 INCOMPLETE = (models.ERROR, models.NOT_RUN)
-"""A model that refuses has answered; one that crashed, hung or gave NaN has not."""
+"""Statuses of a check that has to be repeated: a refusal is a result; a crash, a hang or NaN is not."""
 
 CHEMICAL_ACCURACY_EV = 0.0434
 """One kcal/mol."""
@@ -35,7 +35,7 @@ class Finding(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """Energies at distances, for the page; arrays of one length, NaN where there is none."""
+    """Energies at distances, for the page; arrays of one length, NaN where there is no energy."""
 
     section: str
     system: str
@@ -46,7 +46,7 @@ class Curve(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What one section of the exam gives."""
+    """Result of one section of the exam."""
 
     findings: list[Finding]
     curves: list[Curve]
@@ -56,7 +56,7 @@ def measure(
     place: tuple[str, str],
     check: str,
     unit: str,
-    answers: Sequence[models.Answer],
+    predictions: Sequence[models.Prediction],
     compute: Callable[[], float],
     *,
     limit: Limit | None = None,
@@ -64,20 +64,20 @@ def measure(
     forces: bool = False,
     reason: str = "",
 ) -> Finding:
-    """The finding of a check that needs `answers`; `compute` runs only if all of them are there.
+    """Return the finding of a check that needs `predictions`; `compute` runs only if none of them is missing.
 
     Args:
         place: section and system.
         check: what is measured.
         unit: of the value.
-        answers: those the number depends on.
-        compute: gives the number; NaN or ValueError means that the curve has no such number, which fails a limit.
+        predictions: those the number depends on.
+        compute: returns the number; NaN or ValueError means that the curve has no such number, which fails a limit.
         limit: smallest and largest value that pass; None measures without a verdict.
         reference: the number to compare with.
         forces: whether the forces are needed too.
         reason: a remark that goes with the number.
     """
-    missing = _missing(answers, forces)
+    missing = _missing(predictions, forces)
     if missing is not None:
         return without_number(place, check, unit, *missing, reference=reference)
     try:
@@ -96,58 +96,61 @@ def measure(
 def without_number(
     place: tuple[str, str], check: str, unit: str, status: str, reason: str, *, reference: float | None = None
 ) -> Finding:
-    """A finding that says why there is no number."""
+    """Return a finding that says why there is no number."""
     return Finding(*place, check, None, unit, reference, None, None, status, reason)
 
 
 def around(reference: float, tolerance: float) -> Limit:
-    """The limit of a value that may differ from the reference by the tolerance."""
+    """Limits of a value that may differ from the reference by the tolerance."""
     return reference - tolerance, reference + tolerance
 
 
-def energies(answers: Sequence[models.Answer]) -> np.ndarray:
+def energies(predictions: Sequence[models.Prediction]) -> np.ndarray:
     """Energies in eV, shape (n,), NaN where there is none."""
-    return np.array([answer.energy for answer in answers])
+    return np.array([prediction.energy for prediction in predictions])
 
 
-def bond_forces(answers: Sequence[models.Answer]) -> np.ndarray:
+def bond_forces(predictions: Sequence[models.Prediction]) -> np.ndarray:
     """Force that pushes two atoms of a dimer apart, eV/angstrom, shape (n,), NaN where there is none."""
     return np.array(
-        [np.nan if answer.forces is None else (answer.forces[1, 2] - answer.forces[0, 2]) / 2 for answer in answers]
+        [
+            np.nan if prediction.forces is None else (prediction.forces[1, 2] - prediction.forces[0, 2]) / 2
+            for prediction in predictions
+        ]
     )
 
 
-def around_minimum(answers: Sequence[models.Answer]) -> tuple[slice, str]:
-    """The unbroken run of answers that holds the lowest energy, and a remark on those that are missing.
+def around_minimum(predictions: Sequence[models.Prediction]) -> tuple[slice, str]:
+    """Return the unbroken run of predictions that holds the lowest energy, and a remark on those that are missing.
 
-    Constants of a bond do not depend on a refusal far from it. All answers, so that the reason shows, if none has an
-    energy or one is an error.
+    Constants of a bond do not depend on a refusal far from it. If none has an energy or one is an error, the run is
+    that of all predictions, so that the reason shows.
     """
-    found = np.isfinite(energies(answers))
-    if found.all() or not found.any() or any(answer.status in INCOMPLETE for answer in answers):
-        return slice(0, len(answers)), ""
-    lowest = int(np.nanargmin(energies(answers)))
+    found = np.isfinite(energies(predictions))
+    if found.all() or not found.any() or any(one.status in INCOMPLETE for one in predictions):
+        return slice(0, len(predictions)), ""
+    lowest = int(np.nanargmin(energies(predictions)))
     gaps = np.flatnonzero(~found)
     start = max(gaps[gaps < lowest], default=-1) + 1
-    stop = min(gaps[gaps > lowest], default=len(answers))
-    return slice(int(start), int(stop)), f"{len(gaps)} of {len(answers)} distances were not answered"
+    stop = min(gaps[gaps > lowest], default=len(predictions))
+    return slice(int(start), int(stop)), f"{len(gaps)} of {len(predictions)} distances have no energy"
 
 
 def to_json(record: Finding | Curve) -> dict[str, Any]:
-    """JSON values; NaN becomes null."""
+    """Return a record as JSON values; NaN becomes null."""
     return {key: _plain(value) for key, value in record._asdict().items()}
 
 
-def _missing(answers: Sequence[models.Answer], forces: bool) -> tuple[str, str] | None:
-    """The worst status and a sentence, or None if nothing is missing."""
-    lost = [answer for answer in answers if answer.status != models.OK]
+def _missing(predictions: Sequence[models.Prediction], forces: bool) -> tuple[str, str] | None:
+    """Return the worst status and a sentence, or None if nothing is missing."""
+    lost = [one for one in predictions if one.status != models.OK]
     if lost:
         status = next(s for s in (models.NOT_RUN, models.ERROR, models.REFUSED) if any(a.status == s for a in lost))
-        first = next(answer for answer in lost if answer.status == status)
-        count = f"{len(lost)} of {len(answers)} structures: " if len(answers) > 1 else ""
+        first = next(one for one in lost if one.status == status)
+        count = f"{len(lost)} of {len(predictions)} structures: " if len(predictions) > 1 else ""
         return status, count + first.reason
-    mute = [answer for answer in answers if forces and answer.forces is None]
-    return (models.REFUSED, mute[0].reason) if mute else None
+    without_forces = [one for one in predictions if forces and one.forces is None]
+    return (models.REFUSED, without_forces[0].reason) if without_forces else None
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Models by name, from the shipped YAML and a private one; and what else may be named on the command line."""
+"""Models by name, from the shipped YAML file and a private one, and by the factory of a calculator."""
 
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,7 @@ _WAYS = ("info:KEY", "argument:NAME", "method:NAME", "initial_charges", "initial
 
 
 def load(private: str = "") -> dict[str, models.Entry]:
-    """Entries by name; those of the private file replace shipped ones of the same name.
+    """Return the entries by name; those of the private file replace shipped ones of the same name.
 
     Raises:
         InputError: the private file cannot be read, or an entry is not of the documented form.
@@ -32,7 +32,7 @@ def load(private: str = "") -> dict[str, models.Entry]:
 
 
 def find(name: str, entries: dict[str, models.Entry], *, charge: str, spin: str, python: str) -> models.Entry:
-    """The entry for a registry name or for MODULE:FACTORY.
+    """Return the entry for a registry name or for MODULE:FACTORY.
 
     Args:
         name: as given to config.calculator.

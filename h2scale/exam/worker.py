@@ -1,12 +1,12 @@
-"""Holds one ASE calculator and answers structures over pipes, in whatever interpreter it is started with.
+"""Hold one ASE calculator and reply to requests over pipes, in whatever interpreter this script is started with.
 
-Runs as a script, and needs only ASE and NumPy there. Requests are JSON lines on stdin, answers JSON lines on what was
-stdout at the start; whatever a library prints goes to stderr. The first request loads the calculator:
+Needs only ASE and NumPy there. Requests are JSON lines on stdin, replies JSON lines on what was stdout at the start;
+whatever a library prints goes to stderr. The first request loads the calculator:
 
     {"entry": "MODULE:FACTORY" or "FILE.py:FACTORY", "kwargs": {...}, "charge": HOW, "spin": HOW, "packages": [...]}
 
-where the versions of `packages` are wanted beside those of ASE and NumPy. Every other request asks it about
-structures, each answered by a line of its own as soon as it is known:
+where the versions of `packages` are wanted beside those of ASE and NumPy. Every other request is for structures, each
+with a reply of its own as soon as it is computed:
 
     {"structures": [{"numbers": [...], "positions": [...], "charge": q, "spin": 2S + 1}, ...], "reuse": bool}
 
@@ -25,53 +25,61 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
 
 REASON_LENGTH = 300
 
 
 def main() -> None:
-    """Serves requests until stdin ends."""
+    """Serve requests until stdin ends."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
-    def reply(answer: dict) -> None:
-        channel.write(json.dumps(answer, allow_nan=True) + "\n")
+    def reply(message: dict[str, Any]) -> None:
+        channel.write(json.dumps(message, allow_nan=True) + "\n")
         channel.flush()
 
     # A script's own folder comes first on the path, where its neighbours would hide a user's modules.
     sys.path[0] = os.getcwd()
-    model = None
+    model: LoadedCalculator | None = None
     for line in sys.stdin:
         request = json.loads(line)
         if "entry" in request:
             try:
-                model = Model(request)
+                model = LoadedCalculator(request)
                 reply({"loaded": True, **model.describe()})
-            except Exception as error:  # anything a stranger's code raises is the answer here
+            except Exception as error:  # whatever foreign code raises is the reply here
                 reply({"loaded": False, "reason": describe_error(error)})
             continue
+        if model is None:
+            raise RuntimeError("structures were sent before a calculator was loaded")
         model.start_over()
         for structure in request["structures"]:
-            reply(model.answer(structure, request["reuse"]))
+            reply(model.predict(structure, request["reuse"]))
 
 
-class Model:
+class LoadedCalculator:
     """A factory, the calculators it made, and how charge and spin reach them."""
 
-    def __init__(self, request: dict) -> None:
+    def __init__(self, request: dict[str, Any]) -> None:
         self.factory = find_factory(request["entry"])
         self.kwargs = request["kwargs"]
         self.packages = request["packages"]
         self.how = {"charge": request["charge"], "spin": request["spin"]}
-        self.calculators = {}
-        self.atoms = None
+        self.calculators: dict[tuple[tuple[str, int], ...], Calculator] = {}
+        self.atoms: Atoms | None = None
         arguments = {way.partition(":")[2] for way in self.how.values() if way.startswith("argument:")}
         check_arguments(self.factory, request["entry"], arguments | set(self.kwargs))
         if not arguments:
             self.calculator(0, 1)
 
-    def describe(self) -> dict:
-        """Versions of what answers, and a digest of the file that the factory is written in."""
+    def describe(self) -> dict[str, Any]:
+        """Versions of what makes the predictions, and a digest of the file that the factory is written in."""
         packages = {}
         top = (getattr(self.factory, "__module__", None) or "").split(".")[0]
         named = importlib.metadata.packages_distributions().get(top, [])
@@ -82,7 +90,7 @@ class Model:
                 continue  # run from a checkout
         return {"python": platform.python_version(), "packages": packages, "source": digest_source(self.factory)}
 
-    def calculator(self, charge: int, spin: int):
+    def calculator(self, charge: int, spin: int) -> "Calculator":
         """The calculator for this charge and spin: one for all, unless they are arguments of the factory."""
         values = {"charge": charge, "spin": spin}
         arguments = {
@@ -94,11 +102,11 @@ class Model:
         return self.calculators[key]
 
     def start_over(self) -> None:
-        """Forgets the Atoms object of an earlier request."""
+        """Forget the Atoms object of an earlier request."""
         self.atoms = None
 
-    def answer(self, structure: dict, reuse: bool) -> dict:
-        """Energy in eV and forces in eV/angstrom as the calculator gives them, or why there are none."""
+    def predict(self, structure: dict[str, Any], reuse: bool) -> dict[str, Any]:
+        """Energy in eV and forces in eV/angstrom as the calculator gives them, or the reason why there are none."""
         from ase.calculators.calculator import PropertyNotImplementedError
 
         try:
@@ -107,7 +115,7 @@ class Model:
             if not reuse and hasattr(calculator, "reset"):
                 calculator.reset()
             energy = float(atoms.get_potential_energy())
-        except Exception as error:  # a refusal is an answer, whatever its type
+        except Exception as error:  # any exception is a refusal, whatever its type
             return {"refused": describe_error(error)}
         try:
             forces = [[float(value) for value in row] for row in atoms.get_forces()]
@@ -117,8 +125,8 @@ class Model:
             return {"energy": energy, "no_forces": describe_error(error)}
         return {"energy": energy, "forces": forces}
 
-    def prepare(self, structure: dict, calculator, reuse: bool):
-        """The Atoms object to ask, with charge and spin on it."""
+    def prepare(self, structure: dict[str, Any], calculator: "Calculator", reuse: bool) -> "Atoms":
+        """The Atoms object of a structure, with charge and spin on it."""
         from ase import Atoms
 
         if reuse and self.atoms is not None and self.atoms.numbers.tolist() == structure["numbers"]:
@@ -141,8 +149,13 @@ class Model:
         return atoms
 
 
-def find_factory(entry: str):
-    """What MODULE:FACTORY or FILE.py:FACTORY names; raises ImportError or AttributeError naming what is missing."""
+def find_factory(entry: str) -> Callable[..., "Calculator"]:
+    """The object that MODULE:FACTORY or FILE.py:FACTORY names.
+
+    Raises:
+        ImportError, AttributeError: names the file, module or attribute that is missing.
+        TypeError: the object cannot be called.
+    """
     module_name, _, name = entry.rpartition(":")
     if not module_name or not name:
         raise ImportError(f"a calculator is named MODULE:FACTORY or FILE.py:FACTORY; got {entry!r}")
@@ -151,7 +164,9 @@ def find_factory(entry: str):
             raise ImportError(f"there is no file {module_name}")
         stem = os.path.splitext(os.path.basename(module_name))[0]
         spec = importlib.util.spec_from_file_location(f"exam_calculator_{stem}", module_name)
-        module = importlib.util.module_from_spec(spec)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{module_name} cannot be imported")
+        module: Any = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
     else:
@@ -165,8 +180,8 @@ def find_factory(entry: str):
     return module
 
 
-def check_arguments(factory, entry: str, given: set) -> None:
-    """Raises TypeError naming the arguments that a factory needs and is not given."""
+def check_arguments(factory: Callable[..., Any], entry: str, given: set[str]) -> None:
+    """Raise TypeError that names the arguments that a factory needs and is not given."""
     try:
         parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):
@@ -182,10 +197,13 @@ def check_arguments(factory, entry: str, given: set) -> None:
         raise TypeError(f"{entry} needs the arguments {', '.join(needed)}; name a factory that can be called without")
 
 
-def digest_source(factory) -> str:
+def digest_source(factory: Callable[..., Any]) -> str:
     """SHA-256 of the factory's file; empty where there is none to read."""
     try:
-        with open(inspect.getsourcefile(factory), "rb") as file:
+        path = inspect.getsourcefile(factory)
+        if path is None:
+            return ""
+        with open(path, "rb") as file:
             return hashlib.sha256(file.read()).hexdigest()
     except (TypeError, OSError):
         return ""

@@ -1,4 +1,4 @@
-"""How much an exam asks, found by putting its questions to a model that does not answer."""
+"""The amount of work in an exam, found by running it on a model that predicts nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,21 +8,21 @@ import numpy as np
 from h2scale.exam import models
 
 
-class Silent:
-    """Answers nothing and remembers what it was asked."""
+class SilentModel:
+    """Refuses every query and keeps it."""
 
     def __init__(self) -> None:
         self.failure = ""
         self.environment: dict[str, Any] = {}
-        self.asked: list[models.Ask] = []
+        self.queries: list[models.Query] = []
 
-    def ask(self, asks: Sequence[models.Ask], *, reuse: bool = False) -> list[models.Answer]:
-        """One refusal per structure."""
+    def predict(self, queries: Sequence[models.Query], *, reuse: bool = False) -> list[models.Prediction]:
+        """Return one refusal per query."""
         del reuse
-        self.asked += asks
-        return [models.Answer(np.nan, None, models.REFUSED, "")] * len(asks)
+        self.queries += queries
+        return [models.Prediction(np.nan, None, models.REFUSED, "")] * len(queries)
 
 
-def work(ask: models.Ask) -> float:
-    """What a structure counts for in the time left: its electrons, which decide where time matters."""
-    return 1.0 + sum(ask.numbers) - ask.charge
+def work(query: models.Query) -> float:
+    """Weight of a structure in the time left: its electrons, which decide where time matters."""
+    return 1.0 + sum(query.numbers) - query.charge

@@ -1,8 +1,9 @@
-"""The exam's page: who passed what, worst failures first, and every curve to look at; one file, no network.
+"""Pages of the exam: checks passed by each model, failures worst first, and every curve, in one file without network.
 
 `python -m h2scale.report.exam_page FOLDER` collects every exam.json below a folder into FOLDER/leaderboard.html.
 """
 
+import argparse
 import html
 import json
 import math
@@ -13,26 +14,27 @@ from pathlib import Path
 from typing import Any
 
 from h2scale.errors import InputError
+from h2scale.exam import conditioning_checks, grading
+from h2scale.exam.sections import SECTIONS
 from h2scale.report import page
-from h2scale.runtime import files
+from h2scale.runtime import files, migration
 
-STATUSES = ("fail", "error", "not run", "not conditioned", "refused", "measured", "pass")
-"""Worst first."""
-GROUPS = ("witness", "bare nuclei", "hydrogen", "teacher split", "diatomics", "shape")
+GROUPS = (conditioning_checks.SECTION, *(title for section in SECTIONS.values() for title in section.titles))
+"""Beginnings of the findings' sections, in the order of the page."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-"""What the browser itself enforces: nothing is fetched."""
+"""Enforced by the browser: nothing is fetched."""
 _WITHOUT_LIMITS = ("shape", "teacher split")
 _SHOWN_FAILURES = 8
 _NAMED_AT_MOST = 4
 _DIGEST = 8
-_COUNTED = tuple(status for status in STATUSES if status != "measured")
+_COUNTED = tuple(status for status in grading.STATUSES if status != grading.MEASURED)
 
 Model = dict[str, Any]
 Finding = dict[str, Any]
 
 
 def write_exam_page(folder: str | Path) -> Path:
-    """Writes report.html from a folder's exam.json; returns its path.
+    """Write report.html from a folder's exam.json; return its path.
 
     Raises:
         InputError: exam.json is missing, not readable or holds no model.
@@ -42,7 +44,7 @@ def write_exam_page(folder: str | Path) -> Path:
 
 
 def write_leaderboard(folder: str | Path) -> Path:
-    """Writes leaderboard.html from every exam.json below a folder; returns its path.
+    """Write leaderboard.html from every exam.json below a folder; return its path.
 
     A model that stands in several exams is told apart by the folder of each.
 
@@ -63,7 +65,7 @@ def write_leaderboard(folder: str | Path) -> Path:
 
 
 def severity(finding: Finding) -> float:
-    """How far a value is outside its limits, in units of the limits' width; infinite without a number."""
+    """Distance of a value from its limits, in units of the limits' width; infinite without a number."""
     value, low, high = finding["value"], finding["low"], finding["high"]
     if value is None:
         return math.inf
@@ -73,14 +75,14 @@ def severity(finding: Finding) -> float:
 
 
 def worst_first(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings by status, then by how far outside the limits they are."""
-    return sorted(findings, key=lambda one: (STATUSES.index(one["status"]), -severity(one)))
+    """Return findings by status, then by distance from the limits."""
+    return sorted(findings, key=lambda one: (grading.STATUSES.index(one["status"]), -severity(one)))
 
 
 def num_passed(model: Model) -> tuple[int, int]:
-    """Checks passed, and checks judged or left unanswered; sections that have no limits at all are left out."""
+    """Return the checks passed and all checks with a verdict or none; sections that have no limits are left out."""
     counted = [one["status"] for one in model["findings"] if _is_scored(one)]
-    return counted.count("pass"), len(counted)
+    return counted.count(grading.PASS), len(counted)
 
 
 def _is_scored(finding: Finding) -> bool:
@@ -89,14 +91,14 @@ def _is_scored(finding: Finding) -> bool:
 
 def _read(path: Path) -> list[Model]:
     try:
-        models = json.loads(path.read_text(encoding="utf-8"))["models"]
+        found = migration.exam_results(json.loads(path.read_text(encoding="utf-8")))["models"]
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not the result of an exam ({type(error).__name__}: {error}).") from error
-    if not models:
+    if not found:
         raise InputError(f"{path} holds no model.")
-    return models
+    return found
 
 
 def _write(path: Path, models: list[Model], title: str) -> Path:
@@ -127,7 +129,7 @@ def _write(path: Path, models: list[Model], title: str) -> Path:
 
 
 _LEGEND = (
-    "Cells show checks passed of checks asked. Refused: the model raised, which is an honest answer. Not conditioned: "
+    "Cells show checks passed of all checks. Refused: the model raised, which is an honest result. Not conditioned: "
     "charge or spin does not reach the model, so what depends on it was not scored. Shape metrics have no limits."
 )
 
@@ -135,10 +137,12 @@ _LEGEND = (
 def _summary(models: list[Model]) -> str:
     best = models[0]
     incomplete = [model["name"] for model in models if not model["complete"]]
-    blind = [model["name"] for model in models if any(one["status"] == "not conditioned" for one in model["findings"])]
+    blind = [
+        model["name"] for model in models if any(one["status"] == grading.NOT_CONDITIONED for one in model["findings"])
+    ]
     parts = [f"{len(models)} model{'s' if len(models) > 1 else ''} examined."]
-    passed, asked = num_passed(best)
-    parts.append(f"{best['name']} passes most: {passed} of {asked} checks.")
+    passed, total = num_passed(best)
+    parts.append(f"{best['name']} passes most: {passed} of {total} checks.")
     if blind:
         parts.append(f"Charge or spin does not reach {_named(blind)}.")
     if incomplete:
@@ -159,11 +163,11 @@ def _leaderboard(models: list[Model]) -> str:
     headers = ["Model", "Passed", *[group.capitalize() for group in groups], "H₂ D_e (eV)", "H⁺H⁺ R E / 14.4"]
     rows = []
     for model in models:
-        passed, asked = num_passed(model)
-        cells: list[str | tuple[str, float]] = [model["name"], (f"{passed} of {asked}", passed)]
+        passed, total = num_passed(model)
+        cells: list[str | tuple[str, float]] = [model["name"], (f"{passed} of {total}", passed)]
         for group in groups:
             counted = [one for one in _of(model, group) if _is_scored(one)]
-            passed = sum(one["status"] == "pass" for one in counted)
+            passed = sum(one["status"] == grading.PASS for one in counted)
             cells.append((f"{passed}/{len(counted)}", passed / len(counted)) if counted else "–")
         cells.append(_headline(model, "hydrogen", "H2", "D_e"))
         cells.append(_headline(model, "bare nuclei", "H+ H+", "R E / (Z Z 14.4 eV Å), 0.62 to 6 Å"))
@@ -185,10 +189,11 @@ def _filters(models: list[Model]) -> str:
         for model in models
     )
     sections = list(dict.fromkeys(one["section"] for model in models for one in model["findings"]))
+    selects = (("Section", _select("section", sections)), ("Status", _select("status", grading.STATUSES)))
     return (
         f'<div class="filters" id="filters"><div>{names}</div>'
-        f"<label>Section {_select('section', sections)}</label> <label>Status {_select('status', STATUSES)}</label> "
-        '<label>Find <input type="search" id="find" placeholder="N2, slope, …"></label></div>'
+        + "".join(f"<label>{name} {select}</label> " for name, select in selects)
+        + '<label>Find <input type="search" id="find" placeholder="N2, slope, …"></label></div>'
     )
 
 
@@ -199,12 +204,12 @@ def _select(identity: str, values: Sequence[str]) -> str:
 
 def _card(model: Model) -> str:
     name = model["name"]
-    counts = {status: sum(one["status"] == status for one in model["findings"]) for status in STATUSES}
+    counts = {status: sum(one["status"] == status for one in model["findings"]) for status in grading.STATUSES}
     told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     told += f"; {model['seconds']:.0f} s."
     facts = {**model["facts"], "charge": model["charge"], "spin": model["spin"], **_environment(model)}
     about = " · ".join(f"{key.replace('_', ' ')}: {value}" for key, value in facts.items())
-    failures = [one for one in worst_first(model["findings"]) if one["status"] in ("fail", "error", "not run")]
+    failures = [one for one in worst_first(model["findings"]) if one["status"] in (grading.FAIL, *grading.INCOMPLETE)]
     folded = [
         f'<details class="group"><summary>{html.escape(group)}: {_tally(_of(model, group))}</summary>'
         f"{_table(worst_first(_of(model, group)))}</details>"
@@ -221,12 +226,12 @@ def _card(model: Model) -> str:
 
 
 def _environment(model: Model) -> dict[str, str]:
-    """What answered, and what answered the sections of an earlier run where that was something else."""
+    """Return the versions behind the predictions, and those of an earlier run's sections where they differ."""
     told = {}
     if environment := model["environment"]:
         told = {"python": environment["python"], "packages": _versions(environment)}
     for section, earlier in model.get("earlier_environments", {}).items():  # earlier results say nothing of it
-        told[f"{section} asked earlier with"] = f"python {earlier['python']}, {_versions(earlier)}"
+        told[f"{section} examined earlier with"] = f"python {earlier['python']}, {_versions(earlier)}"
     return told
 
 
@@ -263,7 +268,7 @@ def _limits(one: Finding) -> str:
 
 
 def _tally(findings: Sequence[Finding]) -> str:
-    counts = {status: sum(one["status"] == status for one in findings) for status in STATUSES}
+    counts = {status: sum(one["status"] == status for one in findings) for status in grading.STATUSES}
     return ", ".join(f"{number} {status}" for status, number in counts.items() if number)
 
 
@@ -272,7 +277,7 @@ def _of(model: Model, group: str) -> list[Finding]:
 
 
 def _drawn(models: list[Model]) -> dict[str, Any]:
-    """What the script draws: per chart the references once, and every model's energies."""
+    """Return the data of the script: per chart the references once, and every model's energies."""
     charts: dict[tuple[str, str], dict[str, Any]] = {}
     for model in models:
         for curve in model["curves"]:
@@ -291,10 +296,18 @@ def _number(value: float) -> str:
     return f"{value:.4g}".replace("-", "−")
 
 
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m h2scale.report.exam_page FOLDER")
+def main() -> None:
+    """Write the leaderboard of the folder that the command line names."""
+    parser = argparse.ArgumentParser(
+        prog="python -m h2scale.report.exam_page",
+        description="Collect every exam.json below a folder into FOLDER/leaderboard.html.",
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="a folder of exams, e.g. experiments/results/exam")
     try:
-        print(write_leaderboard(sys.argv[1]))
+        print(write_leaderboard(parser.parse_args().folder))
     except InputError as error:
         sys.exit(f"h2scale: {error}")
+
+
+if __name__ == "__main__":
+    main()

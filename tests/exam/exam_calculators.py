@@ -1,4 +1,4 @@
-"""Made-up calculators for the exam's tests: one honest toy, and one with each fault that the witness has to catch."""
+"""Made-up calculators for the exam's tests: an honest toy and one for each fault that the conditioning checks catch."""
 
 import os
 import time
@@ -19,7 +19,7 @@ class Honest(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        energy, forces = self.answer(self.charge(), self.spin())
+        energy, forces = self.predict(self.charge(), self.spin())
         self.results = {"energy": energy, "forces": forces}
 
     def charge(self):
@@ -28,7 +28,7 @@ class Honest(Calculator):
     def spin(self):
         return self.atoms.info["spin"]
 
-    def answer(self, charge, spin):
+    def predict(self, charge, spin):
         energy = charge * (5.39 if 3 in self.atoms.numbers else 15.0)
         forces = np.zeros((len(self.atoms), 3))
         for i in range(len(self.atoms)):
@@ -69,23 +69,23 @@ class ReversedCharge(Honest):
 class CountsCalls(Honest):
     calls = 0
 
-    def answer(self, charge, spin):
+    def predict(self, charge, spin):
         self.calls += 1
-        energy, forces = super().answer(charge, spin)
+        energy, forces = super().predict(charge, spin)
         return energy + 0.01 * self.calls, forces
 
 
 class TableOfAtoms(Honest):
-    def answer(self, charge, spin):
-        energy, forces = super().answer(charge, spin)
+    def predict(self, charge, spin):
+        energy, forces = super().predict(charge, spin)
         return energy + (0.3 if len(self.atoms) == 1 else 0.0), forces
 
 
 class InKcal(Honest):
     FACTOR = 23.0605
 
-    def answer(self, charge, spin):
-        energy, forces = super().answer(charge, spin)
+    def predict(self, charge, spin):
+        energy, forces = super().predict(charge, spin)
         return energy * self.FACTOR, forces * self.FACTOR
 
 
@@ -94,16 +94,16 @@ class InHartree(InKcal):
 
 
 class WrongForces(Honest):
-    def answer(self, charge, spin):
-        energy, forces = super().answer(charge, spin)
+    def predict(self, charge, spin):
+        energy, forces = super().predict(charge, spin)
         return energy, 0.9 * forces
 
 
 class NoForces(Honest):
     implemented_properties: ClassVar[list[str]] = ["energy"]
 
-    def answer(self, charge, spin):
-        return super().answer(charge, spin)
+    def predict(self, charge, spin):
+        return super().predict(charge, spin)
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
@@ -111,44 +111,44 @@ class NoForces(Honest):
 
 
 class NotANumber(Honest):
-    def answer(self, charge, spin):
-        energy, forces = super().answer(charge, spin)
+    def predict(self, charge, spin):
+        energy, forces = super().predict(charge, spin)
         return np.nan if charge == 1 else energy, forces
 
 
 class RaisesNear(Honest):
     """Knows hydrogen only, and only beyond 0.25 angstrom."""
 
-    def answer(self, charge, spin):
+    def predict(self, charge, spin):
         if (self.atoms.numbers != 1).any():
             raise KeyError("unknown element")
         if len(self.atoms) == 2 and self.atoms.get_distance(0, 1) < 0.25:
             raise RuntimeError("atoms too close")
-        return super().answer(charge, spin)
+        return super().predict(charge, spin)
 
 
 class RefusesProtons(Honest):
     """Needs an electron, and says so."""
 
-    def answer(self, charge, spin):
+    def predict(self, charge, spin):
         if charge == self.atoms.numbers.sum():
             raise ValueError("there are no electrons")
-        return super().answer(charge, spin)
+        return super().predict(charge, spin)
 
 
 class Crashes(Honest):
-    def answer(self, charge, spin):
+    def predict(self, charge, spin):
         if charge == 2:
             print("a last word on stdout", flush=True)
             os._exit(7)
-        return super().answer(charge, spin)
+        return super().predict(charge, spin)
 
 
 class Hangs(Honest):
-    def answer(self, charge, spin):
+    def predict(self, charge, spin):
         if charge == 2:
             time.sleep(60)
-        return super().answer(charge, spin)
+        return super().predict(charge, spin)
 
 
 def loads_once(path):
@@ -190,15 +190,15 @@ class ByMethod(Honest):
 
 
 def talks():
-    """Prints while it is loaded and while it answers."""
+    """Prints while it is loaded and while it predicts."""
     print("loading, please wait")
     return Talker()
 
 
 class Talker(Honest):
-    def answer(self, charge, spin):
+    def predict(self, charge, spin):
         print("{not json")
-        return super().answer(charge, spin)
+        return super().predict(charge, spin)
 
 
 not_callable = 3

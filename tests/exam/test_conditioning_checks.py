@@ -7,11 +7,11 @@ from exam_local import Local, made_up
 from h2scale.exam import conditioning_checks
 
 CHARGE, SPIN = "charge reaches the model", "spin reaches the model"
-CACHE = "no cached answer for a changed charge"
-ORDER = "same answers in reversed order"
+CACHE = "no cached prediction for a changed charge"
+ORDER = "same predictions in reversed order"
 SIGN = "ionization energy: sign of the charge"
 UNIT = "energy unit, by the depth of H2"
-ATOM = "a lone atom is answered like a separated pair"
+ATOM = "an isolated atom has half the energy of a separated pair"
 FORCES = "forces are minus the gradient"
 
 
@@ -36,7 +36,7 @@ def test_honest_calculator_passes_every_check():
     [
         ("IgnoresCharge", CHARGE, "does not reach the model as info:charge"),
         ("IgnoresSpin", SPIN, "does not reach the model as info:spin"),
-        ("Stale", CACHE, "a cached answer is returned"),
+        ("Stale", CACHE, "a cached prediction is returned"),
         ("ReversedCharge", SIGN, "the sign of the charge may be lost"),
         ("CountsCalls", ORDER, ""),
         ("TableOfAtoms", ATOM, "a table or another path"),
@@ -63,7 +63,7 @@ def test_what_depends_on_an_ignored_charge_is_not_conditioned():
     assert findings["Li", SIGN].status == findings["H2", CACHE].status == "not conditioned"
 
 
-def test_model_that_takes_no_charge_is_not_asked_to_prove_it():
+def test_model_that_takes_no_charge_needs_no_proof_of_it():
     conditioning, findings = examine("IgnoresCharge", charge="none")
     assert findings["H2", CHARGE].status == "not conditioned"
     assert conditioning.charge == "the model takes no charge"
@@ -94,4 +94,4 @@ def test_nan_is_an_error_and_not_a_difference():
     findings = examine("NotANumber")[1]
     assert findings["H2", SIGN].status == "error"
     assert "nan" in findings["H2", SIGN].reason
-    assert np.isfinite(findings["H2", CHARGE].value)  # judged by the charges that were answered
+    assert np.isfinite(findings["H2", CHARGE].value)  # judged by the charges that have an energy

@@ -9,12 +9,12 @@ import subprocess
 import numpy as np
 import pytest
 
-from h2scale.exam import conditioning_checks, models, registry
+from h2scale.exam import conditioning_checks, models, registry, worker_model
 from h2scale.exam.references import tables
 from h2scale.exam.sections import hydrogen
 
-LIMITS = models.TimeLimits(300.0, 120.0, 600.0)
-CACHE = ("H2", "no cached answer for a changed charge")
+LIMITS = worker_model.TimeLimits(300.0, 120.0, 600.0)
+CACHE = ("H2", "no cached prediction for a changed charge")
 RANDOM_ORB = """
 import sys
 import torch
@@ -171,26 +171,26 @@ def by_check(part):
 
 
 def examine(examined):
-    """Conditioning and findings of an entry that loads, answers in any order alike and has the forces of its energy."""
-    with models.WorkerModel(examined, LIMITS) as model:
+    """Conditioning and findings of an entry that loads, predicts alike in any order and has its energy's forces."""
+    with worker_model.WorkerModel(examined, LIMITS) as model:
         assert not model.failure
         conditioning, part = conditioning_checks.examine(model, examined)
     found = by_check(part)
-    assert found["order of calls", "same answers in reversed order"].status == "pass"
+    assert found["order of calls", "same predictions in reversed order"].status == "pass"
     assert found["H2", "forces are minus the gradient"].status == "pass"
     return conditioning, found
 
 
 @pytest.mark.parametrize(("package", "python"), [interpreter("chgnet")])
-def test_chgnet_answers_and_puts_h2_at_a_fifth_of_an_angstrom_below_two_atoms(package, python):
+def test_chgnet_loads_and_puts_h2_at_a_fifth_of_an_angstrom_below_two_atoms(package, python):
     chgnet = entry(package, python)
-    with models.WorkerModel(chgnet, LIMITS) as model:
+    with worker_model.WorkerModel(chgnet, LIMITS) as model:
         assert not model.failure
         assert model.environment["packages"]["chgnet"] == "0.4.2"
         conditioning, part = conditioning_checks.examine(model, chgnet)
         assert conditioning.charge == "the model takes no charge"
         assert by_check(part)["H2", "forces are minus the gradient"].status == "pass"
-        near, atom = model.ask([models.dimer(1, 1, 0.2, 0, 1), models.atom(1, 0, 2)])
+        near, atom = model.predict([models.dimer(1, 1, 0.2, 0, 1), models.atom(1, 0, 2)])
         assert near.energy < 2 * atom.energy
         assert tables.h2_ev(np.array([0.2]))[0] > 27
         assert by_check(hydrogen.examine(model, conditioning, ""))["H2", "wall: mean absolute error"].status == "fail"
@@ -200,17 +200,17 @@ def test_chgnet_answers_and_puts_h2_at_a_fifth_of_an_angstrom_below_two_atoms(pa
 def test_tight_binding_is_conditioned_and_refuses_to_lose_core_electrons(package, python):
     del package
     xtb = entry("gfn2-xtb", python)
-    with models.WorkerModel(xtb, LIMITS) as model:
+    with worker_model.WorkerModel(xtb, LIMITS) as model:
         conditioning, part = conditioning_checks.examine(model, xtb)
         assert conditioning == ("", "")
         assert {one.status for one in part.findings} == {"pass"}
-        bare = model.ask([models.dimer(1, 1, 1.0, 2, 1), models.dimer(3, 3, 1.0, 6, 1)])
-        assert [answer.status for answer in bare] == ["ok", "refused"]
+        bare = model.predict([models.dimer(1, 1, 1.0, 2, 1), models.dimer(3, 3, 1.0, 6, 1)])
+        assert [prediction.status for prediction in bare] == ["ok", "refused"]
         assert "valence electrons only" in bare[1].reason
 
 
 @pytest.mark.parametrize(("package", "python"), [interpreter("orb")])
-def test_orb_with_random_weights_is_conditioned_and_keeps_a_stale_answer(package, python, tmp_path):
+def test_orb_with_random_weights_is_conditioned_and_keeps_a_stale_prediction(package, python, tmp_path):
     del package
     weights = tmp_path / "random.ckpt"
     make_random(python, RANDOM_ORB, str(weights))
@@ -219,7 +219,7 @@ def test_orb_with_random_weights_is_conditioned_and_keeps_a_stale_answer(package
     assert conditioning == ("", "")
     # ASE's own comparison of structures does not look at `info`, and this calculator adds none.
     assert found[CACHE].status == "fail"
-    assert "a cached answer is returned" in found[CACHE].reason
+    assert "a cached prediction is returned" in found[CACHE].reason
 
 
 @pytest.mark.parametrize(("package", "python"), [interpreter("mace")])
@@ -231,26 +231,26 @@ def test_orb_with_random_weights_is_conditioned_and_keeps_a_stale_answer(package
         ("mace-polar", RANDOM_MACE_POLAR, ()),
     ],
 )
-def test_mace_with_random_weights_is_conditioned_and_keeps_no_stale_answer(
+def test_mace_with_random_weights_is_conditioned_and_keeps_no_stale_prediction(
     package, python, name, program, heads, tmp_path
 ):
     del package
     weights = str(tmp_path / "random.model")
     make_random(python, program, weights, *heads)
     mace = entry(name, python, model=weights)
-    with models.WorkerModel(mace, LIMITS) as model:
+    with worker_model.WorkerModel(mace, LIMITS) as model:
         assert not model.failure
         assert model.environment["packages"]["mace-torch"] == "0.3.16"
         conditioning, part = conditioning_checks.examine(model, mace)
         found = by_check(part)
         assert conditioning == ("", "")
-        assert found["order of calls", "same answers in reversed order"].status == "pass"
+        assert found["order of calls", "same predictions in reversed order"].status == "pass"
         assert found["H2", "forces are minus the gradient"].status == "pass"
         assert found[CACHE].status == "pass"
-        assert found["H2", "no cached answer for a changed spin"].status == "pass"
-    # Under another key the charge is lost without a word, which is what the witness is for.
+        assert found["H2", "no cached prediction for a changed spin"].status == "pass"
+    # Under another key the charge is lost without a word, which is what the conditioning checks are for.
     lost = models.Entry("mace", mace.entry, mace.kwargs, "info:total_charge", mace.spin, python, mace.facts)
-    with models.WorkerModel(lost, LIMITS) as model:
+    with worker_model.WorkerModel(lost, LIMITS) as model:
         assert "does not reach the model as info:total_charge" in conditioning_checks.examine(model, lost)[0].charge
 
 
@@ -270,7 +270,7 @@ def test_aimnet_with_random_weights_takes_charge_and_only_its_open_shell_form_sp
 
 @pytest.mark.parametrize(("package", "python"), [interpreter("fairchem")])
 @pytest.mark.parametrize("name", ["uma-s-1p1", "esen-omol25"])
-def test_fairchem_with_random_weights_is_conditioned_and_keeps_no_stale_answer(package, python, name, tmp_path):
+def test_fairchem_with_random_weights_is_conditioned_and_keeps_no_stale_prediction(package, python, name, tmp_path):
     del package
     weights = str(tmp_path / "random.pt")
     make_random(python, RANDOM_FAIRCHEM, weights)
@@ -278,9 +278,9 @@ def test_fairchem_with_random_weights_is_conditioned_and_keeps_no_stale_answer(p
     conditioning, found = examine(fairchem)
     assert conditioning == ("", "")
     assert found[CACHE].status == "pass"
-    # Lone atoms are looked up in a table that comes with the weights, and random ones have none.
-    lone = found["H", "a lone atom is answered like a separated pair"]
-    assert (lone.status, "no atom_refs available" in lone.reason) == ("refused", True)
+    # Isolated atoms are looked up in a table that comes with the weights, and random ones have none.
+    atom = found["H", "an isolated atom has half the energy of a separated pair"]
+    assert (atom.status, "no atom_refs available" in atom.reason) == ("refused", True)
 
 
 FENNIX = ("fennix-bio1", RANDOM_FENNIX, "model", "random.fnx")
@@ -294,7 +294,9 @@ ACEFF = ("aceff", RANDOM_ACEFF, "model_file", "random.ckpt")
         for case, model in ((interpreter("fennol"), FENNIX), (interpreter("torchmdnet"), ACEFF))
     ],
 )
-def test_models_of_charge_without_spin_keep_no_stale_answer(package, python, name, program, argument, file, tmp_path):
+def test_models_of_charge_without_spin_keep_no_stale_prediction(
+    package, python, name, program, argument, file, tmp_path
+):
     del package
     weights = str(tmp_path / file)
     make_random(python, program, weights)

@@ -1,4 +1,4 @@
-"""Answers are kept as they come: a stopped exam asks nothing twice, and nothing of another model is believed."""
+"""Predictions are kept as they come: a stopped exam repeats no query, and nothing of another model is believed."""
 
 import contextlib
 import io
@@ -7,45 +7,45 @@ import json
 import numpy as np
 import pytest
 
-from h2scale.exam import models, prediction_log, session
+from h2scale.exam import candidates, models, prediction_log, records, session
 
 PAIRS = [models.dimer(1, 1, distance, 0, 1) for distance in np.geomspace(0.3, 3.0, 7)]
 ENTRY = models.Entry("springs", "made:up")
 
 
 class Springs:
-    """Ties its atoms to the origin; may refuse, err or be stopped at the n-th structure it is asked."""
+    """Ties its atoms to the origin; may refuse, err or be stopped at the n-th query."""
 
     failure = ""
 
-    def __init__(self, answered, *, version="1", stop_at=None, status=None):
+    def __init__(self, watch, *, version="1", stop_at=None, status=None):
         self.environment = {"python": "3", "packages": {"springs": version}}
-        self.asked = []
-        self._answered, self._stop_at, self._status = answered, stop_at, status or {}
+        self.queries = []
+        self._watch, self._stop_at, self._status = watch, stop_at, status or {}
 
-    def ask(self, asks, *, reuse=False):
-        answers = []
-        for ask in asks:
-            if len(self.asked) == self._stop_at:
+    def predict(self, queries, *, reuse=False):
+        predictions = []
+        for query in queries:
+            if len(self.queries) == self._stop_at:
                 raise KeyboardInterrupt
-            self.asked.append(ask)
-            answers.append(self._answer(ask))
-            self._answered(ask, answers[-1])
-        return answers
+            self.queries.append(query)
+            predictions.append(self._prediction(query))
+            self._watch(query, predictions[-1])
+        return predictions
 
-    def _answer(self, ask):
-        status = self._status.get(ask, models.OK)
+    def _prediction(self, query):
+        status = self._status.get(query, models.OK)
         if status != models.OK:
-            return models.Answer(np.nan, None, status, f"says {status}")
-        energy = float(np.sum(np.square(ask.positions)) / 3 + ask.spin + 9 * ask.charge)
-        return models.Answer(energy, -np.array(ask.positions) / 3, models.OK, "")
+            return models.Prediction(np.nan, None, status, f"says {status}")
+        energy = float(np.sum(np.square(query.positions)) / 3 + query.spin + 9 * query.charge)
+        return models.Prediction(energy, -np.array(query.positions) / 3, models.OK, "")
 
 
 def opened(**keywords):
     told, skipped = [], []
-    log = prediction_log.AnswerLog(lambda ask, answer: told.append(ask), skipped.append)
-    model = Springs(log.answered, **keywords)
-    log.listen(model)
+    log = prediction_log.PredictionLog(lambda query, prediction: told.append(query), skipped.append)
+    model = Springs(log.record, **keywords)
+    log.attach(model)
     return log, model, told, skipped
 
 
@@ -55,7 +55,7 @@ def stopped(path, **keywords):
     with log:
         log.begin(path)
         with pytest.raises(KeyboardInterrupt):
-            log.ask(PAIRS)
+            log.predict(PAIRS)
 
 
 def same(first, second):
@@ -65,14 +65,14 @@ def same(first, second):
         np.testing.assert_array_equal(one.forces, other.forces)
 
 
-def test_the_next_run_asks_only_what_is_missing_and_answers_the_same(tmp_path):
+def test_the_next_run_predicts_only_what_is_missing_and_the_same(tmp_path):
     path = tmp_path / "springs.jsonl"
     stopped(path)
     log, model, told, skipped = opened()
     with log:
         log.begin(path)
-        same(log.ask(PAIRS), Springs(lambda *_: None).ask(PAIRS))
-        assert model.asked == told == PAIRS[4:]
+        same(log.predict(PAIRS), Springs(lambda *_: None).predict(PAIRS))
+        assert model.queries == told == PAIRS[4:]
         assert skipped == PAIRS[:4]
         log.end(complete=True)
     assert not path.exists()
@@ -91,16 +91,16 @@ def test_seconds_of_the_earlier_run_count(tmp_path):
         assert log.seconds < 60
 
 
-@pytest.mark.parametrize(("version", "asked_again"), [("1", 3), ("2", 7)])
-def test_answers_of_other_packages_are_not_believed(tmp_path, version, asked_again):
+@pytest.mark.parametrize(("version", "repeated"), [("1", 3), ("2", 7)])
+def test_predictions_of_other_packages_are_not_believed(tmp_path, version, repeated):
     path = tmp_path / "springs.jsonl"
     stopped(path)
     stopped(path, version="2", status=dict.fromkeys(PAIRS, models.ERROR))
     log, model, *_ = opened(version=version)
     with log:
         log.begin(path)
-        log.ask(PAIRS)
-    assert len(model.asked) == asked_again
+        log.predict(PAIRS)
+    assert len(model.queries) == repeated
 
 
 def test_line_that_a_kill_cut_off_is_passed_over(tmp_path):
@@ -110,62 +110,62 @@ def test_line_that_a_kill_cut_off_is_passed_over(tmp_path):
     log, model, *_ = opened()
     with log:
         log.begin(path)
-        log.ask(PAIRS)
-    assert model.asked == PAIRS[3:]
+        log.predict(PAIRS)
+    assert model.queries == PAIRS[3:]
     again, model, *_ = opened()
     with again:
         again.begin(path)
-        again.ask(PAIRS)
-    assert not model.asked
+        again.predict(PAIRS)
+    assert not model.queries
 
 
-def test_a_refusal_is_kept_and_an_error_is_asked_again(tmp_path):
+def test_a_refusal_is_kept_and_an_error_is_repeated(tmp_path):
     path = tmp_path / "springs.jsonl"
     wrong = {PAIRS[1]: models.REFUSED, PAIRS[2]: models.ERROR, PAIRS[3]: models.NOT_RUN}
     log, *_ = opened(status=wrong)
     with log:
         log.begin(path)
-        first = log.ask(PAIRS)
+        first = log.predict(PAIRS)
         log.end(complete=False)
     log, model, *_ = opened()
     with log:
         log.begin(path)
-        second = log.ask(PAIRS)
-    assert model.asked == PAIRS[2:4]
+        second = log.predict(PAIRS)
+    assert model.queries == PAIRS[2:4]
     same(first[:2], second[:2])
 
 
-def test_what_is_asked_outside_a_section_or_of_a_reused_object_is_always_asked(tmp_path):
+def test_queries_outside_a_section_or_of_a_reused_object_are_always_passed_on(tmp_path):
     log, model, *_ = opened()
     with log:
         log.begin(None)
-        log.ask(PAIRS)
-        log.ask(PAIRS)
-        assert len(model.asked) == 14
+        log.predict(PAIRS)
+        log.predict(PAIRS)
+        assert len(model.queries) == 14
         log.begin(tmp_path / "springs.jsonl")
-        log.ask(PAIRS)
-        log.ask(PAIRS, reuse=True)
-        assert len(model.asked) == 28
+        log.predict(PAIRS)
+        log.predict(PAIRS, reuse=True)
+        assert len(model.queries) == 28
 
 
 def test_a_stopped_exam_ends_with_the_findings_of_one_that_was_not(tmp_path):
-    asked = []
+    opened_models = []
 
     def run(folder, sections, stop_at=None):
-        def opener(answered):
-            asked.append(Springs(answered, stop_at=stop_at))
-            return contextlib.nullcontext(asked[-1])
+        def opener(watch):
+            opened_models.append(Springs(watch, stop_at=stop_at))
+            return contextlib.nullcontext(opened_models[-1])
 
         folder.mkdir(exist_ok=True)
         stream = io.StringIO()
-        complete = session.run_exam([session.Candidate(ENTRY, opener)], sections, folder, stream)
-        exam = json.loads((folder / session.EXAM_JSON).read_text(encoding="utf-8"))
+        complete = session.run_exam([candidates.Candidate(ENTRY, opener)], sections, folder, stream)
+        exam = json.loads((folder / records.EXAM_JSON).read_text(encoding="utf-8"))
         return complete, exam["models"][0]["findings"], stream.getvalue()
 
     def files(folder):
         return sorted(path.name for path in (folder / "models").iterdir())
 
-    run(tmp_path / "witness", ())
+    run(tmp_path / "conditioning checks", ())
     whole = run(tmp_path / "whole", ("nuclei",))
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "stopped", ("nuclei",), stop_at=300)
@@ -173,7 +173,7 @@ def test_a_stopped_exam_ends_with_the_findings_of_one_that_was_not(tmp_path):
     continued = run(tmp_path / "stopped", ("nuclei",))
     assert continued[:2] == whole[:2]
     assert files(tmp_path / "stopped") == ["springs.json"]
-    witness, whole, before, after = (model.asked for model in asked)
-    assert before[len(witness) :] + after[len(witness) :] == whole[len(witness) :]
+    conditioning, whole, before, after = (model.queries for model in opened_models)
+    assert before[len(conditioning) :] + after[len(conditioning) :] == whole[len(conditioning) :]
     assert len(before) == 300
     assert continued[2].splitlines()[-1].startswith("100%")

@@ -1,4 +1,4 @@
-"""A replica answers the exam in batches exactly as it answers alone."""
+"""A replica predicts in batches exactly what it predicts alone."""
 
 import jax
 import numpy as np
@@ -11,12 +11,12 @@ from h2scale.models import flat
 from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
 
-ASKS = [
+QUERIES = [
     models.dimer(1, 1, 0.74, 0, 1),
     models.atom(1, 0, 2),
     models.dimer(6, 1, 1.1, 0, 2),
     models.dimer(1, 1, 7.0, 0, 1),
-    models.Ask((1, 6, 1), ((0.0, 0.0, -1.1), (0.0, 0.1, 0.0), (0.0, 0.0, 1.1)), 0, 1),
+    models.Query((1, 6, 1), ((0.0, 0.0, -1.1), (0.0, 0.1, 0.0), (0.0, 0.0, 1.1)), 0, 1),
 ]
 
 
@@ -47,22 +47,22 @@ def make(conditioning):
 
 def test_batch_of_unlike_structures_equals_its_members():
     replica = make("charge_spin")
-    asks = [*ASKS, models.dimer(1, 1, 0.74, 2, 1)]
-    for ask, answer in zip(asks, replica_model.ReplicaModel(replica).ask(asks), strict=True):
-        energy, forces = replica.energy_and_forces(ask.numbers, np.array(ask.positions), ask.charge, ask.spin)
-        assert answer.energy == pytest.approx(energy, abs=1e-12)
-        np.testing.assert_allclose(answer.forces, forces, atol=1e-12)
+    queries = [*QUERIES, models.dimer(1, 1, 0.74, 2, 1)]
+    for query, prediction in zip(queries, replica_model.ReplicaModel(replica).predict(queries), strict=True):
+        energy, forces = replica.energy_and_forces(query.numbers, np.array(query.positions), query.charge, query.spin)
+        assert prediction.energy == pytest.approx(energy, abs=1e-12)
+        np.testing.assert_allclose(prediction.forces, forces, atol=1e-12)
 
 
 def test_element_and_charge_it_does_not_know_are_refused():
-    answers = replica_model.ReplicaModel(make("none")).ask(
-        [models.dimer(1, 1, 0.74, 1, 2), models.dimer(1, 3, 1.6, 0, 1), ASKS[0]]
+    predictions = replica_model.ReplicaModel(make("none")).predict(
+        [models.dimer(1, 1, 0.74, 1, 2), models.dimer(1, 3, 1.6, 0, 1), QUERIES[0]]
     )
-    assert [answer.status for answer in answers] == ["refused", "refused", "ok"]
-    assert answers[1].reason == "atomic number 3 is not among the replica's [1, 6]"
+    assert [prediction.status for prediction in predictions] == ["refused", "refused", "ok"]
+    assert predictions[1].reason == "atomic number 3 is not among the replica's [1, 6]"
 
 
-def test_replica_without_conditioning_is_declared_blind():
+def test_replica_without_conditioning_is_declared_so():
     replica = make("none")
     entry = replica_model.entry("/somewhere/runs/x", "r0", replica, "pbe0/def2-svp")
     assert entry.entry == "x#r0"  # results name no folder of the machine
@@ -70,7 +70,7 @@ def test_replica_without_conditioning_is_declared_blind():
     assert conditioning == ("the model takes no charge", "the model takes no spin")
 
 
-def test_conditioned_replica_is_asked_for_charge_and_spin():
+def test_charge_and_spin_reach_a_conditioned_replica():
     replica = make("charge_spin")
     entry = replica_model.entry("runs/x", "r0", replica, "pbe0/def2-svp")
     assert conditioning_checks.examine(replica_model.ReplicaModel(replica), entry)[0] == ("", "")

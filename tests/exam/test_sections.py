@@ -1,23 +1,23 @@
-"""Perfect calculators pass every limit they can be asked, and spoiled ones fail where they are spoiled."""
+"""Perfect calculators pass every limit that applies to them, and spoiled ones fail where they are spoiled."""
 
 import jax
 import numpy as np
 import pytest
 from exam_local import Local, made_up
 
-from h2scale import units
+from h2scale import elements, units
 from h2scale.exam import grading, models, registry
 from h2scale.exam.conditioning_checks import Conditioning
 from h2scale.exam.references import diatomic_systems, tables
 from h2scale.exam.sections import curve_shape, diatomics, hydrogen, nuclei
 from h2scale.physics import curves, exact
 
-ASKED = Conditioning("", "")
-BLIND = Conditioning("no charge", "no spin")
+CONDITIONED = Conditioning("", "")
+UNCONDITIONED = Conditioning("no charge", "no spin")
 
 
 class Formula:
-    """An examinee given by a function of distance, charge and spin for dimers; single atoms have no energy."""
+    """A model given by a function of distance, charge and spin for dimers; every single atom has the same energy."""
 
     failure = ""
     environment = {}  # noqa: RUF012
@@ -25,25 +25,25 @@ class Formula:
     def __init__(self, energy, atoms=0.0):
         self.energy, self.atoms = energy, atoms
 
-    def ask(self, asks, *, reuse=False):
+    def predict(self, queries, *, reuse=False):
         del reuse
-        return [self.answer(ask) for ask in asks]
+        return [self.predict_one(query) for query in queries]
 
-    def answer(self, ask):
-        positions = np.array(ask.positions)
+    def predict_one(self, query):
+        positions = np.array(query.positions)
         if len(positions) == 1:
-            refused = models.Answer(np.nan, None, "refused", "no single atoms")
-            return refused if self.atoms is None else models.Answer(self.atoms, np.zeros((1, 3)), "ok", "")
+            refused = models.Prediction(np.nan, None, "refused", "no single atoms")
+            return refused if self.atoms is None else models.Prediction(self.atoms, np.zeros((1, 3)), "ok", "")
         distance = np.linalg.norm(positions[1] - positions[0])
-        slope = (self.energy(distance + 1e-5, ask) - self.energy(distance - 1e-5, ask)) / 2e-5
+        slope = (self.energy(distance + 1e-5, query) - self.energy(distance - 1e-5, query)) / 2e-5
         push = slope * (positions[1] - positions[0]) / distance
         forces = np.zeros_like(positions)
         forces[0], forces[1] = push, -push
-        return models.Answer(self.energy(distance, ask), forces, "ok", "")
+        return models.Prediction(self.energy(distance, query), forces, "ok", "")
 
 
-def coulomb(distance, ask):
-    return float(nuclei.coulomb_ev(ask.numbers, distance))
+def coulomb(distance, query):
+    return float(nuclei.coulomb_ev(query.numbers, distance))
 
 
 def by_check(part):
@@ -54,8 +54,8 @@ def perfect(name):
     return Local(registry.find(name, registry.load(), charge="", spin="", python=""))
 
 
-def test_exact_coulomb_calculator_passes_every_question_about_nuclei():
-    part = nuclei.examine(perfect("exact-coulomb"), ASKED)
+def test_exact_coulomb_calculator_passes_every_check_of_nuclei():
+    part = nuclei.examine(perfect("exact-coulomb"), CONDITIONED)
     assert {one.status for one in part.findings} == {"pass"}
     assert len(part.findings) == 6 * 6 + 3 * 3
     for curve in part.curves:
@@ -63,10 +63,10 @@ def test_exact_coulomb_calculator_passes_every_question_about_nuclei():
 
 
 def test_nuclei_that_stop_repelling_at_a_cutoff_fail_beyond_it_alone():
-    def cut(distance, ask):
-        return coulomb(distance, ask) if distance < 6 else 0.0
+    def cut(distance, query):
+        return coulomb(distance, query) if distance < 6 else 0.0
 
-    found = by_check(nuclei.examine(Formula(cut), ASKED))
+    found = by_check(nuclei.examine(Formula(cut), CONDITIONED))
     ratio = "R E / (Z Z 14.4 eV Å), "
     assert found["H+ H+", ratio + "below 0.62 Å"].status == "pass"
     assert found["H+ H+", ratio + "0.62 to 6 Å"].status == "pass"
@@ -74,29 +74,29 @@ def test_nuclei_that_stop_repelling_at_a_cutoff_fail_beyond_it_alone():
     assert found["H+ H+", "slope of log E beyond 6 Å"].status == "fail"
 
 
-def test_zero_is_fitted_and_marked_where_a_lone_nucleus_is_refused():
-    found = by_check(nuclei.examine(Formula(lambda r, ask: coulomb(r, ask) + 7.0, atoms=None), ASKED))
+def test_zero_is_fitted_and_marked_where_an_isolated_nucleus_is_refused():
+    found = by_check(nuclei.examine(Formula(lambda r, query: coulomb(r, query) + 7.0, atoms=None), CONDITIONED))
     one = found["H+ Li3+", "R E / (Z Z 14.4 eV Å), 0.62 to 6 Å"]
     assert one.status == "pass"
     assert "fitted" in one.reason
 
 
 def test_screened_nuclei_fail_by_force_too():
-    found = by_check(nuclei.examine(Formula(lambda r, ask: coulomb(r, ask) * np.exp(-r)), ASKED))
+    found = by_check(nuclei.examine(Formula(lambda r, query: coulomb(r, query) * np.exp(-r)), CONDITIONED))
     assert found["H+ H+", "force against Coulomb's"].status == "fail"
     assert found["H+ H+", "forces are minus the gradient"].status == "pass"
 
 
-def test_blind_model_is_not_asked_about_nuclei():
+def test_unconditioned_model_gets_no_query_about_nuclei():
     local = Local(made_up("Honest"))
-    part = nuclei.examine(local, BLIND)
+    part = nuclei.examine(local, UNCONDITIONED)
     assert {one.status for one in part.findings} == {"not conditioned"}
     assert {one.value for one in part.findings} == {None}
-    assert local.asked == 0
+    assert not local.queries
 
 
 def test_exact_calculator_passes_hydrogen_and_refuses_the_triplet():
-    part = hydrogen.examine(perfect("exact"), ASKED, "exact")
+    part = hydrogen.examine(perfect("exact"), CONDITIONED, "exact")
     for one in part.findings:
         expected = "refused" if one.system == "H2 triplet" else "measured" if one.low is None else "pass"
         assert one.status == expected, one
@@ -109,11 +109,11 @@ def test_curve_of_another_level_fails_the_exact_curve_and_passes_its_own():
     label = "PBE0/def2-SVP"
     shipped = tables.shipped("H2", f"{label}, unrestricted")[0]
 
-    def energy(distance, ask):
+    def energy(distance, query):
         inside = np.clip(distance, shipped.distances[0], shipped.distances[-1])
-        return float(tables.resample(shipped, inside)) if ask.charge == 0 else 0.0
+        return float(tables.resample(shipped, inside)) if query.charge == 0 else 0.0
 
-    found = by_check(hydrogen.examine(Formula(energy), ASKED, label))
+    found = by_check(hydrogen.examine(Formula(energy), CONDITIONED, label))
     assert found["H2", f"model against {label}, unrestricted"].value < 1e-9
     assert found["H2", "model against exact"].value > 0.1
     assert found["H2", f"{label}, unrestricted against exact"].value == pytest.approx(
@@ -124,40 +124,40 @@ def test_curve_of_another_level_fails_the_exact_curve_and_passes_its_own():
 
 
 def test_curve_without_a_minimum_fails_its_constants_with_a_reason():
-    found = by_check(hydrogen.examine(Formula(lambda r, ask: 1 / r), ASKED, ""))
+    found = by_check(hydrogen.examine(Formula(lambda r, query: 1 / r), CONDITIONED, ""))
     assert found["H2", "D_e"].status == "fail"
     assert found["H2", "D_e"].reason == "the curve has no inner minimum"
 
 
 def test_partial_curve_scores_the_regions_it_has():
-    found = by_check(hydrogen.examine(Local(made_up("RaisesNear")), ASKED, ""))
+    found = by_check(hydrogen.examine(Local(made_up("RaisesNear")), CONDITIONED, ""))
     assert found["H2", "wall: mean absolute error"].status == "refused"
     assert "RuntimeError: atoms too close" in found["H2", "wall: mean absolute error"].reason
     assert found["H2", "tail: mean absolute error"].status == "pass"
     assert found["H2", "R_e"].value == pytest.approx(0.74144, abs=1e-4)
-    assert found["H2", "R_e"].reason.endswith("of 128 distances were not answered")
+    assert found["H2", "R_e"].reason.endswith("of 128 distances have no energy")
 
 
-def test_constants_need_the_answers_around_the_minimum_alone():
-    ok, lost = models.Answer(0.0, None, "ok", ""), models.Answer(np.nan, None, "refused", "no")
-    answers = [lost, *[ok._replace(energy=float(abs(k - 3))) for k in range(8)], lost, ok._replace(energy=5.0)]
-    assert grading.around_minimum(answers) == (slice(1, 9), "2 of 11 distances were not answered")
+def test_constants_need_the_predictions_around_the_minimum_alone():
+    ok, lost = models.Prediction(0.0, None, "ok", ""), models.Prediction(np.nan, None, "refused", "no")
+    predictions = [lost, *[ok._replace(energy=float(abs(k - 3))) for k in range(8)], lost, ok._replace(energy=5.0)]
+    assert grading.around_minimum(predictions) == (slice(1, 9), "2 of 11 distances have no energy")
     assert grading.around_minimum([lost, lost]) == (slice(0, 2), "")
-    assert grading.around_minimum([*answers, ok._replace(energy=np.nan, status="error")]) == (slice(0, 12), "")
-    assert grading.around_minimum(answers[1:9]) == (slice(0, 8), "")
+    assert grading.around_minimum([*predictions, ok._replace(energy=np.nan, status="error")]) == (slice(0, 12), "")
+    assert grading.around_minimum(predictions[1:9]) == (slice(0, 8), "")
     with pytest.raises(ValueError, match="5 points in a row are too few"):
         curve_shape.constants(np.arange(1.0, 6.0), np.arange(5.0), 1.0)
 
 
 def test_size_consistency_is_against_the_models_own_atoms():
-    found = by_check(hydrogen.examine(Formula(lambda r, ask: -13.0, atoms=-6.0), ASKED, ""))
+    found = by_check(hydrogen.examine(Formula(lambda r, query: -13.0, atoms=-6.0), CONDITIONED, ""))
     one = found["H2", "size consistency: E(20 Å) minus 2 E(H)"]
     assert (one.value, one.status) == (-1.0, "fail")
 
 
 def test_unknown_element_is_refused_and_the_others_go_on():
     systems = tuple(one for one in diatomic_systems.SYSTEMS if one.name in ("H2", "LiH"))
-    found = by_check(diatomics.examine(Local(made_up("RaisesNear")), ASKED, systems))
+    found = by_check(diatomics.examine(Local(made_up("RaisesNear")), CONDITIONED, systems=systems))
     assert found["LiH", "D_e"].status == "refused"
     assert "KeyError" in found["LiH", "D_e"].reason
     assert found["H2", "r_e"].value == pytest.approx(0.7414, abs=1e-3)
@@ -167,7 +167,7 @@ def test_every_molecule_has_a_computed_curve():
     without = [one.name for one in diatomic_systems.SYSTEMS if not tables.shipped(one.name)]
     assert not without
     systems = tuple(one for one in diatomic_systems.SYSTEMS if one.name == "HCl")
-    found = by_check(diatomics.examine(Local(made_up("Honest")), ASKED, systems))
+    found = by_check(diatomics.examine(Local(made_up("Honest")), CONDITIONED, systems=systems))
     assert found["HCl", "r_e"].reason == ""
     assert found["HCl", "r_e"].reference == 1.27455
     assert ("HCl", "curve against UCCSD(T)/cc-pVDZ: mean absolute error") in found
@@ -184,7 +184,7 @@ def test_every_molecule_has_a_computed_curve():
 def test_measured_constants_stand_alone_where_no_curve_is_shipped(monkeypatch):
     monkeypatch.setattr(tables, "shipped", lambda *_: ())
     systems = tuple(one for one in diatomic_systems.SYSTEMS if one.name == "HCl")
-    found = by_check(diatomics.examine(Local(made_up("Honest")), ASKED, systems))
+    found = by_check(diatomics.examine(Local(made_up("Honest")), CONDITIONED, systems=systems))
     assert found["HCl", "r_e"].reason == "no computed curve of this molecule is shipped: measured constants alone"
 
 
@@ -208,7 +208,7 @@ def test_ground_states_can_be_made_of_the_ground_state_atoms():
         parts = diatomic_systems.fragments(system)
         spins = [spin for _, _, spin in parts]
         assert abs(spins[0] - spins[1]) < system.spin < sum(spins), system
-        electrons = sum(diatomic_systems.ATOMIC_NUMBERS[symbol] - charge for symbol, charge, _ in parts)
+        electrons = sum(elements.ATOMIC_NUMBERS[symbol] - charge for symbol, charge, _ in parts)
         assert sum(charge for _, charge, _ in parts) == system.charge
         assert (electrons - system.spin) % 2 == 1
 
@@ -261,10 +261,10 @@ def test_constants_of_the_exact_curve_from_samples():
     assert found.omega_e_per_cm == pytest.approx(known.omega_e_per_cm, rel=1e-5)
 
 
-def test_missing_answers_give_the_worst_reason_and_never_a_number():
-    good = models.Answer(1.0, None, "ok", "")
-    refused = models.Answer(np.nan, None, "refused", "no")
-    error = models.Answer(np.nan, None, "error", "the energy is nan")
+def test_missing_predictions_give_the_worst_reason_and_never_a_number():
+    good = models.Prediction(1.0, None, "ok", "")
+    refused = models.Prediction(np.nan, None, "refused", "no")
+    error = models.Prediction(np.nan, None, "error", "the energy is nan")
     one = grading.measure(("a", "b"), "c", "eV", [good, refused, error], lambda: 1.0, limit=(0, 2))
     assert (one.status, one.value) == ("error", None)
     assert one.reason == "2 of 3 structures: the energy is nan"

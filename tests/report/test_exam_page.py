@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from h2scale.errors import InputError
+from h2scale.exam import records
 from h2scale.report import exam_page
 
 CHROMIUM = shutil.which("chromium")
@@ -42,7 +43,7 @@ GOOD = {
     "seconds": 3.0,
     "complete": True,
     "findings": [
-        finding("witness", "H2", "charge reaches the model", "pass", 16.4, 0.001),
+        finding("conditioning checks", "H2", "charge reaches the model", "pass", 16.4, 0.001),
         finding("hydrogen", "H2", "D_e", "pass", 4.75, 4.7, 4.8),
         finding("hydrogen", "H2", "tail: mean absolute error", "fail", 0.9, 0.0, 0.1),
         finding("hydrogen", "H2", "well: mean absolute error", "fail", 0.2, 0.0, 0.1),
@@ -72,7 +73,13 @@ BAD = copy.deepcopy(GOOD) | {
     "name": "bad <b>&",
     "complete": False,
     "findings": [
-        finding("witness", "H2", "charge reaches the model", "not conditioned", reason="takes no </script> charge"),
+        finding(
+            "conditioning checks",
+            "H2",
+            "charge reaches the model",
+            "not conditioned",
+            reason="takes no </script> charge",
+        ),
         finding("hydrogen", "H2", "D_e", "error", reason="the energy is nan"),
     ],
     "curves": GOOD["curves"][:1],
@@ -81,7 +88,7 @@ BAD = copy.deepcopy(GOOD) | {
 
 def write(folder, *models):
     folder.mkdir(exist_ok=True)
-    (folder / "exam.json").write_text(json.dumps({"models": models}), encoding="utf-8")
+    (folder / "exam.json").write_text(json.dumps({"format": records.FORMAT, "models": models}), encoding="utf-8")
     return folder
 
 
@@ -96,7 +103,7 @@ def test_failures_come_worst_first():
     assert statuses == ["fail", "fail", "error", "not conditioned", "measured", "pass", "pass", "pass"]
 
 
-def test_leaderboard_counts_what_was_asked_and_names_who_is_blind_or_incomplete(tmp_path):
+def test_leaderboard_counts_checks_and_names_the_unconditioned_and_the_incomplete(tmp_path):
     text = page(tmp_path, BAD, GOOD)
     assert "good passes most: 3 of 5 checks." in text
     assert "Charge or spin does not reach bad &lt;b&gt;&amp;." in text
@@ -125,10 +132,10 @@ def test_text_of_a_model_stays_text(tmp_path):
     assert text.count("</script>") == text.count("<script") == 3
 
 
-def test_sections_asked_with_other_packages_say_so(tmp_path):
-    assert "shapes asked earlier with: python 3.10.1, ase 3.22" in page(tmp_path, GOOD)
+def test_sections_examined_with_other_packages_say_so(tmp_path):
+    assert "shapes examined earlier with: python 3.10.1, ase 3.22" in page(tmp_path, GOOD)
     old = {key: value for key, value in GOOD.items() if key != "earlier_environments"}
-    assert "asked earlier" not in page(tmp_path, old)
+    assert "examined earlier" not in page(tmp_path, old)
 
 
 def test_page_names_no_address_and_forbids_every_request(tmp_path):

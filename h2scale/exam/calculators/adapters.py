@@ -1,4 +1,4 @@
-"""Calculators of packages that ASE's conventions do not fit as they are; needs ASE, NumPy and the package alone.
+"""Calculators of packages that do not follow ASE's conventions; needs ASE, NumPy and the package alone.
 
 Loaded by the worker as a file, in the model's own interpreter, where h2scale need not be installed.
 """
@@ -10,11 +10,11 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 BOX_ANGSTROM = 40.0
-"""Longer than twice the farthest pair that is asked, so that no image is nearer than the partner."""
+"""Longer than twice the farthest pair of the exam, so that no image is nearer than the partner."""
 
 
 def tblite(method: str, charge: int, spin: int) -> Calculator:
-    """GFN1-xTB or GFN2-xTB; one calculator for every charge and spin.
+    """Return GFN1-xTB or GFN2-xTB; one calculator for every charge and spin.
 
     These methods have valence electrons only. Asked to remove more, the library corrupts its memory, so that the
     calculator refuses.
@@ -25,10 +25,12 @@ def tblite(method: str, charge: int, spin: int) -> Calculator:
         def calculate(
             self,
             atoms: Atoms | None = None,
-            properties: tuple[str, ...] = ("energy",),
+            properties: list[str] | None = None,
             system_changes: list[str] = all_changes,
         ) -> None:
-            electrons = sum(valence_electrons(number) for number in atoms.numbers) - charge
+            if atoms is None:
+                raise ValueError("no structure was given")
+            electrons = sum(int(valence_electrons(number)) for number in atoms.numbers) - charge
             if electrons < 0:
                 raise ValueError(
                     f"{method} has valence electrons only; charge {charge} would leave {electrons} of them"
@@ -44,14 +46,14 @@ def valence_electrons(number: int) -> int:
 
 
 def chgnet() -> Calculator:
-    """CHGNet 0.3.0's weights, as its wheel carries them, in a periodic box: it knows no molecules and no charge."""
+    """Return CHGNet with the 0.3.0 weights of its wheel, in a periodic box: it knows no molecules and no charge."""
     from chgnet.model.dynamics import CHGNetCalculator
 
     return InBox(CHGNetCalculator(use_device="cpu", check_cuda_mem=False))
 
 
 def orb(name: str, weights: str = "") -> Calculator:
-    """An Orb model of orb-models 0.5, in full float32; `weights` is a file that stands in for the downloaded ones."""
+    """Return a model of orb-models 0.5 in full float32; `weights` is a file that replaces the downloaded ones."""
     from orb_models.forcefield import pretrained
     from orb_models.forcefield.calculator import ORBCalculator
 
@@ -61,16 +63,16 @@ def orb(name: str, weights: str = "") -> Calculator:
 
 
 def fairchem(name: str) -> Calculator:
-    """A model of fairchem-core 2 with its molecular task."""
+    """Return a model of fairchem-core 2 with its molecular task."""
     from fairchem.core import FAIRChemCalculator, pretrained_mlip
 
     return FAIRChemCalculator(pretrained_mlip.get_predict_unit(name, device="cpu"), task_name="omol")
 
 
 class InBox(Calculator):
-    """Another calculator, shown every structure in the middle of a large periodic cube."""
+    """Another calculator, given every structure in the middle of a large periodic cube."""
 
-    implemented_properties = ("energy", "forces")
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 - as ASE declares it
 
     def __init__(self, inner: Calculator, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -82,8 +84,10 @@ class InBox(Calculator):
         properties: tuple[str, ...] = ("energy",),
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Fills `results`; called by ASE."""
+        """Fill `results`; called by ASE."""
         super().calculate(atoms, properties, system_changes)
+        if self.atoms is None:
+            raise ValueError("no structure was given")
         boxed = self.atoms.copy()
         boxed.cell = np.eye(3) * BOX_ANGSTROM
         boxed.center()

@@ -1,4 +1,4 @@
-"""A trained replica under examination: every question of a section is one batch through one compiled program."""
+"""A trained replica as a model of the exam, which predicts a request in batches by one compiled program."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,51 +18,52 @@ MAX_ATOMS = 3
 
 
 class ReplicaModel:
-    """Answers with a replica of a run, in float64."""
+    """Predictions of a replica of a run, in float64."""
 
-    def __init__(self, replica: replica_lib.Replica, answered: models.Watch = models.pass_over) -> None:
+    def __init__(self, replica: replica_lib.Replica, watch: models.Watch = models.ignore) -> None:
         self.replica = replica
         self.failure = ""
         self.environment: dict[str, Any] = {}
-        self._answered = answered
+        self._watch = watch
         self._params = replica.params.astype(jnp.float64)
 
-    def ask(self, asks: Sequence[models.Ask], *, reuse: bool = False) -> list[models.Answer]:
-        """One answer per structure, in order; an unknown element or a charge it takes none of is refused."""
-        answers = [self._refusal(ask) for ask in asks]
-        places = [place for place, refused in enumerate(answers) if refused is None]
+    def predict(self, queries: Sequence[models.Query], *, reuse: bool = False) -> list[models.Prediction]:
+        """Return one prediction per query, in order; an unknown element or a charge it takes none of is refused."""
+        refusals = [self._refusal(query) for query in queries]
+        places = [place for place, refusal in enumerate(refusals) if refusal is None]
+        predicted: dict[int, models.Prediction] = {}
         for start in range(0, len(places), BATCH):
             chunk = places[start : start + BATCH]
-            for place, answer in zip(chunk, self._batch([asks[i] for i in chunk]), strict=True):
-                answers[place] = answer
-                self._answered(asks[place], answer)
-        return answers
+            for place, prediction in zip(chunk, self._batch([queries[i] for i in chunk]), strict=True):
+                predicted[place] = prediction
+                self._watch(queries[place], prediction)
+        return [predicted[place] if refusal is None else refusal for place, refusal in enumerate(refusals)]
 
-    def _refusal(self, ask: models.Ask) -> models.Answer | None:
+    def _refusal(self, query: models.Query) -> models.Prediction | None:
         settings = self.replica.settings
-        unknown = [number for number in ask.numbers if number not in settings.species]
+        unknown = [number for number in query.numbers if number not in settings.species]
         if unknown:
             reason = f"atomic number {unknown[0]} is not among the replica's {list(settings.species)}"
-            return models.Answer(np.nan, None, models.REFUSED, reason)
-        if settings.conditioning == "none" and ask.charge != 0:
-            return models.Answer(np.nan, None, models.REFUSED, "the replica takes no charge")
+            return models.Prediction(np.nan, None, models.REFUSED, reason)
+        if settings.conditioning == "none" and query.charge != 0:
+            return models.Prediction(np.nan, None, models.REFUSED, "the replica takes no charge")
         return None
 
-    def _batch(self, asks: list[models.Ask]) -> list[models.Answer]:
+    def _batch(self, queries: list[models.Query]) -> list[models.Prediction]:
         settings = self.replica.settings
         program = replica_lib.compiled(settings)
-        energies, forces = (np.asarray(value) for value in program(self._params, _graph(asks, settings)))
-        ends = np.cumsum([len(ask.numbers) for ask in asks])
+        energies, forces = (np.asarray(value) for value in program(self._params, _graph(queries, settings)))
+        ends = np.cumsum([len(query.numbers) for query in queries])
         return [
-            models.Answer(float(energy), force, models.OK, "")
+            models.Prediction(float(energy), force, models.OK, "")
             if np.isfinite(energy)
-            else models.Answer(np.nan, None, models.ERROR, f"the energy is {energy}")
+            else models.Prediction(np.nan, None, models.ERROR, f"the energy is {energy}")
             for energy, force in zip(energies, np.split(forces[: ends[-1]], ends[:-1]), strict=False)
         ]
 
 
 def entry(workdir: str, replica_id: str, replica: replica_lib.Replica, teacher: str) -> models.Entry:
-    """How a replica is called in the results; one without conditioning takes neither charge nor spin."""
+    """Return the entry of a replica in the results; one without conditioning takes neither charge nor spin."""
     conditioned = replica.settings.conditioning != "none"
     return models.Entry(
         name=replica_id,
@@ -78,15 +79,15 @@ def entry(workdir: str, replica_id: str, replica: replica_lib.Replica, teacher: 
     )
 
 
-def _graph(asks: list[models.Ask], settings: ModelSettings) -> Graph:
-    """Up to `BATCH` structures, padded, with every ordered pair of atoms within the cutoff as an edge."""
-    sizes = np.array([len(ask.numbers) for ask in asks])
+def _graph(queries: list[models.Query], settings: ModelSettings) -> Graph:
+    """Graph of up to `BATCH` structures, padded, with every ordered pair of atoms within the cutoff as an edge."""
+    sizes = np.array([len(query.numbers) for query in queries])
     n_node, n_edge = BATCH * MAX_ATOMS, BATCH * MAX_ATOMS * (MAX_ATOMS - 1)
     positions, species, node_graph = np.zeros((n_node, 3)), np.zeros(n_node, np.int32), np.full(n_node, BATCH - 1)
     total = int(sizes.sum())
-    positions[:total] = np.concatenate([ask.positions for ask in asks])
-    species[:total] = [settings.species.index(number) for ask in asks for number in ask.numbers]
-    node_graph[:total] = np.repeat(np.arange(len(asks)), sizes)
+    positions[:total] = np.concatenate([query.positions for query in queries])
+    species[:total] = [settings.species.index(number) for query in queries for number in query.numbers]
+    node_graph[:total] = np.repeat(np.arange(len(queries)), sizes)
     offsets = np.cumsum(sizes) - sizes
     pairs = np.concatenate(
         [first + np.argwhere(~np.eye(n, dtype=bool)) for first, n in zip(offsets, sizes, strict=True)]
@@ -96,8 +97,8 @@ def _graph(asks: list[models.Ask], settings: ModelSettings) -> Graph:
     edges = np.full((n_edge, 2), n_node - 1)
     edges[: len(near)] = near
     charge, spin = np.zeros(BATCH), np.ones(BATCH)
-    charge[: len(asks)] = [ask.charge for ask in asks]
-    spin[: len(asks)] = [ask.spin for ask in asks]
+    charge[: len(queries)] = [query.charge for query in queries]
+    spin[: len(queries)] = [query.spin for query in queries]
     return Graph(
         positions=jnp.asarray(positions),
         species=jnp.asarray(species),
@@ -108,5 +109,5 @@ def _graph(asks: list[models.Ask], settings: ModelSettings) -> Graph:
         spin_multiplicity=jnp.asarray(spin),
         node_mask=jnp.arange(n_node) < total,
         edge_mask=jnp.arange(n_edge) < len(near),
-        graph_mask=jnp.arange(BATCH) < len(asks),
+        graph_mask=jnp.arange(BATCH) < len(queries),
     )

@@ -1,19 +1,21 @@
-"""Computes shipped/references.json: python -m h2scale.exam.references.build.
+"""Compute shipped/references.json: python -m h2scale.exam.references.build.
 
-The file is written anew after every curve, and curves are cached one by one, so that an interrupted build goes on where
-it stopped. A curve that does not converge is named and left out.
+The file is written after every curve, and curves are cached one by one, so that an interrupted build continues where it
+stopped. A curve that does not converge is named and left out.
 """
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from h2scale import units
 from h2scale.exam.references import diatomic_systems
 from h2scale.physics import fci, potential_curve, teachers
-from h2scale.runtime import tables
+from h2scale.runtime import files
 
 H2_DISTANCES = np.geomspace(0.2, 8.0, 40)
 RESTRICTED_DISTANCES = np.geomspace(0.2, 5.0, 34)  # farther out no restricted solution is stable
@@ -37,8 +39,8 @@ COUPLED_CLUSTER_BASIS = "cc-pvdz"  # of all others
 
 
 def build(target: Path) -> None:
-    """Writes all curves that converge to a JSON file."""
-    found: list[dict] = []
+    """Write all curves that converge to a JSON file."""
+    found: list[dict[str, Any]] = []
     for system, label, distances, compute in _requests():
         try:
             curve = compute()
@@ -58,7 +60,7 @@ def build(target: Path) -> None:
             }
         )
         text = json.dumps(found, ensure_ascii=False).replace('}, {"system"', '},\n{"system"')
-        tables.write_text(target, text + "\n")
+        files.write_text(target, text + "\n")
 
 
 def _end_of_lowest(energies: np.ndarray) -> int:
@@ -71,63 +73,61 @@ def _end_of_lowest(energies: np.ndarray) -> int:
     return int(np.argmin(energies) + above[0]) if above.size else len(energies)
 
 
-def _requests() -> list[tuple[str, str, np.ndarray, Callable[[], potential_curve.Curve]]]:
-    requests = []
+class _Request(NamedTuple):
+    system: str
+    label: str
+    distances: np.ndarray  # angstrom
+    compute: Callable[[], potential_curve.Curve]
 
-    def add(system: str, label: str, distances: np.ndarray, compute: Callable[[np.ndarray], potential_curve.Curve]):
-        distances = np.round(distances, 6)
-        requests.append((system, label, distances, lambda: compute(distances / units.BOHR_ANGSTROM)))
 
-    add(
-        "H2 triplet",
-        "FCI/aug-cc-pVTZ",
-        TRIPLET_DISTANCES,
-        lambda r: fci.diatomic_curve(("H", "H"), "aug-cc-pvtz", r, spin_multiplicity=3),
-    )
-    add(
-        "H2",
-        "CCSD(T)/def2-SVP, which is full CI for two electrons",
-        H2_DISTANCES,
-        lambda r: fci.diatomic_curve(("H", "H"), "def2-svp", r),
-    )
+def _request(
+    system: str, label: str, distances: np.ndarray, curve_at: Callable[[np.ndarray], potential_curve.Curve]
+) -> _Request:
+    """Return the request for a curve; `curve_at` takes distances in bohr."""
+    distances = np.round(distances, 6)
+    return _Request(system, label, distances, functools.partial(curve_at, distances / units.BOHR_ANGSTROM))
 
-    def add_branches(label: str, level: tuple[str, str], unrestricted: np.ndarray, restricted: np.ndarray):
-        for branch, distances in (("unrestricted", unrestricted), ("restricted", restricted)):
-            add(
-                "H2",
-                f"{label}, {branch}",
-                distances,
-                lambda r, x=branch == "restricted": teachers.teacher_curve(("H", "H"), *level, r, restricted=x),
-            )
 
+def _requests() -> list[_Request]:
+    triplet = functools.partial(fci.diatomic_curve, ("H", "H"), "aug-cc-pvtz", spin_multiplicity=3)
+    singlet = functools.partial(fci.diatomic_curve, ("H", "H"), "def2-svp")
+    requests = [
+        _request("H2 triplet", "FCI/aug-cc-pVTZ", TRIPLET_DISTANCES, triplet),
+        _request("H2", "CCSD(T)/def2-SVP, which is full CI for two electrons", H2_DISTANCES, singlet),
+    ]
     for label, level in LEVELS.items():
-        add_branches(label, level, H2_DISTANCES, RESTRICTED_DISTANCES)
-    for one in diatomic_systems.SYSTEMS:
-        if one.name == "H2":
-            continue  # it has its exact curve
-        symbols, distances = (one.first, one.second), one.typical_angstrom * RELATIVE_DISTANCES
-        state = {"charge": one.charge, "spin_multiplicity": one.spin}
-        if one.name in FCI_BASES:
-            basis = FCI_BASES[one.name]
-            frozen = one.name != "HeH+"
-            label = f"FCI/{_spelled(basis)}{', frozen core' if frozen else ''}"
-            add(
-                one.name,
-                label,
-                distances,
-                lambda r, s=symbols, b=basis, f=frozen, k=state: fci.diatomic_curve(s, b, r, frozen_core=f, **k),
-            )
-        else:
-            basis = COUPLED_CLUSTER_BASES.get(one.name, COUPLED_CLUSTER_BASIS)
-            add(
-                one.name,
-                f"{COUPLED_CLUSTER}/{_spelled(basis)}",
-                distances,
-                lambda r, s=symbols, b=basis, k=state: teachers.teacher_curve(s, "ccsd(t)", b, r, **k),
-            )
+        requests += _h2_branches(label, level, H2_DISTANCES, RESTRICTED_DISTANCES)
+    requests += [_molecule(one) for one in diatomic_systems.SYSTEMS if one.name != "H2"]  # which has its exact curve
     for label, level in SLOW_LEVELS.items():
-        add_branches(label, level, SLOW_H2_DISTANCES, SLOW_RESTRICTED_DISTANCES)
+        requests += _h2_branches(label, level, SLOW_H2_DISTANCES, SLOW_RESTRICTED_DISTANCES)
     return requests
+
+
+def _h2_branches(
+    label: str, level: tuple[str, str], unrestricted: np.ndarray, restricted: np.ndarray
+) -> list[_Request]:
+    curve = functools.partial(teachers.teacher_curve, ("H", "H"), *level)
+    return [
+        _request("H2", f"{label}, unrestricted", unrestricted, functools.partial(curve, restricted=False)),
+        _request("H2", f"{label}, restricted", restricted, functools.partial(curve, restricted=True)),
+    ]
+
+
+def _molecule(one: diatomic_systems.Diatomic) -> _Request:
+    symbols, distances = (one.first, one.second), one.typical_angstrom * RELATIVE_DISTANCES
+    if one.name in FCI_BASES:
+        basis = FCI_BASES[one.name]
+        frozen = one.name != "HeH+"
+        label = f"FCI/{_spelled(basis)}{', frozen core' if frozen else ''}"
+        curve = functools.partial(
+            fci.diatomic_curve, symbols, basis, charge=one.charge, spin_multiplicity=one.spin, frozen_core=frozen
+        )
+        return _request(one.name, label, distances, curve)
+    basis = COUPLED_CLUSTER_BASES.get(one.name, COUPLED_CLUSTER_BASIS)
+    curve = functools.partial(
+        teachers.teacher_curve, symbols, "ccsd(t)", basis, charge=one.charge, spin_multiplicity=one.spin
+    )
+    return _request(one.name, f"{COUPLED_CLUSTER}/{_spelled(basis)}", distances, curve)
 
 
 def _spelled(basis: str) -> str:

@@ -9,14 +9,14 @@ ORGANIC = ("H", "C", "N", "O", "F")
 
 
 class Diatomic(NamedTuple):
-    """A molecule, and where to look for its minimum."""
+    """A molecule, and a distance near its minimum."""
 
     name: str
     first: str
     second: str
     charge: int
     spin: int  # multiplicity
-    typical_angstrom: float  # about the bond length; distances are asked around it
+    typical_angstrom: float  # about the bond length; the distances of the exam lie around it
 
 
 SYSTEMS = (
@@ -51,7 +51,7 @@ def fragments(system: Diatomic) -> tuple[tuple[str, int, int], tuple[str, int, i
 
 
 def organic_pairs() -> list[tuple[str, str]]:
-    """All pairs of H, C, N, O and F."""
+    """Return all pairs of H, C, N, O and F."""
     return list(itertools.combinations_with_replacement(ORGANIC, 2))
 
 

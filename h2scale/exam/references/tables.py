@@ -44,7 +44,7 @@ EXACT_CONSTANTS = {
 
 @functools.cache
 def shipped_curves() -> tuple[ShippedCurve, ...]:
-    """Everything in shipped/references.json."""
+    """Return everything in shipped/references.json."""
     text = (resources.files("h2scale.exam.references") / "shipped" / SHIPPED).read_text(encoding="utf-8")
     return tuple(
         ShippedCurve(
@@ -59,12 +59,12 @@ def shipped_curves() -> tuple[ShippedCurve, ...]:
 
 
 def shipped(system: str, label: str | None = None) -> list[ShippedCurve]:
-    """The shipped curves of a system, all or those whose label starts with `label`."""
+    """Return the shipped curves of a system, all or those whose label starts with `label`."""
     return [c for c in shipped_curves() if c.system == system and (label is None or c.label.startswith(label))]
 
 
 def resample(curve: ShippedCurve, distances: np.ndarray) -> np.ndarray:
-    """The curve at other distances, eV, by a cubic spline of R E in log R; NaN outside its own distances."""
+    """Energies at other distances, eV, by a cubic spline of R E in log R; NaN outside the curve's own distances."""
     values = interpolate.CubicSpline(np.log(curve.distances), curve.energies * curve.distances, extrapolate=False)(
         np.log(distances)
     )
@@ -80,7 +80,7 @@ def bond_force(curve: ShippedCurve, distances: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def measured_constants() -> dict[str, Measured]:
-    """Constants by molecule."""
+    """Measured constants by molecule."""
     path = resources.files("h2scale.exam.references") / "shipped" / "diatomics.csv"
     with path.open(encoding="utf-8") as lines:
         table = np.genfromtxt(lines, delimiter=",", names=True, dtype=None, encoding="utf-8")

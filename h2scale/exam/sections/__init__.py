@@ -1,1 +1,23 @@
-"""The sections of the exam: each asks a model a set of queries and grades its predictions."""
+"""The sections of the exam, in the order in which they are asked.
+
+A section is a module with a function `examine(model, conditioning, level_of_theory)` that sends queries to a model and
+returns a `grading.Part`. A new one is added by its module, a line in `SECTIONS`, and its name in `config.default`.
+"""
+
+from typing import NamedTuple
+
+
+class Section(NamedTuple):
+    """Where a section is, and how its results are named."""
+
+    module: str  # imported when the section is asked
+    titles: tuple[str, ...]  # beginnings of `Finding.section` in its results
+
+
+SECTIONS = {
+    "nuclei": Section("h2scale.exam.sections.nuclei", ("bare nuclei",)),
+    "hydrogen": Section("h2scale.exam.sections.hydrogen", ("hydrogen", "teacher split")),
+    "diatomics": Section("h2scale.exam.sections.diatomics", ("diatomics",)),
+    "shapes": Section("h2scale.exam.sections.shapes", ("shape",)),
+}
+"""Sections by the name that config.exam.sections gives them."""

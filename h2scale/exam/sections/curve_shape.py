@@ -19,11 +19,16 @@ ML_PEG_CURVATURE = 0.5  # eV/angstrom^2
 
 
 class Constants(NamedTuple):
-    """Where the minimum of a curve lies and how it is bent."""
+    """Place, energy and curvature of the minimum of a curve."""
 
     bond_length_angstrom: float
     energy_ev: float  # at the minimum
     omega_e_per_cm: float
+
+    @property
+    def depth_ev(self) -> float:
+        """Zero of energy minus the minimum."""
+        return -self.energy_ev
 
 
 def constants(distances: np.ndarray, energies: np.ndarray, reduced_mass_dalton: float) -> Constants:
@@ -48,7 +53,8 @@ def constants(distances: np.ndarray, energies: np.ndarray, reduced_mass_dalton: 
     spline = interpolate.make_interp_spline(np.log(distances[window]), energies[window], k=5)
     slope = spline.derivative()
     low, high = np.log(distances[lowest - 1]), np.log(distances[lowest + 1])
-    roots = interpolate.PPoly.from_spline(slope).roots(extrapolate=False)
+    pieces = interpolate.PPoly.from_spline(slope)  # type: ignore[arg-type]  # SciPy documents both, annotates tuples
+    roots = pieces.roots(extrapolate=False)
     roots = roots[(roots >= low) & (roots <= high)]
     if not roots.size:
         raise ValueError("the curve's minimum is too rough to have a curvature")
@@ -73,7 +79,7 @@ def conservation_deviation(distances: np.ndarray, energies: np.ndarray, forces: 
 
 
 def tortuosity(energies: np.ndarray) -> float:
-    """Way up and down divided by the height of the two ends above the minimum (Arena, matbench); 1 is ideal."""
+    """Sum of rises and falls divided by the height of the two ends above the minimum (Arena, matbench); 1 is ideal."""
     height = abs(energies[0] - energies.min()) + abs(energies[-1] - energies.min())
     return float(np.sum(np.abs(np.diff(energies))) / height) if height else np.nan
 
@@ -155,7 +161,7 @@ def inflections_ml_peg(distances: np.ndarray, energies: np.ndarray) -> int:
 
 
 def _turns(energies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Steps of at least 1 meV, and between which of them the sign changes."""
+    """Return the steps of at least 1 meV, and a mask of the pairs of neighbours between which the sign changes."""
     steps = np.diff(energies)
     steps = steps[np.abs(steps) >= DEAD_BAND_EV]
     return steps, np.diff(np.sign(steps)) != 0

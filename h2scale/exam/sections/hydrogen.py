@@ -1,11 +1,15 @@
 """H2 and H2+ against their exact curves, the gap to the triplet, and the split of the error into teacher's and own."""
 
+import functools
+
+import jax.numpy as jnp
 import numpy as np
 
 from h2scale.exam import grading, models
 from h2scale.exam.conditioning_checks import Conditioning
+from h2scale.exam.models import Model, Prediction
 from h2scale.exam.references import tables
-from h2scale.exam.sections import curve_shape
+from h2scale.exam.sections import bond_constants
 from h2scale.physics import curves
 
 SECTION = "hydrogen"
@@ -17,42 +21,41 @@ TRIPLET_DISTANCES = np.geomspace(0.6, 8.0, 32)
 TRIPLET_LABEL = "FCI"
 _CHEMICAL = grading.CHEMICAL_ACCURACY_EV
 _REGION_LIMITS = {"wall": 10 * _CHEMICAL, "well": _CHEMICAL, "middle": _CHEMICAL, "tail": _CHEMICAL}
-_LENGTH_TOLERANCE = 0.005  # angstrom
-_OMEGA_TOLERANCE = 0.02  # relative
+_TOLERANCES = bond_constants.Tolerances(bond_length_angstrom=0.005, depth_ev=_CHEMICAL, omega_e_relative=0.02)
 
 
-def examine(model: models.Examinee, conditioning: Conditioning, level_of_theory: str) -> grading.Part:
-    """All questions about hydrogen; `level_of_theory` as the shipped curves name what the model was fitted to."""
+def examine(model: Model, conditioning: Conditioning, level_of_theory: str = "") -> grading.Part:
+    """Examine H2, H2+ and triplet H2; `level_of_theory` as the shipped curves name what the model was fitted to."""
     distances = curves.H2_TEST_DISTANCES_ANGSTROM
-    answers = model.ask([models.dimer(1, 1, distance, 0, 1) for distance in distances])
-    far, lone = model.ask([models.dimer(1, 1, FAR_ANGSTROM, 0, 1), models.atom(1, 0, 2)])
-    zero, note = _zero([lone, lone], far, "H")
-    energies = grading.energies(answers) - zero
-    findings = _curve_checks("H2", distances, energies, answers, tables.h2_ev(distances), note)
+    predictions = model.predict([models.dimer(1, 1, distance, 0, 1) for distance in distances])
+    far, atom = model.predict([models.dimer(1, 1, FAR_ANGSTROM, 0, 1), models.atom(1, 0, 2)])
+    zero, note = _zero([atom, atom], far, "H")
+    energies = grading.energies(predictions) - zero
+    findings = _curve_checks("H2", distances, energies, predictions, tables.h2_ev(distances), note)
     findings.append(
         grading.measure(
             (SECTION, "H2"),
             "size consistency: E(20 Å) minus 2 E(H)",
             "eV",
-            [far, lone],
-            lambda: far.energy - 2 * lone.energy,
+            [far, atom],
+            lambda: far.energy - 2 * atom.energy,
             limit=(-_CHEMICAL, _CHEMICAL),
             reference=0.0,
         )
     )
     shown = {"exact": tables.h2_ev(distances)}
-    split, teachers = _teacher_split(distances, energies, answers, level_of_theory)
+    split, teachers = _teacher_split(distances, energies, predictions, level_of_theory)
     shown.update(teachers)
     curve = grading.Curve(SECTION, "H2", note, distances, energies, shown)
-    cation = _cation(model, conditioning, lone)
+    cation = _cation(model, conditioning, atom)
     gap = _triplet(model, conditioning)
     return grading.Part([*findings, *cation.findings, *gap.findings, *split], [curve, *cation.curves, *gap.curves])
 
 
-def _zero(atoms: list[models.Answer], far: models.Answer, names: str) -> tuple[float, str]:
+def _zero(atoms: list[Prediction], far: Prediction, names: str) -> tuple[float, str]:
     """Energy of the separated atoms: the model's own atoms, or else the pair 20 angstrom apart."""
-    if all(atom.status == models.OK for atom in atoms):
-        return float(sum(atom.energy for atom in atoms)), "own atoms"
+    if all(one.status == models.OK for one in atoms):
+        return float(sum(one.energy for one in atoms)), "own atoms"
     return far.energy, f"{names} alone is refused: measured from 20 Å"
 
 
@@ -60,7 +63,7 @@ def _curve_checks(
     system: str,
     distances: np.ndarray,
     energies: np.ndarray,
-    answers: list[models.Answer],
+    predictions: list[Prediction],
     exact: np.ndarray,
     note: str,
 ) -> list[grading.Finding]:
@@ -69,68 +72,64 @@ def _curve_checks(
     error = energies - exact
     remark = "" if note == "own atoms" else note
     findings = []
-    for name, mask in curves.regions(distances)._asdict().items():
+    for name, mask in curves.regions(jnp.asarray(distances))._asdict().items():
         mask = np.asarray(mask)
-        chosen = [answer for answer, wanted in zip(answers, mask, strict=True) if wanted]
+        chosen = [prediction for prediction, wanted in zip(predictions, mask, strict=True) if wanted]
         findings.append(
             grading.measure(
                 place,
                 f"{name}: mean absolute error",
                 "eV",
                 chosen,
-                lambda mask=mask: np.mean(np.abs(error[mask])),
+                functools.partial(_mean_size, error[mask]),
                 limit=(0.0, _REGION_LIMITS[name]),
                 reason=remark,
             )
         )
     findings.append(
-        grading.measure(place, "largest minus smallest error", "eV", answers, lambda: np.ptp(error), reason=remark)
-    )
-    known = tables.EXACT_CONSTANTS[system]
-    near, missing = grading.around_minimum(answers)
-    remark = "; ".join(filter(None, (remark, missing)))
-    for check, unit, reference, tolerance, read in (
-        ("R_e", "Å", known.bond_length_angstrom, _LENGTH_TOLERANCE, lambda c: c.bond_length_angstrom),
-        ("D_e", "eV", known.depth_ev, _CHEMICAL, lambda c: -c.energy_ev),
-        ("ω_e", "1/cm", known.omega_e_per_cm, _OMEGA_TOLERANCE * known.omega_e_per_cm, lambda c: c.omega_e_per_cm),
-    ):
-        findings.append(
-            grading.measure(
-                place,
-                check,
-                unit,
-                answers[near],
-                lambda read=read: read(curve_shape.constants(distances[near], energies[near], PROTON_DALTON / 2)),
-                limit=grading.around(reference, tolerance),
-                reference=reference,
-                reason=remark,
-            )
+        grading.measure(
+            place, "largest minus smallest error", "eV", predictions, lambda: float(np.ptp(error)), reason=remark
         )
-    return findings
+    )
+    return findings + bond_constants.check(
+        place,
+        distances,
+        energies,
+        predictions,
+        PROTON_DALTON / 2,
+        tables.EXACT_CONSTANTS[system],
+        _TOLERANCES,
+        length_symbol="R_e",
+        remark=remark,
+    )
 
 
-def _cation(model: models.Examinee, conditioning: Conditioning, lone: models.Answer) -> grading.Part:
-    """One electron and two protons: exact, and a test of self-interaction far out."""
+def _mean_size(errors: np.ndarray) -> float:
+    return float(np.mean(np.abs(errors)))
+
+
+def _cation(model: Model, conditioning: Conditioning, atom: Prediction) -> grading.Part:
+    """H2+, one electron and two protons: exact, and a test of self-interaction far out."""
     if conditioning.charge:
         finding = grading.without_number(
             (SECTION, "H2+"), "curve against exact", "eV", grading.NOT_CONDITIONED, conditioning.charge
         )
         return grading.Part([finding], [])
     distances = CATION_DISTANCES
-    answers = model.ask([models.dimer(1, 1, distance, 1, 2) for distance in distances])
-    far, proton = model.ask([models.dimer(1, 1, FAR_ANGSTROM, 1, 2), models.atom(1, 1, 1)])
-    zero, note = _zero([lone, proton], far, "H or its nucleus")
-    energies = grading.energies(answers) - zero
+    predictions = model.predict([models.dimer(1, 1, distance, 1, 2) for distance in distances])
+    far, proton = model.predict([models.dimer(1, 1, FAR_ANGSTROM, 1, 2), models.atom(1, 1, 1)])
+    zero, note = _zero([atom, proton], far, "H or its nucleus")
+    energies = grading.energies(predictions) - zero
     exact = tables.h2_cation_ev(distances)
-    findings = _curve_checks("H2+", distances, energies, answers, exact, note)
+    findings = _curve_checks("H2+", distances, energies, predictions, exact, note)
     tail = float(tables.h2_cation_ev(np.array([FAR_ANGSTROM]))[0])
     findings.append(
         grading.measure(
             (SECTION, "H2+"),
             "size consistency: E(20 Å) minus E(H) minus E(H+)",
             "eV",
-            [far, lone, proton],
-            lambda: far.energy - lone.energy - proton.energy,
+            [far, atom, proton],
+            lambda: far.energy - atom.energy - proton.energy,
             limit=grading.around(tail, _CHEMICAL),
             reference=tail,
         )
@@ -138,8 +137,8 @@ def _cation(model: models.Examinee, conditioning: Conditioning, lone: models.Ans
     return grading.Part(findings, [grading.Curve(SECTION, "H2+", note, distances, energies, {"exact": exact})])
 
 
-def _triplet(model: models.Examinee, conditioning: Conditioning) -> grading.Part:
-    """Lowest triplet minus singlet of H2, which falls from 10 eV to nothing as the bond is stretched."""
+def _triplet(model: Model, conditioning: Conditioning) -> grading.Part:
+    """Gap from singlet to lowest triplet of H2, which falls from 10 eV to nothing as the bond is stretched."""
     place = (SECTION, "H2 triplet")
     checks = ("singlet-triplet gap: mean absolute error", "singlet-triplet gap at 8 Å")
     if conditioning.spin:
@@ -148,8 +147,8 @@ def _triplet(model: models.Examinee, conditioning: Conditioning) -> grading.Part
             [grading.without_number(place, check, "eV", unconditioned, conditioning.spin) for check in checks], []
         )
     distances = TRIPLET_DISTANCES
-    singlet = model.ask([models.dimer(1, 1, distance, 0, 1) for distance in distances])
-    triplet = model.ask([models.dimer(1, 1, distance, 0, 3) for distance in distances])
+    singlet = model.predict([models.dimer(1, 1, distance, 0, 1) for distance in distances])
+    triplet = model.predict([models.dimer(1, 1, distance, 0, 3) for distance in distances])
     gap = grading.energies(triplet) - grading.energies(singlet)
     shipped = tables.shipped("H2 triplet", TRIPLET_LABEL)[0]
     exact = tables.resample(shipped, distances) - tables.h2_ev(distances)
@@ -159,7 +158,7 @@ def _triplet(model: models.Examinee, conditioning: Conditioning) -> grading.Part
             checks[0],
             "eV",
             [*singlet, *triplet],
-            lambda: np.mean(np.abs(gap - exact)),
+            lambda: _mean_size(gap - exact),
             limit=(0.0, 2 * _CHEMICAL),
             reason=f"the triplet's reference is {shipped.label}",
         ),
@@ -168,7 +167,7 @@ def _triplet(model: models.Examinee, conditioning: Conditioning) -> grading.Part
             checks[1],
             "eV",
             [singlet[-1], triplet[-1]],
-            lambda: gap[-1],
+            lambda: float(gap[-1]),
             limit=(-_CHEMICAL, _CHEMICAL),
             reference=0.0,
         ),
@@ -178,14 +177,14 @@ def _triplet(model: models.Examinee, conditioning: Conditioning) -> grading.Part
 
 
 def _teacher_split(
-    distances: np.ndarray, energies: np.ndarray, answers: list[models.Answer], level_of_theory: str
+    distances: np.ndarray, energies: np.ndarray, predictions: list[Prediction], level_of_theory: str
 ) -> tuple[list[grading.Finding], dict[str, np.ndarray]]:
-    """H2 against the model's own level of theory on both branches, and those against the exact curve."""
+    """Errors of H2 against the model's own level of theory on both branches, and of those against the exact curve."""
     place = (TEACHER_SECTION, "H2")
     found = tables.shipped("H2", level_of_theory + ",") if level_of_theory else []
     exact = tables.h2_ev(distances)
-    findings, shown = [], {}
-    own = grading.measure(place, "model against exact", "eV", answers, lambda: np.mean(np.abs(energies - exact)))
+    findings, shown = list[grading.Finding](), dict[str, np.ndarray]()
+    own = grading.measure(place, "model against exact", "eV", predictions, lambda: _mean_size(energies - exact))
     for teacher in found:
         curve = tables.resample(teacher, distances)
         inside = np.isfinite(curve)
@@ -195,15 +194,15 @@ def _teacher_split(
                 place,
                 f"model against {teacher.label}",
                 "eV",
-                answers,
-                lambda c=curve, i=inside: np.mean(np.abs(energies - c)[i]),
+                predictions,
+                functools.partial(_mean_size, (energies - curve)[inside]),
             ),
             grading.measure(
                 place,
                 f"{teacher.label} against exact",
                 "eV",
                 [],
-                lambda c=curve, i=inside: np.mean(np.abs(exact - c)[i]),
+                functools.partial(_mean_size, (exact - curve)[inside]),
             ),
         ]
     return (

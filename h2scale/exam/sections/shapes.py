@@ -1,9 +1,10 @@
 """The shape metrics of MLIP Arena, ml-peg and matbench-discovery on their own grids, charges and spins.
 
 Numbers compare with those of the three benchmarks for the same elements; none has a limit here, because none of them
-asks for the right energy. All pairs are asked with charge 0 and multiplicity 1, as the three do.
+tests for the right energy. All pairs have charge 0 and multiplicity 1, as in the three.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,8 @@ from ase.data import atomic_masses, chemical_symbols, covalent_radii
 from ase.data.vdw_alvarez import vdw_radii
 
 from h2scale.exam import grading, models
+from h2scale.exam.conditioning_checks import Conditioning
+from h2scale.exam.models import Model
 from h2scale.exam.references import diatomic_systems, tables
 from h2scale.exam.sections import curve_shape, pbe_metrics
 
@@ -65,28 +68,35 @@ def scored_window(number: int) -> tuple[float, float]:
 
 
 def arena_distances(number: int) -> np.ndarray:
-    """MLIP Arena's grid for a homonuclear pair: linear, about 0.01 angstrom apart."""
+    """Grid of MLIP Arena for a homonuclear pair: linear, about 0.01 angstrom apart."""
     low, high = scored_window(number)
     return np.linspace(low, high, int((high - low) / ARENA_STEP_ANGSTROM))
 
 
 def matbench_distances(number: int) -> np.ndarray:
-    """The points of matbench-discovery's run that it scores for a homonuclear pair."""
+    """Points of matbench-discovery's run that it scores for a homonuclear pair."""
     low, high = scored_window(number)
     grid = MATBENCH_DISTANCES
     return grid[(grid >= low) & (grid <= high)]
 
 
 def matbench_wall_distances(number: int) -> np.ndarray:
-    """The points of its run at which matbench-discovery looks for the wall: from 0.8 covalent radii on."""
+    """Points of its run at which matbench-discovery looks for the wall: from 0.8 covalent radii on."""
     high = scored_window(number)[1]
     grid = MATBENCH_DISTANCES
     return grid[(grid >= _INNER_WALL * covalent_radii[number]) & (grid <= high)]
 
 
-def examine(model: models.Examinee, elements: tuple[str, ...] = diatomic_systems.ORGANIC) -> grading.Part:
-    """Arena and matbench on homonuclear pairs, ml-peg on all pairs of the elements."""
-    findings = []
+def examine(
+    model: Model,
+    conditioning: Conditioning,
+    level_of_theory: str = "",
+    *,
+    elements: tuple[str, ...] = diatomic_systems.ORGANIC,
+) -> grading.Part:
+    """Metrics of Arena and matbench on homonuclear pairs, and of ml-peg on all pairs of the elements."""
+    del conditioning, level_of_theory  # every pair is neutral, and no reference depends on the model
+    findings: list[grading.Finding] = []
     for symbol in elements:
         number = chemical_symbols.index(symbol)
         findings += _curve(model, "shape, MLIP Arena", (number, number), arena_distances(number), _ARENA)
@@ -100,29 +110,29 @@ def examine(model: models.Examinee, elements: tuple[str, ...] = diatomic_systems
 
 
 def _curve(
-    model: models.Examinee, section: str, pair: tuple[int, int], distances: np.ndarray, metrics: tuple[Metric, ...]
+    model: Model, section: str, pair: tuple[int, int], distances: np.ndarray, metrics: tuple[Metric, ...]
 ) -> list[grading.Finding]:
-    answers = model.ask([models.dimer(*pair, distance, 0, 1) for distance in distances])
-    energies = grading.energies(answers) - answers[-1].energy
-    forces = grading.bond_forces(answers)
+    predictions = model.predict([models.dimer(*pair, distance, 0, 1) for distance in distances])
+    energies = grading.energies(predictions) - predictions[-1].energy
+    forces = grading.bond_forces(predictions)
     place = (section, "".join(chemical_symbols[number] for number in pair))
     return [
         grading.measure(
-            place, name, unit, answers, lambda c=compute: c(distances, energies, forces), forces=needs_forces
+            place, name, unit, predictions, functools.partial(compute, distances, energies, forces), forces=needs_forces
         )
         for name, unit, needs_forces, compute in metrics
     ]
 
 
-def _against_pbe(model: models.Examinee, number: int) -> list[grading.Finding]:
-    """matbench-discovery's metrics against PBE, where a PBE curve of the pair is shipped."""
+def _against_pbe(model: Model, number: int) -> list[grading.Finding]:
+    """Metrics of matbench-discovery against PBE, where a PBE curve of the pair is shipped."""
     symbol = chemical_symbols[number]
     shipped = tables.shipped(f"{symbol}2", PBE_LABEL)
     if not shipped:
         return []
     distances = matbench_wall_distances(number)
-    answers = model.ask([models.dimer(number, number, distance, 0, 1) for distance in distances])
-    energies, forces = grading.energies(answers), grading.bond_forces(answers)
+    predictions = model.predict([models.dimer(number, number, distance, 0, 1) for distance in distances])
+    energies, forces = grading.energies(predictions), grading.bond_forces(predictions)
     pbe = tables.resample(shipped[0], distances)
     scored = distances >= scored_window(number)[0]
     r, e, f = distances[scored], energies[scored], forces[scored]
@@ -133,7 +143,7 @@ def _against_pbe(model: models.Examinee, number: int) -> list[grading.Finding]:
             ("shape, matbench-discovery", symbol * 2),
             f"PBE {name}",
             unit,
-            answers,
+            predictions,
             compute,
             forces=needs_forces,
             reason=f"PBE is {PBE_LABEL} here, VASP's in the benchmark",
