@@ -1,0 +1,143 @@
+"""The documentation says what is so: settings, links, and examples that run."""
+
+import importlib.util
+import re
+import runpy
+import sys
+import types
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from h2scale import config as config_lib
+from h2scale import data
+from h2scale.data import convert
+from h2scale.graphs import build
+from h2scale.models import families, potential
+from h2scale.models.settings import ModelSettings
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def settings_hook():
+    spec = importlib.util.spec_from_file_location("settings_hook", ROOT / "docs" / "hooks" / "settings.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def blocks(page, language):
+    """Code blocks of a page in one language, unindented."""
+    found = re.findall(
+        rf"^( *)```{language}\n(.*?)^ *```", (ROOT / "docs" / page).read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+    return ["\n".join(line.removeprefix(indent) for line in text.splitlines()) for indent, text in found]
+
+
+def leaves(config, prefix=""):
+    for name, value in config.items():
+        if hasattr(value, "items") and len(value):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def test_table_of_settings_has_every_setting_with_its_default():
+    hook = settings_hook()
+    found = {row.key: row.default for row in hook.read(hook.CONFIG.read_text()) if row.default is not None}
+    expected = dict(leaves(config_lib.default()))
+    assert found.keys() == expected.keys()
+    for key, source in found.items():
+        if source != "{}":
+            assert eval(source, {}) == expected[key], key
+
+
+def test_every_setting_is_explained():
+    hook = settings_hook()
+    text = hook.on_page_markdown(hook.MARKER)
+    rows = re.findall(r"^\| `([a-z_0-9.]+)` \| .* \| (.*) \|$", text, flags=re.MULTILINE)
+    assert {key for key, _ in rows} >= {key for key, _ in leaves(config_lib.default())}
+    # Names that say it, and the example in `arms`, whose section is explained.
+    plain = {"train.steps", "grid.seeds", "labels.functional", "labels.basis"}
+    silent = {key for key, meaning in rows if not meaning and not key.startswith("arms.")}
+    assert silent <= plain
+
+
+def test_source_without_settings_is_refused():
+    with pytest.raises(ValueError, match="holds no dictionary of settings"):
+        settings_hook().read("def default():\n    return None\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not re.match(r"[a-z]+://", target):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md", "docs/your-model.md", "docs/glossary.md"])
+def test_files_that_a_page_names_exist(page):
+    text = (ROOT / page).read_text().replace("models/pair_sum.py", "models/schnet.py")
+    for name in re.findall(r"`((?:h2scale|tests|experiments|benchmarks|docs)/[\w./-]*)`", text):
+        assert (ROOT / name).exists(), f"{page} names {name}"
+
+
+def test_readme_is_short_and_holds_the_two_commands():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 110
+    for marker, word in (("<!-- run -->", "launch.py"), ("<!-- test -->", "pytest")):
+        place = lines.index(marker)
+        assert lines[place + 1] == "```bash"
+        assert word in lines[place + 2]
+        assert lines[place + 3] == "```"
+
+
+def test_example_of_your_own_data_makes_a_dataset(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (python,) = blocks("your-data.md", "python")
+    (tmp_path / "example.py").write_text(python)
+    runpy.run_path(str(tmp_path / "example.py"))
+    (command,) = [block for block in blocks("your-data.md", "bash") if "extxyz" in block]
+    assert convert.main(command.split()[2:]) == 0
+    dataset = data.load_dataset("mine.h5")
+    assert dataset.molecule[-1] == "F"
+    np.testing.assert_allclose(dataset.energy[-1], -2732.1 + 2712.6 + 13.6, atol=1e-9)
+
+
+def test_example_of_your_own_model_is_a_potential(monkeypatch):
+    python = "\n".join(reversed(blocks("your-model.md", "python")[:2]))  # the page shows its last line first
+    module = types.ModuleType("pair_sum")
+    exec(python, module.__dict__)
+    monkeypatch.setitem(sys.modules, "pair_sum", module)
+    monkeypatch.setitem(families.MODULES, "pair_sum", "pair_sum")
+    settings = ModelSettings(
+        name="pair_sum",
+        num_features=4,
+        num_layers=1,
+        l_max=0,
+        cutoff=4.0,
+        num_radial=2,
+        radial_hidden=(4,),
+        species=(1, 9),
+        avg_num_neighbors=1.0,
+        energy_scale=1.0,
+        isolated_atom_exact=True,
+        envelope_power=6,
+        prior="none",
+        conditioning="none",
+        convolution="fast",
+    )
+    made = potential.make_potential(settings)
+    params = made.init(jax.random.key(0))
+    positions = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.9]])
+    graph = build.graph_from_structure(np.array([1, 9]), positions, 0, 1, 4.0, (1, 9), np.float64)
+    energy_and_forces = jax.jit(made.energy_and_forces)
+    energy, forces = energy_and_forces(params, graph)
+    assert float(energy[0]) != 0
+    assert np.abs(forces).max() > 0
+    np.testing.assert_allclose(forces.sum(axis=0), 0, atol=1e-12)
+    apart = graph._replace(positions=graph.positions.at[1, 2].set(4.0))
+    assert float(energy_and_forces(params, apart)[0][0]) == 0
