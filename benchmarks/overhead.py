@@ -1,9 +1,9 @@
-"""How much of a campaign's time is not spent in electronic structure: planning, claiming, geometry, reading, writing.
+"""Share of a labelling campaign's time that is not electronic structure: planning, locks, geometry, reading, writing.
 
     python benchmarks/overhead.py [--smiles C N C#C CO]
 
 One worker does a small Kohn-Sham campaign in a temporary folder; the time inside the self-consistent solutions, their
-forces and stability, and inside GFN2-xTB, is taken by wrapping the doors that the units of work go through.
+forces and stability, and inside GFN2-xTB, is taken by wrapping the functions that tasks call for it.
 """
 
 import argparse
@@ -21,17 +21,17 @@ from typing import Any  # noqa: E402
 
 from h2scale import config as config_lib  # noqa: E402
 from h2scale import electronic_structure  # noqa: E402
-from h2scale.electronic_structure import kohn_sham, stability  # noqa: E402
+from h2scale.electronic_structure import kohn_sham, stability, starts  # noqa: E402
 from h2scale.labels import assembly, dft, scans, tight_binding, worker  # noqa: E402
 from h2scale.stages import labels  # noqa: E402
 
-DOORS = (
+TIMED = (
     (dft, "label"),
     (dft, "label_nearby"),
     (scans, "label_scan"),
     (dft, "problem"),
     (kohn_sham, "unrestricted"),
-    (kohn_sham, "polarised"),
+    (starts, "polarised"),
     (stability, "relax"),
     (tight_binding.TightBinding, "__call__"),
 )
@@ -44,7 +44,7 @@ class Stopwatch:
         self.seconds, self._depth = 0.0, 0
 
     def wrap(self, owner: Any, name: str) -> None:
-        """Replaces a function by one that is timed."""
+        """Replace a function by one that is timed."""
         inner = getattr(owner, name)
 
         @functools.wraps(inner)
@@ -62,7 +62,7 @@ class Stopwatch:
 
 
 def main() -> None:
-    """Prints the times and the share of everything else."""
+    """Print the times and the share of everything else."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smiles", nargs="+", default=["C", "N", "C#C", "CO"], help="molecules of the campaign")
     arguments = parser.parse_args()
@@ -75,17 +75,17 @@ def main() -> None:
         curve_points=0,
     )
     watch = Stopwatch()
-    for owner, name in DOORS:
+    for owner, name in TIMED:
         watch.wrap(owner, name)
     with tempfile.TemporaryDirectory() as folder, electronic_structure.one_thread():
         begin = time.process_time()
         worker.save_recipe(Path(folder), recipe)
-        units = worker.work(Path(folder))
-        packed = assembly.pack(Path(folder), recipe, {})
+        tasks = worker.work(Path(folder))
+        assembled = assembly.assemble(Path(folder), recipe, {})
         total = time.process_time() - begin
     rest = total - watch.seconds
     print(
-        f"{units} units, {len(packed.dataset)} structures: {total:.1f} s of CPU,",
+        f"{tasks} tasks, {len(assembled.dataset)} structures: {total:.1f} s of CPU,",
         f"{watch.seconds:.1f} s of it electronic structure; everything else {rest:.2f} s, {100 * rest / total:.1f} %",
     )
 

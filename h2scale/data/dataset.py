@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,9 @@ class Dataset:
             convergence=str(self.convergence[index]),
         )
 
+    def __iter__(self) -> Iterator[Structure]:
+        return (self[index] for index in range(len(self)))
+
     def select(self, indices: np.ndarray) -> "Dataset":
         """The structures at `indices`, in that order, with the same manifest.
 
@@ -97,8 +100,8 @@ def atom_rows(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.repeat(starts - first, counts) + np.arange(counts.sum())
 
 
-def from_structures(structures: Sequence[Structure], manifest: Mapping[str, Any]) -> Dataset:
-    """Packs structures into a `Dataset`.
+def from_structures(structures: Sequence[Structure] | Dataset, manifest: Mapping[str, Any]) -> Dataset:
+    """Join structures into a `Dataset`.
 
     Raises:
         ValueError: there are no structures; or one lacks its charge, spin multiplicity, energy, forces or <S^2>, or its

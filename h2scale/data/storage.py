@@ -27,7 +27,7 @@ import numpy as np
 
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import validation
-from h2scale.runtime import files
+from h2scale.runtime import files, migration
 
 FORMAT = "h2scale-dataset"
 VERSION = 2
@@ -157,7 +157,7 @@ def _read(file: h5py.File, path: Path) -> tuple[dict[str, np.ndarray], dict[str,
         raise ValueError(f"dataset {path} has version {version}; this package reads {VERSION}.")
     columns = {}
     try:
-        manifest = json.loads(file.attrs["manifest"])
+        manifest = migration.manifest(json.loads(file.attrs["manifest"]))
         for name, dtype in dataset_lib.ATOM_COLUMNS.items():
             columns[name] = _column(file, f"atoms/{name}", dtype, path)
         for name, dtype in dataset_lib.NUMBER_COLUMNS.items():

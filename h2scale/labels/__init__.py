@@ -1,1 +1,1 @@
-"""Making labelled datasets: molecules, geometries, units of work that survive a kill, and the packed result."""
+"""Labelled datasets made from scratch: molecules, geometries, tasks that survive a kill, and their assembly."""

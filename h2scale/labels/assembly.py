@@ -1,7 +1,7 @@
-"""A dataset out of the finished units: energies relative to isolated atoms, repeats and leaks left out and counted."""
+"""Assembly of a dataset from finished tasks: energies relative to isolated atoms, leaks left out and counted."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,16 +15,16 @@ from h2scale.labels import geometries, store
 from h2scale.labels import recipe as recipe_lib
 
 
-class Packed(NamedTuple):
-    """A dataset and everything that should have been in it and is not."""
+class Assembled(NamedTuple):
+    """A dataset, the labels that could not be made, and the number of structures left out by cause."""
 
     dataset: dataset_lib.Dataset
     failures: list[store.Failure]
     dropped: Counter[str]
 
 
-def pack(folder: Path, recipe: recipe_lib.Recipe, versions: Mapping[str, str | None]) -> Packed:
-    """Joins the finished units of a campaign, in the order of its plan, so that equal campaigns give equal datasets.
+def assemble(folder: Path, recipe: recipe_lib.Recipe, versions: Mapping[str, str | None]) -> Assembled:
+    """Join the finished tasks of a campaign in the order of its plan, so that equal campaigns give equal datasets.
 
     Args:
         folder: of the campaign.
@@ -34,38 +34,31 @@ def pack(folder: Path, recipe: recipe_lib.Recipe, versions: Mapping[str, str | N
     Raises:
         InputError: nothing is finished, an isolated atom is missing, or a result is damaged.
     """
-    units = recipe_lib.plan(recipe)
-    finished = [unit for unit in units if store.is_finished(folder, unit.key)]
-    results = {unit.key: store.load(folder, unit.key) for unit in finished}
+    tasks = recipe_lib.plan(recipe)
+    finished = [task for task in tasks if store.is_finished(folder, task.key)]
+    results = {task.key: store.load(folder, task.key) for task in finished}
     unstable = _unstable_minima(finished, results)
-    parts, failures, dropped = [], [], Counter()
-    for unit in finished:
-        result = results[unit.key]
-        failures += result.failures
-        structures = result.structures
-        if isinstance(structures, dataset_lib.Dataset):
-            kept = [k for k in range(len(structures)) if (unit.key, k) not in unstable]
-            parts.append(structures if len(kept) == len(structures) else structures.select(np.array(kept, int)))
-    for key, index in sorted(unstable):
-        name = str(results[key].structures.molecule[index])
-        failures.append(store.Failure("imaginary mode", name, "not a minimum at the label level"))
+    parts = _parts(results, unstable)
     if not parts:
         raise InputError(f"{folder} holds no label yet; let the campaign run first.")
-    joined = _join([*parts, _bare_proton(recipe)] if any(recipe.ions) else parts)
-    joined, leaking = _without_leaks(joined)
-    dropped.update({"would leak the H2 curve": leaking})
+    failures = [failure for result in results.values() for failure in result.failures]
+    for key, index in sorted(unstable):
+        name = results[key].structures[index].molecule
+        failures.append(store.Failure("imaginary mode", name, "not a minimum at the label level"))
+    joined, leaking = _without_leaks(_join([*parts, _bare_proton(recipe)] if any(recipe.ions) else parts))
+    dropped = Counter({"would leak the H2 curve": leaking})
     atoms = _isolated_atoms(joined)
     references = np.full(128, np.nan)
     for number, energy in atoms.items():
         references[number] = energy
     sums = np.add.reduceat(references[joined.atomic_numbers], joined.atom_offset)
-    manifest = _manifest(recipe, atoms, failures, dropped, len(finished), len(units), versions)
+    manifest = _manifest(recipe, atoms, failures, dropped, len(finished), len(tasks), versions)
     relative = dataset_lib.Dataset(
         **{name: getattr(joined, name) for name in _COLUMNS if name != "energy"},
         energy=joined.energy - sums,
         manifest=manifest,
     )
-    return Packed(relative, failures, dropped)
+    return Assembled(relative, failures, dropped)
 
 
 _COLUMNS = (*dataset_lib.ATOM_COLUMNS, *dataset_lib.NUMBER_COLUMNS, *dataset_lib.TEXT_COLUMNS)
@@ -77,7 +70,7 @@ def _join(parts: Sequence[dataset_lib.Dataset]) -> dataset_lib.Dataset:
 
 
 def _bare_proton(recipe: recipe_lib.Recipe) -> dataset_lib.Dataset:
-    """H+: no electrons, so its energy is zero. Two of them are the exam's question and never a label."""
+    """H+, which has no electrons and no energy. Two of them belong to the exam and are never a label."""
     zeros = np.zeros((1, 3))
     return dataset_lib.Dataset(
         atomic_numbers=np.array([1], np.int32),
@@ -97,19 +90,30 @@ def _bare_proton(recipe: recipe_lib.Recipe) -> dataset_lib.Dataset:
     )
 
 
-def _unstable_minima(units: Sequence[recipe_lib.Unit], results: Mapping[str, store.Result]) -> set[tuple[str, int]]:
-    """Unit and index of structures whose lowest vibration says that they are no minima."""
+def _unstable_minima(tasks: Sequence[recipe_lib.Task], results: Mapping[str, store.Result]) -> set[tuple[str, int]]:
+    """Key of the task and index of structures whose lowest vibration shows that they are no minima."""
     return {
-        (unit.parent, int(name.rsplit("_", 1)[1]))
-        for unit in units
-        if unit.kind == "lowest_mode"
-        for name, quantum in results[unit.key].extras.items()
+        (task.parent, int(name.rsplit("_", 1)[1]))
+        for task in tasks
+        if task.kind == "lowest_mode" and task.parent is not None
+        for name, quantum in results[task.key].extras.items()
         if quantum < geometries.IMAGINARY_EV
     }
 
 
+def _parts(results: Mapping[str, store.Result], unstable: Set[tuple[str, int]]) -> list[dataset_lib.Dataset]:
+    """Structures of each task that has any, without the unstable ones."""
+    parts = []
+    for key, result in results.items():
+        structures = result.structures
+        if isinstance(structures, dataset_lib.Dataset):
+            kept = [index for index in range(len(structures)) if (key, index) not in unstable]
+            parts.append(structures if len(kept) == len(structures) else structures.select(np.array(kept, int)))
+    return parts
+
+
 def _without_leaks(joined: dataset_lib.Dataset) -> tuple[dataset_lib.Dataset, int]:
-    """Without neutral structures below rung `h2` that hold an H2 away from its bond length, apart from all else."""
+    """Leave out structures below rung `h2` with an H2 apart from all else and off its bond length; count them."""
     owner, distance = leaks.h2_pairs(joined)
     low, high = leaks.BOND_LENGTH_WINDOW_ANGSTROM
     ladder = np.isin(joined.rung, ("equilibrium", "thermal", "stretched"))
@@ -148,8 +152,8 @@ def _manifest(
         "programs": dict(versions),
         "seed": recipe.seed,
         "recipe_versions": {**recipe_lib.VERSIONS, "others": recipe_lib.FIRST_VERSION},
-        "units_finished": finished,
-        "units_planned": planned,
+        "tasks_finished": finished,
+        "tasks_planned": planned,
         "failures": dict(Counter(failure.cause for failure in failures).most_common()),
         "dropped": {cause: number for cause, number in dropped.items() if number},
     }
@@ -173,7 +177,7 @@ def _manifest(
         "limits": (
             "a lower solution than the lowest found cannot be ruled out; scans with a jump that no change of <S^2> "
             "explains are left out and counted; stretched triplet O2 ends 0.78 eV above two atoms, which together no "
-            "single determinant of a triplet describes; which way the lobes of a lone atom point is settled to some "
-            "0.3 meV; of a few scaled molecules a solution up to 0.04 eV lower is known"
+            "single determinant of a triplet describes; the orientation of the open p shell of an isolated atom is "
+            "settled to some 0.3 meV; of a few scaled molecules a solution up to 0.04 eV lower is known"
         ),
     }

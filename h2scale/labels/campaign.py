@@ -1,4 +1,4 @@
-"""A whole campaign: workers over the units, progress, and what to do when a worker dies."""
+"""A labelling campaign: its workers, its progress, and the replacement of workers that die."""
 
 import concurrent.futures
 import contextlib
@@ -8,26 +8,26 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from h2scale.errors import InputError
 from h2scale.labels import recipe as recipe_lib
 from h2scale.labels import store, worker
-from h2scale.runtime import cluster, progress
+from h2scale.runtime import cluster, migration, progress
 
 LOGS = "logs"
 DIED = "worker died"
 _POLL_SECONDS = 0.5
-_LEAVE_SECONDS = 60.0  # a Slurm job begins no unit in the last minute of its time
+_LEAVE_SECONDS = 60.0  # a Slurm job begins no task in the last minute of its time
 
 
 class Summary(NamedTuple):
-    """How far a campaign is."""
+    """State of a campaign."""
 
-    units_done: int
-    units: int
+    tasks_done: int
+    tasks: int
     labels: int
     failures: Counter[str]
     core_seconds: float
@@ -41,35 +41,36 @@ def run_campaign(
     settings: cluster.ClusterSettings | None = None,
     minutes: float = 0.0,
 ) -> Summary:
-    """Does every unit that has no result yet, and returns how far the campaign is then.
+    """Do every task that has no result yet, and return the state of the campaign after that.
 
     Args:
-        folder: of the campaign; finished units in it are kept and not done again.
-        recipe: what to do.
+        folder: of the campaign; finished tasks in it are kept and not done again.
+        recipe: of the campaign.
         workers: single-threaded processes of this machine, or jobs; 0 means one per core.
-        settings: what each job asks for; None for processes of this machine.
-        minutes: after so long no further unit is begun; 0 for no limit.
+        settings: resources of each job; None for processes of this machine.
+        minutes: after so long no further task is begun; 0 for no limit.
 
     Raises:
-        InputError: a worker cannot go on; finished units are kept.
+        InputError: a worker cannot go on; finished tasks are kept.
     """
-    units = recipe_lib.plan(recipe)
+    migration.rename_label_folders(folder)
+    tasks = recipe_lib.plan(recipe)
     worker.save_recipe(folder, recipe)
     (folder / LOGS).mkdir(exist_ok=True)
     workers = workers or len(os.sched_getaffinity(0))
     until = time.time() + 60 * minutes if minutes else None
-    with _Watch(folder, units) as watch:
+    with _Watch(folder, tasks) as watch:
         if watch.left:
-            run = _jobs(folder, workers, settings, until) if settings else _processes(folder, units, workers, until)
+            run = _jobs(folder, workers, settings, until) if settings else _processes(folder, tasks, workers, until)
             for _ in run:
                 watch.look()
         watch.look()
         return watch.summary()
 
 
-def _processes(folder: Path, units: Sequence[recipe_lib.Unit], number: int, until: float | None) -> Iterator[None]:
-    """Runs workers until all have left; one that a signal killed costs its unit and is replaced."""
-    keys = {unit.key: unit for unit in units}
+def _processes(folder: Path, tasks: Sequence[recipe_lib.Task], number: int, until: float | None) -> Iterator[None]:
+    """Run workers until all have ended; the task of one that a signal killed fails, and the worker is replaced."""
+    by_key = {task.key: task for task in tasks}
     running: list[subprocess.Popen] = []
     try:
         running = [_start(folder, place, until) for place in range(number)]
@@ -81,7 +82,7 @@ def _processes(folder: Path, units: Sequence[recipe_lib.Unit], number: int, unti
                 if process.returncode > 0:
                     raise InputError(f"a worker stopped: {_last_line(folder)} (logs: {folder / LOGS})")
                 if process.returncode < 0:
-                    _blame(folder, keys, process)
+                    _record_death(folder, by_key, process)
                     running.append(_start(folder, number, until))
     finally:
         for process in running:
@@ -90,15 +91,15 @@ def _processes(folder: Path, units: Sequence[recipe_lib.Unit], number: int, unti
             process.wait()
 
 
-def _blame(folder: Path, units: dict[str, recipe_lib.Unit], process: subprocess.Popen) -> None:
-    """Writes a failure for the unit that killed its worker, unless somebody merely stopped it."""
+def _record_death(folder: Path, tasks: Mapping[str, recipe_lib.Task], process: subprocess.Popen) -> None:
+    """Write a failure for the task whose worker crashed; raise InputError if the worker was stopped on purpose."""
     name = signal.Signals(-process.returncode).name
     if -process.returncode in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         raise InputError(f"a worker was stopped by {name}; the same command continues.")
-    for key in store.claimed_by(folder, process.pid):
-        unit = units[key]
-        molecule = unit.arguments.get("smiles", unit.kind)
-        molecule = molecule if isinstance(molecule, str) else f"{unit.kind} of {len(molecule)}"
+    for key in store.locked_by(folder, process.pid):
+        task = tasks[key]
+        molecule = task.arguments.get("smiles", task.kind)
+        molecule = molecule if isinstance(molecule, str) else f"{task.kind} of {len(molecule)}"
         store.save(folder, key, store.Result((), [store.Failure(DIED, molecule, f"of {name}")]))
 
 
@@ -110,14 +111,14 @@ def _start(folder: Path, place: int, until: float | None) -> subprocess.Popen:
 
 
 def _last_line(folder: Path) -> str:
-    """What the worker that stopped last had to say."""
+    """Last line in the log of the worker that stopped last."""
     newest = max((folder / LOGS).iterdir(), key=lambda path: path.stat().st_mtime)
     lines = newest.read_text(encoding="utf-8").strip().splitlines()
-    return lines[-1] if lines else "without a word"
+    return lines[-1] if lines else "its log is empty"
 
 
 def _jobs(folder: Path, number: int, settings: cluster.ClusterSettings, until: float | None) -> Iterator[None]:
-    """Runs workers as jobs; a job that is killed is submitted again by the cluster's door."""
+    """Run workers as jobs; `runtime.cluster` submits a job again that was killed."""
     end = time.time() + 60 * settings.minutes - _LEAVE_SECONDS
     argument = (str(folder.resolve()), min(until, end) if until else None)
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
@@ -127,7 +128,7 @@ def _jobs(folder: Path, number: int, settings: cluster.ClusterSettings, until: f
             time.sleep(_POLL_SECONDS)
         failed = [result for result in future.result() if result.error is not None]
     if failed:
-        raise InputError(f"job {failed[0].name}: {failed[0].error}; finished units are kept.")
+        raise InputError(f"job {failed[0].name}: {failed[0].error}; finished tasks are kept.")
 
 
 def _job(argument: tuple[str, float | None]) -> int:
@@ -137,44 +138,44 @@ def _job(argument: tuple[str, float | None]) -> int:
 
 
 class _Watch(contextlib.AbstractContextManager):
-    """Reads results as they appear and shows how far the campaign is."""
+    """Count of results as they appear, shown as a progress bar."""
 
-    def __init__(self, folder: Path, units: Sequence[recipe_lib.Unit]) -> None:
-        self._folder, self._units = folder, units
+    def __init__(self, folder: Path, tasks: Sequence[recipe_lib.Task]) -> None:
+        self._folder, self._tasks = folder, tasks
         self._seen: set[str] = set()
         self._labels, self._seconds = 0, 0.0
         self._failures: Counter[str] = Counter()
-        done = [unit for unit in units if store.is_finished(folder, unit.key)]
-        for unit in done:
-            self._count(unit)
-        self.left = len(units) - len(done)
-        work = sum(unit.cost for unit in units if unit.key not in self._seen)
-        self._bar = progress.Progress(max(work, 1e-9), len(units), things="units", rate="labels")
+        done = [task for task in tasks if store.is_finished(folder, task.key)]
+        for task in done:
+            self._count(task)
+        self.left = len(tasks) - len(done)
+        work = sum(task.cost for task in tasks if task.key not in self._seen)
+        self._bar = progress.Progress(max(work, 1e-9), len(tasks), things="tasks", rate="labels")
         self._bar.finish_replicas(len(done))
         if done:
-            self._bar.say(f"{len(done)} of {len(units)} units were done before: {self._labels} labels.")
+            self._bar.say(f"{len(done)} of {len(tasks)} tasks were done before: {self._labels} labels.")
 
     def __exit__(self, *_: object) -> None:
         self._bar.__exit__()
 
     def look(self) -> None:
-        """Counts what has been finished since the last look."""
-        for unit in self._units:
-            if unit.key not in self._seen and store.is_finished(self._folder, unit.key):
+        """Count the results that are new since the last call."""
+        for task in self._tasks:
+            if task.key not in self._seen and store.is_finished(self._folder, task.key):
                 before = self._labels
-                self._count(unit)
+                self._count(task)
                 causes = ", ".join(f"{cause} {number}" for cause, number in self._failures.most_common(4))
                 self._bar.note(failures=causes or "none")
-                self._bar.advance(unit.cost, self._labels - before)
+                self._bar.advance(task.cost, self._labels - before)
                 self._bar.finish_replicas(1)
 
     def summary(self) -> Summary:
-        """How far the campaign is."""
-        return Summary(len(self._seen), len(self._units), self._labels, self._failures, self._seconds)
+        """State of the campaign at the last look."""
+        return Summary(len(self._seen), len(self._tasks), self._labels, self._failures, self._seconds)
 
-    def _count(self, unit: recipe_lib.Unit) -> None:
-        result = store.load(self._folder, unit.key)
-        self._seen.add(unit.key)
+    def _count(self, task: recipe_lib.Task) -> None:
+        result = store.load(self._folder, task.key)
+        self._seen.add(task.key)
         self._labels += len(result.structures)
         self._failures.update(failure.cause for failure in result.failures)
         self._seconds += result.seconds

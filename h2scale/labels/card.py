@@ -1,4 +1,4 @@
-"""The data card: what a dataset holds, in Markdown, made from the dataset alone.
+"""Data card: the contents of a dataset in Markdown, made from the dataset alone.
 
 python -m h2scale.labels.card NAME_OR_PATH [--output card.md]
 """
@@ -136,23 +136,24 @@ def _hydrogens(dataset: dataset_lib.Dataset) -> str:
     columns = [_interval(low, high) for low, high in itertools.pairwise(_HH_EDGES)]
     rows = []
     for rung in rungs.RUNGS:
-        counts = leaks.h_h_distance_histogram(dataset, rung, np.array(_HH_EDGES))
-        rows.append((rung, *counts.tolist()))
+        histogram = leaks.h_h_distance_histogram(dataset, rung, np.array(_HH_EDGES))
+        rows.append((rung, *histogram.tolist()))
     owner, distance = leaks.h2_pairs(dataset)
-    alone = owner[(distance < 0.72) | (distance > 0.79)]
-    lone = ", ".join(f"{rung} {int(np.isin(dataset.rung[alone], rung).sum())}" for rung in rungs.RUNGS)
+    away = owner[(distance < 0.72) | (distance > 0.79)]
+    counts = ", ".join(f"{rung} {int(np.isin(dataset.rung[away], rung).sum())}" for rung in rungs.RUNGS)
     return _table(("rung", *columns), rows) + (
         "\n\nOf these, pairs apart from everything else (an H2 by geometry) and away from its bond length, by the rung "
-        f"they were made for: {lone}."
+        f"they were made for: {counts}."
     )
 
 
 def _flaws(dataset: dataset_lib.Dataset) -> str:
     manifest, lines = dataset.manifest, []
-    planned = manifest.get("units_planned")
-    if planned and manifest["units_finished"] < planned:
-        lines.append(f"unfinished: {manifest['units_finished']} of {planned} units of work are done")
-    lines += [f"{number} x {cause}" for cause, number in manifest.get("failures", {}).items()]
+    planned = manifest.get("tasks_planned")
+    if planned and manifest["tasks_finished"] < planned:
+        lines.append(f"unfinished: {manifest['tasks_finished']} of {planned} tasks are done")
+    failures = sorted(manifest.get("failures", {}).items(), key=lambda entry: (-entry[1], entry[0]))
+    lines += [f"{number} x {cause}" for cause, number in failures]
     for cause, number in manifest.get("dropped", {}).items():
         lines.append(f"left out: {number if isinstance(number, int) else len(number)} x {cause}")
     if "subset" in manifest:
@@ -167,7 +168,7 @@ def _flaws(dataset: dataset_lib.Dataset) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Command line: prints or writes the card of a dataset."""
+    """Print or write the card of a dataset; the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", help="name of a shipped dataset or path of one")
     parser.add_argument("--output", type=Path, default=None)

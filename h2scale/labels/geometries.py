@@ -20,8 +20,8 @@ IMAGINARY_EV = -0.0062
 """A quantum below this (50 i per cm) is an instability; above it is what differences of forces on a grid leave of zero.
 """
 
-_WITH_LOBES = {5, 6, 8, 9}
-"""Atomic numbers of atoms whose open shell is not round: left alone, they may turn."""
+_OPEN_P_SHELL = {5, 6, 8, 9}
+"""Atomic numbers of atoms whose open p shell has an orientation: nothing fixes it once the atom is isolated."""
 
 _BOND_TOLERANCE = 1.3
 _HESSIAN_STEP_ANGSTROM = 0.01
@@ -151,9 +151,8 @@ def hessian(energy_and_forces: EnergyAndForces, positions: np.ndarray, forces: n
     size = positions.size
     columns = np.empty((size, size))
     for index in range(size):
-        step = np.zeros(size)
-        step[index] = _HESSIAN_STEP_ANGSTROM
-        step = step.reshape(positions.shape)
+        step = np.zeros(positions.shape)
+        step.flat[index] = _HESSIAN_STEP_ANGSTROM
         forward = energy_and_forces(positions + step)[1]
         backward = 2 * forces - forward if forces is not None else energy_and_forces(positions - step)[1]
         columns[:, index] = (backward - forward).ravel() / (2 * _HESSIAN_STEP_ANGSTROM)
@@ -251,24 +250,31 @@ def fragment(number_of_atoms: int, bonds: tuple[tuple[int, int], ...], bond: tup
     return None if bond[0] in side else tuple(sorted(side))
 
 
+def cuttable_bonds(
+    number_of_atoms: int, bonds: tuple[tuple[int, int], ...]
+) -> list[tuple[tuple[int, int], tuple[int, ...]]]:
+    """Bonds outside rings, each with the atoms on its second atom's side."""
+    sides = [(bond, fragment(number_of_atoms, bonds, bond)) for bond in bonds]
+    return [(bond, side) for bond, side in sides if side is not None]
+
+
 def bond_to_cut(
     number_of_atoms: int, bonds: tuple[tuple[int, int], ...], turn: int
 ) -> tuple[tuple[int, int], tuple[int, ...]] | None:
     """The bond that a molecule's scan number `turn` stretches, and the atoms on its second atom's side.
 
-    Every bond outside a ring has its turn once before any has it twice; None if all are in rings.
+    Every bond outside a ring is taken once before any is taken twice; None if all are in rings.
     """
-    cuttable = [(bond, fragment(number_of_atoms, bonds, bond)) for bond in bonds]
-    cuttable = [(bond, side) for bond, side in cuttable if side]
+    cuttable = cuttable_bonds(number_of_atoms, bonds)
     if not cuttable:
         return None
     return cuttable[np.random.default_rng(0).permutation(len(cuttable))[turn % len(cuttable)]]
 
 
-def count_lone_lobes(atomic_numbers: Sequence[int], side: Sequence[int]) -> int:
-    """How many of the two parts of a molecule, the atoms of `side` and the others, are one atom that may turn."""
+def count_isolated_open_p_shells(atomic_numbers: Sequence[int], side: Sequence[int]) -> int:
+    """Number of the two parts of a molecule, `side` and the other atoms, that are one atom with an open p shell."""
     parts = (side, [atom for atom in range(len(atomic_numbers)) if atom not in side])
-    return sum(len(part) == 1 and atomic_numbers[part[0]] in _WITH_LOBES for part in parts)
+    return sum(len(part) == 1 and atomic_numbers[part[0]] in _OPEN_P_SHELL for part in parts)
 
 
 def stretch(positions: np.ndarray, bond: tuple[int, int], side: tuple[int, ...], factor: float) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Which molecules are labelled: valence-correct closed-shell graphs, small hydrides, diatomics; and first geometries.
+"""Molecular graphs to label (closed-shell graphs of correct valence, hydrides, diatomics) and their first geometries.
 
-The one door to RDKit. A molecular graph is named by its canonical SMILES and grown atom by atom: removing an outermost
-atom of a connected graph leaves a smaller connected one, so growing every graph of n - 1 atoms by one atom in every
-way that valence allows gives all graphs of n atoms.
+The only module that imports RDKit. A molecular graph is named by its canonical SMILES and grown atom by atom: removing
+an outermost atom of a connected graph leaves a smaller connected one, so growing every graph of n - 1 atoms by one atom
+in every way that valence allows gives all graphs of n atoms.
 """
 
 import itertools
@@ -22,7 +22,7 @@ TRIPLETS = ("O=O",)
 """Graphs whose ground state is a triplet although every valence is satisfied."""
 
 ELEMENT_ODDS = {"C": 0.5, "N": 0.22, "O": 0.2, "F": 0.08}
-"""How often an atom of a sampled graph is of each element."""
+"""Share of each element among the atoms of sampled graphs."""
 
 _DIATOMIC_NAMES = {
     ("H", "F"): "F",
@@ -52,9 +52,9 @@ class Molecule(NamedTuple):
 
 
 def enumerate_graphs(max_heavy_atoms: int) -> list[str]:
-    """SMILES of every valence-correct closed-shell graph of C, N, O, F, by size, then alphabet: 4, 19, 87, 576, ...
+    """SMILES of every closed-shell graph of C, N, O, F of correct valence, by size, then alphabet: 4, 19, 87, 576, ...
 
-    Excluded are triple bonds and cumulated double bonds within a ring, which no small ring can bear.
+    Excluded are triple bonds and cumulated double bonds within a ring, which strain does not allow in small rings.
     """
     sizes = [sorted(VALENCE)]
     for _ in range(1, max_heavy_atoms):
@@ -63,7 +63,7 @@ def enumerate_graphs(max_heavy_atoms: int) -> list[str]:
 
 
 def compositions(heavy_atoms: int, number: int) -> list[tuple[str, int]]:
-    """Compositions of this many atoms and how many of `number` random graphs each has, where that is at least one.
+    """Compositions of this many atoms, each with its share of `number` random graphs, where that is at least one.
 
     A composition is its atoms' symbols in a row, "CCCNO". Graphs of different compositions differ, so that each may be
     sampled by itself.
@@ -107,8 +107,7 @@ def molecule(smiles: str) -> Molecule:
 
     mol = Chem.AddHs(_parsed(smiles))
     orders = {
-        tuple(sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))): bond.GetBondTypeAsDouble()
-        for bond in mol.GetBonds()
+        _ordered(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()): bond.GetBondTypeAsDouble() for bond in mol.GetBonds()
     }
     bonds = sorted(orders)
     return Molecule(
@@ -129,7 +128,7 @@ def distinct_bonds(smiles: str) -> tuple[tuple[int, int], ...]:
     ranks = Chem.CanonicalRankAtoms(mol, breakTies=False)
     kinds: dict[tuple[int, int], tuple[int, int]] = {}
     for bond in molecule(smiles).bonds:
-        kinds.setdefault(tuple(sorted(ranks[atom] for atom in bond)), bond)
+        kinds.setdefault(_ordered(ranks[bond[0]], ranks[bond[1]]), bond)
     return tuple(kinds.values())
 
 
@@ -139,13 +138,13 @@ def embed(smiles: str, number: int, seed: int) -> list[np.ndarray]:
     An empty list means that distance geometry found none.
     """
     from rdkit import Chem
-    from rdkit.Chem import AllChem
+    from rdkit.Chem import rdDistGeom
 
     mol = Chem.AddHs(_parsed(smiles))
     if mol.GetNumAtoms() == 2:
         return [np.array([[0.0, 0.0, 0.0], [0.0, 0.0, _summed_radii(mol)]])]
     for attempt in range(_EMBEDDING_TRIES):
-        ids = AllChem.EmbedMultipleConfs(
+        ids = rdDistGeom.EmbedMultipleConfs(
             mol, number, randomSeed=(seed + attempt) % 2**31, useRandomCoords=attempt > 1, numThreads=1
         )
         if len(ids):
@@ -159,7 +158,7 @@ def relax_by_force_field(smiles: str, positions: np.ndarray) -> np.ndarray:
     A start for a better method, which then needs two thirds of the steps.
     """
     from rdkit import Chem, rdBase
-    from rdkit.Chem import AllChem
+    from rdkit.Chem import rdForceFieldHelpers
 
     mol = Chem.AddHs(_parsed(smiles))
     conformer = Chem.Conformer(mol.GetNumAtoms())
@@ -167,10 +166,10 @@ def relax_by_force_field(smiles: str, positions: np.ndarray) -> np.ndarray:
         conformer.SetAtomPosition(index, place)
     mol.AddConformer(conformer)
     with rdBase.BlockLogs():
-        if AllChem.MMFFHasAllMoleculeParams(mol):
-            AllChem.MMFFOptimizeMolecule(mol, maxIters=_FORCE_FIELD_STEPS)
-        elif AllChem.UFFHasAllMoleculeParams(mol):
-            AllChem.UFFOptimizeMolecule(mol, maxIters=_FORCE_FIELD_STEPS)
+        if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
+            rdForceFieldHelpers.MMFFOptimizeMolecule(mol, maxIters=_FORCE_FIELD_STEPS)
+        elif rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
+            rdForceFieldHelpers.UFFOptimizeMolecule(mol, maxIters=_FORCE_FIELD_STEPS)
     return np.array(mol.GetConformer().GetPositions())
 
 
@@ -186,13 +185,6 @@ def covalent_radii(atomic_numbers: tuple[int, ...]) -> np.ndarray:
 
     table = Chem.GetPeriodicTable()
     return np.array([table.GetRcovalent(int(number)) for number in atomic_numbers])
-
-
-def atomic_number(symbol: str) -> int:
-    """Atomic number of an element."""
-    from rdkit import Chem
-
-    return Chem.GetPeriodicTable().GetAtomicNumber(symbol)
 
 
 def masses(atomic_numbers: tuple[int, ...]) -> np.ndarray:
@@ -211,6 +203,10 @@ def _parsed(smiles: str) -> "Mol":
     if mol is None:
         raise ValueError(f"molecule must be a SMILES that RDKit reads; got {smiles!r}.")
     return mol
+
+
+def _ordered(first: int, second: int) -> tuple[int, int]:
+    return min(first, second), max(first, second)
 
 
 def _summed_radii(mol: "Mol") -> float:

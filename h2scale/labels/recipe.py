@@ -1,7 +1,7 @@
-"""What a labelling campaign does: its settings, and the units of work they stand for.
+"""Settings of a labelling campaign, and the tasks they stand for.
 
-A unit is small enough that losing one costs little, and named by a hash of all that decides its result: kind,
-arguments, level of theory and version of the recipe. Units that build on another's result (displacements of a minimum)
+A task is small enough that losing one costs little, and named by a hash of all that decides its result: kind,
+arguments, level of theory and version of the recipe. Tasks that build on another's result (displacements of a minimum)
 are planned from the start; a worker takes them once their parent is finished.
 """
 
@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from h2scale import elements
 from h2scale.labels import geometries, molecules
+from h2scale.runtime import migration
 
 FIRST_VERSION = 1
 VERSIONS = {"scaled": 2, "curve": 2}
-"""Of the kinds of units whose arguments would give another result than at first; raised then, and the units of that
-kind, and what builds on them, are done again."""
+"""Versions of the kinds of tasks whose arguments give another result than they first did. Raising one has the tasks of
+that kind, and those that build on them, done again."""
 
 DFT, TIGHT_BINDING = "dft", "gfn2"
 
@@ -29,7 +30,7 @@ ATOMIC_IONS = (
     ("He", 1, 2), ("Li", 1, 1), ("Be", 1, 2), ("B", 1, 1), ("C", 1, 2), ("N", 1, 3), ("O", 1, 4), ("F", 1, 3),
     ("H", -1, 1), ("C", -1, 4), ("O", -1, 2), ("F", -1, 1),
 )  # fmt: skip
-"""Element, charge, spin multiplicity; a bare proton has no electrons and its energy is zero without computing."""
+"""Element, charge, spin multiplicity. The energy of a bare proton, which has no electrons, is zero."""
 
 CURVES = (
     ("H", "C", 0, 2), ("H", "C", 0, 4), ("H", "N", 0, 3), ("H", "N", 0, 1), ("H", "O", 0, 2), ("H", "O", 0, 4),
@@ -40,7 +41,6 @@ CURVES = (
     ("H", "H", 1, 2), ("He", "H", 1, 1),
 )  # fmt: skip
 """Elements, charge, multiplicity of every whole curve but that of H2; of each system the ground state comes first."""
-
 
 SMALLEST_SAMPLED = 5
 """Heavy atoms from which on graphs are too many to list."""
@@ -67,36 +67,36 @@ class Recipe:
     frequencies_up_to: int  # heavy atoms up to which minima must have no imaginary mode
     curve_points: int  # of every diatomic; 0 for no curves
     sampled: tuple[int, ...]  # tight binding: molecules to draw by size, from `SMALLEST_SAMPLED` heavy atoms up
-    batch_size: int  # molecules of a unit
+    batch_size: int  # molecules of a task
     displaced_share: float
     displacements: int
 
     @property
     def level_name(self) -> str:
-        """The level of theory as it stands in datasets."""
+        """Name of the level of theory in datasets."""
         return f"{self.functional}/{self.basis}" if self.teacher == DFT else "gfn2-xtb"
 
 
-class Unit(NamedTuple):
+class Task(NamedTuple):
     """A piece of work."""
 
     kind: str
     arguments: Mapping[str, Any]
     key: str
-    stream: str  # seeds its random numbers: a hash like the key, but of no version, so that geometries stay
-    parent: str | None
-    cost: float  # roughly proportional to its time; only the time left is judged by it
+    stream: str  # seed of its random numbers: a hash like the key but of no version, so that geometries stay
+    parent: str | None  # key
+    cost: float  # roughly proportional to its time; only the estimate of the time left depends on it
 
 
-def make_unit(recipe: Recipe, kind: str, arguments: Mapping[str, Any], parent: Unit | None = None) -> Unit:
-    """A unit with its key, the SHA-256 of all that its result depends on."""
+def make_task(recipe: Recipe, kind: str, arguments: Mapping[str, Any], parent: Task | None = None) -> Task:
+    """Return a task with its key, the SHA-256 of all that its result depends on."""
     level = [recipe.teacher, recipe.functional, recipe.basis, recipe.grid_level, recipe.seed]
 
     def digest(version: int, parent_digest: str | None) -> str:
-        content = [version, kind, dict(arguments), level, parent_digest]
+        content = [version, kind, migration.hashed_arguments(arguments), level, parent_digest]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
-    return Unit(
+    return Task(
         kind=kind,
         arguments=arguments,
         key=digest(VERSIONS.get(kind, FIRST_VERSION), None if parent is None else parent.key),
@@ -117,11 +117,11 @@ def _cost(kind: str, arguments: Mapping[str, Any]) -> float:
     return evaluations.get(kind, float(arguments.get("number", 1))) * size**1.5
 
 
-def plan(recipe: Recipe) -> list[Unit]:
-    """Every unit of a campaign, small molecules first, parents before what builds on them."""
+def plan(recipe: Recipe) -> list[Task]:
+    """All tasks of a campaign, small molecules first, parents before what builds on them."""
     if recipe.teacher == TIGHT_BINDING:
-        return list(_tight_binding_units(recipe))
-    return list(_dft_units(recipe))
+        return list(_tight_binding_tasks(recipe))
+    return list(_dft_tasks(recipe))
 
 
 def _of_size(values: tuple[int, ...], heavy_atoms: int) -> int:
@@ -134,20 +134,20 @@ def _chosen_molecules(recipe: Recipe) -> list[str]:
     return [*molecules.HYDRIDES_AND_DIATOMICS, *molecules.enumerate_graphs(recipe.max_heavy_atoms)]
 
 
-def _dft_units(recipe: Recipe) -> Iterator[Unit]:
+def _dft_tasks(recipe: Recipe) -> Iterator[Task]:
     for symbol, multiplicity in NEUTRAL_ATOMS:
-        yield make_unit(recipe, "atom", {"symbol": symbol, "charge": 0, "spin_multiplicity": multiplicity})
+        yield make_task(recipe, "atom", {"symbol": symbol, "charge": 0, "spin_multiplicity": multiplicity})
     if any(recipe.ions):
         for symbol, charge, multiplicity in ATOMIC_IONS:
-            yield make_unit(recipe, "atom", {"symbol": symbol, "charge": charge, "spin_multiplicity": multiplicity})
-        yield make_unit(recipe, "triatomic_hydrogen_cation", {})
+            yield make_task(recipe, "atom", {"symbol": symbol, "charge": charge, "spin_multiplicity": multiplicity})
+        yield make_task(recipe, "triatomic_hydrogen_cation", {})
     if recipe.curve_points:
         for part in ("train", "test"):
-            yield make_unit(recipe, "h2_curve", {"part": part})
+            yield make_task(recipe, "h2_curve", {"part": part})
         seen: set[tuple[str, str, int]] = set()
         for first, second, charge, multiplicity in CURVES:
             system = (first, second, charge)
-            yield make_unit(
+            yield make_task(
                 recipe,
                 "curve",
                 {
@@ -159,21 +159,21 @@ def _dft_units(recipe: Recipe) -> Iterator[Unit]:
                 },
             )
             seen.add(system)
-    yield from _molecular_units(recipe)
+    yield from _molecular_tasks(recipe)
 
 
-def _molecular_units(recipe: Recipe) -> Iterator[Unit]:
-    """Minima and what builds on them by size; of the two largest sizes the minima first, then all else in turn.
+def _molecular_tasks(recipe: Recipe) -> Iterator[Task]:
+    """Minima and what builds on them, by size; of the two largest sizes the minima first, then all else in turn.
 
     The largest molecules take most of the time, and a campaign cut short should still hold some of everything.
     """
-    by_size: dict[int, list[Unit]] = {}
+    by_size: dict[int, list[Task]] = {}
     for smiles in _chosen_molecules(recipe):
         size = molecules.heavy_atoms(smiles)
         arguments = {"smiles": smiles, "conformers": _of_size(recipe.conformers, size)}
-        by_size.setdefault(size, []).append(make_unit(recipe, "minimum", arguments))
+        by_size.setdefault(size, []).append(make_task(recipe, "minimum", arguments))
     sizes = sorted(by_size)
-    displaced = {size: [u for parent in by_size[size] for u in _displacements(recipe, parent, size)] for size in sizes}
+    displaced = {size: [t for parent in by_size[size] for t in _displacements(recipe, parent, size)] for size in sizes}
     for size in sizes[:-2]:
         yield from [*by_size[size], *displaced[size]]
     for size in sizes[-2:]:
@@ -182,19 +182,19 @@ def _molecular_units(recipe: Recipe) -> Iterator[Unit]:
     for size in sizes:
         for parent in by_size[size]:
             if size <= recipe.frequencies_up_to:
-                yield make_unit(recipe, "lowest_mode", {"smiles": parent.arguments["smiles"]}, parent)
+                yield make_task(recipe, "lowest_mode", {"smiles": parent.arguments["smiles"]}, parent)
 
 
-def _interleaved(lists: Sequence[list[Unit]]) -> list[Unit]:
+def _interleaved(lists: Sequence[list[Task]]) -> list[Task]:
     """All lists in their order, each spread evenly over the whole."""
     places = [
-        ((i + 0.5) / len(units), which, unit) for which, units in enumerate(lists) for i, unit in enumerate(units)
+        ((i + 0.5) / len(tasks), which, task) for which, tasks in enumerate(lists) for i, task in enumerate(tasks)
     ]
-    return [unit for _, _, unit in sorted(places, key=lambda entry: entry[:2])]
+    return [task for _, _, task in sorted(places, key=lambda entry: entry[:2])]
 
 
-def _displacements(recipe: Recipe, parent: Unit, size: int) -> Iterator[Unit]:
-    """What builds on a minimum; H2 is displaced only along its curve, which the rungs keep apart."""
+def _displacements(recipe: Recipe, parent: Task, size: int) -> Iterator[Task]:
+    """Tasks that build on a minimum; H2 is displaced only along its curve, which the rungs keep apart."""
     smiles = parent.arguments["smiles"]
     if smiles == "[H][H]":
         return
@@ -208,12 +208,12 @@ def _displacements(recipe: Recipe, parent: Unit, size: int) -> Iterator[Unit]:
         for start in range(0, number, batch):
             arguments = {"smiles": smiles, "start": start, "number": min(batch, number - start)}
             if kind == "scan":
-                arguments |= _cut_of(mol, start)
-            yield make_unit(recipe, kind, arguments, parent)
+                arguments |= _bond_arguments(mol, start)
+            yield make_task(recipe, kind, arguments, parent)
 
 
-def _cut_of(mol: molecules.Molecule, turn: int) -> dict[str, Any]:
-    """What a scan has to know of the bond that it cuts, so that no other scan's key depends on it."""
+def _bond_arguments(mol: molecules.Molecule, turn: int) -> dict[str, Any]:
+    """Arguments of a scan that say what is special about its bond; empty for others, whose keys they leave alone."""
     cut = geometries.bond_to_cut(len(mol.atomic_numbers), mol.bonds, turn)
     if cut is None:
         return {}
@@ -221,22 +221,22 @@ def _cut_of(mol: molecules.Molecule, turn: int) -> dict[str, Any]:
     marks: dict[str, Any] = {}
     if mol.bond_orders[mol.bonds.index(bond)] > 1:
         marks["multiple_bond"] = True
-    if lobes := geometries.count_lone_lobes(mol.atomic_numbers, side):
-        marks["lone_lobes"] = lobes
+    if shells := geometries.count_isolated_open_p_shells(mol.atomic_numbers, side):
+        marks["isolated_open_p_shells"] = shells
     return marks
 
 
-def _tight_binding_units(recipe: Recipe) -> Iterator[Unit]:
-    yield make_unit(recipe, "tight_binding_atoms", {})
+def _tight_binding_tasks(recipe: Recipe) -> Iterator[Task]:
+    yield make_task(recipe, "tight_binding_atoms", {})
     listed = _chosen_molecules(recipe)
     for start in range(0, len(listed), recipe.batch_size):
         arguments = {"smiles": listed[start : start + recipe.batch_size], "displacements": recipe.displacements}
-        yield make_unit(recipe, "tight_binding_listed", arguments)
+        yield make_task(recipe, "tight_binding_listed", arguments)
     drawn = []
     for size, number in enumerate(recipe.sampled, SMALLEST_SAMPLED):
         for composition, share in molecules.compositions(size, number):
             arguments = {"composition": composition, "number": share}
-            drawn.append(make_unit(recipe, "molecular_graphs", arguments))
+            drawn.append(make_task(recipe, "molecular_graphs", arguments))
     yield from drawn
     for parent in drawn:
         for start in range(0, parent.arguments["number"], recipe.batch_size):
@@ -246,4 +246,4 @@ def _tight_binding_units(recipe: Recipe) -> Iterator[Unit]:
                 "displaced_share": recipe.displaced_share,
                 "displacements": recipe.displacements,
             }
-            yield make_unit(recipe, "tight_binding_sampled", arguments, parent)
+            yield make_task(recipe, "tight_binding_sampled", arguments, parent)

@@ -1,10 +1,10 @@
-"""Finished units on disk, and claims on those being worked on.
+"""Results of finished tasks on disk, and locks on tasks in progress.
 
-    units/ab/<key>.npz    what a unit gave: structures, failures, extra arrays; appears whole or not at all
-    claims/<key>          locked by the process that works on the unit
+    tasks/ab/<key>.npz    result of a task: structures, failures, extra arrays; appears whole or not at all
+    locks/<key>           locked by the process that works on the task
 
-A claim is a lock of the operating system and not a file's existence, so it vanishes with its process however that ends,
-on this machine and over NFS version 4.
+A lock is one of the operating system and not a file's existence, so it vanishes with its process however that ends, on
+this machine and over NFS version 4.
 """
 
 import contextlib
@@ -14,23 +14,24 @@ import json
 import os
 import socket
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from h2scale.data import dataset as dataset_lib
 from h2scale.errors import InputError
+from h2scale.labels.recipe import Recipe
 from h2scale.runtime import files
 from h2scale.types import Structure
 
-UNITS, CLAIMS = "units", "claims"
+TASKS, LOCKS = "tasks", "locks"
 _STRUCTURES = (*dataset_lib.ATOM_COLUMNS, *dataset_lib.NUMBER_COLUMNS, *dataset_lib.TEXT_COLUMNS)
 
 
 class Failure(NamedTuple):
-    """Something that should have become a label and did not."""
+    """A label that could not be made."""
 
     cause: str  # one of a few words, to count by
     molecule: str
@@ -38,29 +39,34 @@ class Failure(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What a unit gave; energies are total energies in eV."""
+    """Result of a task; energies are total energies in eV."""
 
-    structures: Sequence[Structure]
+    structures: Sequence[Structure] | dataset_lib.Dataset = ()
     failures: Sequence[Failure] = ()
     extras: Mapping[str, np.ndarray] = {}
     seconds: float = 0.0
     calls: int = 0  # evaluations of the teacher
 
 
+TaskFunction = Callable[[Recipe, Mapping[str, Any], Result, np.random.Generator], Result]
+"""Does one kind of task: takes the recipe, the task's arguments, its parent's result (empty if it has no parent) and
+its random numbers."""
+
+
 def result_path(folder: Path, key: str) -> Path:
-    """Where a unit's result lies once it is finished."""
-    return folder / UNITS / key[:2] / f"{key}.npz"
+    """Path of a task's result, which exists once the task is finished."""
+    return folder / TASKS / key[:2] / f"{key}.npz"
 
 
 def is_finished(folder: Path, key: str) -> bool:
-    """Whether a unit has a result."""
+    """Return True if a task has a result."""
     return result_path(folder, key).exists()
 
 
 @contextlib.contextmanager
-def claim(folder: Path, key: str) -> Iterator[bool]:
-    """Whether this process may work on a unit: it is not finished, and no living process works on it."""
-    path = folder / CLAIMS / key
+def lock(folder: Path, key: str) -> Iterator[bool]:
+    """Lock a task; the value is False if it is finished already or locked by another living process."""
+    path = folder / LOCKS / key
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
@@ -71,17 +77,17 @@ def claim(folder: Path, key: str) -> Iterator[bool]:
         file.truncate(0)
         file.write(_owner(os.getpid()))
         file.flush()
-        # Another process may have finished it between our look and our lock.
+        # Another process may have finished the task before this one locked it.
         yield not is_finished(folder, key)
 
 
-def claimed_by(folder: Path, pid: int) -> list[str]:
-    """Keys whose last claim was by a process of this machine, alive or not, and that are not finished."""
-    claims = folder / CLAIMS
+def locked_by(folder: Path, pid: int) -> list[str]:
+    """Keys of unfinished tasks that a process of this machine, alive or not, was the last to lock."""
+    locks = folder / LOCKS
     owner = _owner(pid)
     return [
         path.name
-        for path in (claims.iterdir() if claims.is_dir() else ())
+        for path in (locks.iterdir() if locks.is_dir() else ())
         if path.read_text(encoding="utf-8") == owner and not is_finished(folder, path.name)
     ]
 
@@ -90,9 +96,9 @@ def _owner(pid: int) -> str:
     return f"{socket.gethostname()} {pid}"
 
 
-def is_claimed(folder: Path, key: str) -> bool:
-    """Whether another process works on a unit at this moment."""
-    path = folder / CLAIMS / key
+def is_locked(folder: Path, key: str) -> bool:
+    """Return True if another process works on a task at this moment."""
+    path = folder / LOCKS / key
     if not path.exists():
         return False
     with path.open("r+") as file:
@@ -104,7 +110,7 @@ def is_claimed(folder: Path, key: str) -> bool:
 
 
 def save(folder: Path, key: str, result: Result) -> None:
-    """Writes a result; it appears under its name only when all of it is on the disk.
+    """Write a result; it appears under its name only when all of it is on the disk.
 
     Raises:
         InputError: the disk is full; nothing is left behind.
@@ -116,36 +122,37 @@ def save(folder: Path, key: str, result: Result) -> None:
         "seconds": result.seconds,
         "calls": result.calls,
     }
-    arrays: dict[str, np.ndarray] = {f"extra_{name}": value for name, value in result.extras.items()}
-    if result.structures:
+    arrays: dict[str, Any] = {"header": np.array(json.dumps(header))}
+    arrays |= {f"extra_{name}": value for name, value in result.extras.items()}
+    if len(result.structures):
         columns = dataset_lib.from_structures(result.structures, {})
         arrays |= {name: getattr(columns, name) for name in _STRUCTURES}
     content = io.BytesIO()
-    np.savez(content, header=np.array(json.dumps(header)), **arrays)
+    np.savez(content, **arrays)
     try:
         files.write_bytes(path, content.getvalue(), sync=True)
     except OSError as error:
-        raise InputError(f"{path} could not be written: {error.strerror}; finished units are kept.") from error
+        raise InputError(f"{path} could not be written: {error.strerror}; finished tasks are kept.") from error
 
 
 def load(folder: Path, key: str) -> Result:
-    """A finished unit's result.
+    """Read the result of a finished task.
 
     Raises:
-        InputError: the file is damaged; it names the file, which may be deleted to have the unit done again.
+        InputError: the file is damaged; it names the file, which may be deleted to have the task done again.
     """
     path = result_path(folder, key)
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise InputError(f"{path} is damaged ({error}); delete it to have its unit done again.") from error
+        raise InputError(f"{path} is damaged ({error}); delete it to have its task done again.") from error
     header = json.loads(str(arrays.pop("header")))
-    structures: Sequence[Structure] = ()
-    if "energy" in arrays:
-        structures = dataset_lib.Dataset(**{name: arrays[name] for name in _STRUCTURES}, manifest={})
+    has_structures = "energy" in arrays
     return Result(
-        structures=structures,
+        structures=dataset_lib.Dataset(**{name: arrays[name] for name in _STRUCTURES}, manifest={})
+        if has_structures
+        else (),
         failures=[Failure(*failure) for failure in header["failures"]],
         extras={name.removeprefix("extra_"): value for name, value in arrays.items() if name.startswith("extra_")},
         seconds=header["seconds"],

@@ -1,4 +1,4 @@
-"""What several units of a Kohn-Sham campaign do alike: levels, structures, relaxed and displaced geometries."""
+"""Steps that several tasks of a Kohn-Sham campaign share: levels, structures, relaxed and displaced geometries."""
 
 import functools
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import numpy as np
 
 from h2scale import electronic_structure, elements
 from h2scale.data import rungs
-from h2scale.electronic_structure import kohn_sham
+from h2scale.electronic_structure import fields, kohn_sham
 from h2scale.labels import dft, geometries, molecules
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Result
@@ -49,7 +49,7 @@ def make_structure(recipe: Recipe, species: dft.Species, molecule: str, regime: 
 
 def make_evaluator(recipe: Recipe, species: dft.Species) -> Callable[[np.ndarray], tuple[float, np.ndarray, dft.Label]]:
     """Energy, forces and label of a geometry, each call started from the orbitals of the last."""
-    state: dict[str, kohn_sham.Orbitals | None] = {"orbitals": None}
+    state: dict[str, fields.Orbitals | None] = {"orbitals": None}
 
     def evaluate(positions: np.ndarray) -> tuple[float, np.ndarray, dft.Label]:
         label, state["orbitals"] = dft.label(species, positions, label_level(recipe), state["orbitals"])

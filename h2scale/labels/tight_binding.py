@@ -1,12 +1,17 @@
-"""GFN2-xTB energies and forces, the one door to tblite here; eV and angstrom.
+"""GFN2-xTB energies and forces by tblite, in eV and angstrom.
 
 C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019). Energies are those at the method's own
 electronic temperature of 300 K.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from h2scale import units
+
+if TYPE_CHECKING:
+    from tblite import interface
 
 METHOD = "GFN2-xTB"
 TEACHER = "gfn2-xtb"
@@ -24,8 +29,8 @@ class TightBinding:
     def __init__(self, atomic_numbers: tuple[int, ...], charge: int = 0, spin_multiplicity: int = 1) -> None:
         self._numbers = np.array(atomic_numbers)
         self._charge, self._unpaired = charge, spin_multiplicity - 1
-        self._calculator = None
-        self._last = None
+        self._calculator: interface.Calculator | None = None
+        self._last: interface.Result | None = None
         self.calls = 0
 
     def __call__(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
@@ -45,13 +50,14 @@ class TightBinding:
         else:
             self._calculator.update(positions_bohr)
         self.calls += 1
+        last, self._last = self._last, None
         try:
-            self._last = self._calculator.singlepoint(self._last)
-        except RuntimeError:
-            self._last = None  # the charges of another geometry may mislead
+            found = self._calculator.singlepoint(last)
+        except RuntimeError:  # the charges of another geometry may mislead
             try:
-                self._last = self._calculator.singlepoint()
+                found = self._calculator.singlepoint()
             except RuntimeError as error:
                 raise ValueError(f"{METHOD} did not converge: {str(error).splitlines()[0]}") from error
-        energy = float(self._last.get("energy")) * units.HARTREE_EV
-        return energy, -np.asarray(self._last.get("gradient")) * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
+        self._last = found
+        energy = float(found.get("energy")) * units.HARTREE_EV
+        return energy, -np.asarray(found.get("gradient")) * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM

@@ -1,15 +1,15 @@
-"""What each unit of a Kohn-Sham campaign does; a function takes its recipe, its arguments and its parent's result."""
+"""Tasks of a Kohn-Sham campaign at single geometries, and the table of all its kinds of tasks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from h2scale import units
-from h2scale.electronic_structure import kohn_sham, stability
+from h2scale.electronic_structure import kohn_sham, stability, starts
 from h2scale.labels import dft, geometries, molecules, structures, tight_binding, work_scans
 from h2scale.labels.recipe import Recipe
-from h2scale.labels.store import Failure, Result
+from h2scale.labels.store import Failure, Result, TaskFunction
 from h2scale.types import Structure
 
 _START_FORCE = 0.02
@@ -20,19 +20,17 @@ _DESCENT_ANGSTROM = 0.5
 _KELVIN = (300.0, 1500.0)
 _HYDROGEN_TRIANGLE_ANGSTROM = 0.88
 
-Work = Callable[[Recipe, Mapping[str, Any], Result | None, np.random.Generator], Result]
 
-
-def atom(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+def atom(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator) -> Result:
     """An isolated atom or atomic ion: the lowest of several occupations of its open shell."""
     del parent
     symbol = arguments["symbol"]
     species = dft.Species((symbol,), arguments["charge"], arguments["spin_multiplicity"])
     prepared = dft.problem(species, np.zeros((1, 3)), structures.label_level(recipe))
-    starts = [kohn_sham.polarised(prepared, np.zeros(1))]
-    starts += [kohn_sham.scrambled(prepared, starts[0], rng) for _ in range(4)]
+    first = starts.polarised(prepared, np.zeros(1))
+    scrambled = [starts.scrambled(prepared, first, rng) for _ in range(4)]
     found, failures = [], []
-    for start in starts:
+    for start in (first, *scrambled):
         try:
             solution = kohn_sham.unrestricted(prepared, start)
             found.append(solution if prepared.molecule.nelectron < 2 else stability.relax(prepared, solution)[0])
@@ -54,7 +52,7 @@ def atom(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rn
 
 
 def triatomic_hydrogen_cation(
-    recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator
+    recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator
 ) -> Result:
     """H3+ at its minimum and at random distortions of it."""
     del arguments, parent
@@ -65,7 +63,7 @@ def triatomic_hydrogen_cation(
     return _ion_set(recipe, species, "[H3+]", start, [start + rng.normal(scale=0.12, size=(3, 3)) for _ in range(20)])
 
 
-def minimum(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+def minimum(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator) -> Result:
     """Local minima of a molecule: conformers found at GFN2 level, relaxed at the label's, bonds as in the graph.
 
     Extras: `hessian_<k>`, GFN2's second derivatives at the k-th structure's GFN2 minimum, eV/angstrom^2.
@@ -94,9 +92,7 @@ def minimum(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None,
     return Result(labelled, failures, extras)
 
 
-def lowest_mode(
-    recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator
-) -> Result:
+def lowest_mode(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator) -> Result:
     """The lowest vibration of a molecule's minima at the label level; from a saddle, the minimum below it.
 
     Extras: `lowest_quantum_ev_<k>`, of the k-th structure of the parent, negative if imaginary; shape ().
@@ -130,7 +126,7 @@ def lowest_mode(
     return Result(labelled, failures, extras)
 
 
-def thermal(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+def thermal(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator) -> Result:
     """Classical harmonic displacements at 300 to 1500 K from the molecule's minima in turn."""
     mol = molecules.molecule(arguments["smiles"])
     labelled, failures = [], []
@@ -145,7 +141,7 @@ def thermal(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None,
     return Result(labelled, failures)
 
 
-def cation(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+def cation(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator) -> Result:
     """The molecule with one electron less: relaxed (first batch only), vertical, at displacements of the neutral."""
     mol = molecules.molecule(arguments["smiles"])
     if not len(parent.structures):
@@ -160,7 +156,7 @@ def cation(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, 
     return _ion_set(recipe, species, mol.smiles, start, displaced)
 
 
-WORK: Mapping[str, Work] = {
+WORK: Mapping[str, TaskFunction] = {
     function.__name__: function
     for function in (
         atom,
@@ -178,7 +174,7 @@ WORK: Mapping[str, Work] = {
 
 
 def _rejected(mol: molecules.Molecule, label: dft.Label, others: Sequence[Structure]) -> Failure | None:
-    """Why a relaxed geometry is no new minimum of the molecule, if it is none."""
+    """Return the reason why a relaxed geometry is no new minimum of the molecule, or None if it is one."""
     if geometries.bonded_pairs(label.positions, molecules.covalent_radii(mol.atomic_numbers)) != mol.bonds:
         return Failure("bond graph changed", mol.smiles, "at the label level")
     if any(abs(label.energy - other.energy) < _SAME_ENERGY_EV for other in others):
@@ -206,7 +202,8 @@ def _conformers(
 ) -> tuple[list[np.ndarray], list[Failure]]:
     """Distinct GFN2 minima with the molecule's bonds, lowest first, at most `number` of them."""
     radii = molecules.covalent_radii(mol.atomic_numbers)
-    minima, failures = [], []
+    minima: list[tuple[float, np.ndarray]] = []
+    failures: list[Failure] = []
     for start in molecules.embed(mol.smiles, 3 * number, int(rng.integers(2**31))):
         try:
             positions, energy, _ = geometries.minimize(
@@ -214,7 +211,7 @@ def _conformers(
                 start,
                 max_force=_START_FORCE,
                 max_steps=_TIGHT_BINDING_STEPS,
-                size=geometries.largest_component,  # only a start: how exactly it ends decides nothing
+                size=geometries.largest_component,  # a start for another method need not be exact
             )
         except ValueError as error:
             failures.append(Failure("GFN2 relaxation", mol.smiles, str(error)))

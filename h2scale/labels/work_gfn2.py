@@ -1,13 +1,14 @@
-"""What each unit of a GFN2-xTB campaign does: many molecules at once, since one takes a twentieth of a second."""
+"""Tasks of a GFN2-xTB campaign: many molecules each, since one takes a twentieth of a second."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from h2scale import elements
 from h2scale.data import rungs
 from h2scale.labels import geometries, molecules, recipe, tight_binding
-from h2scale.labels.store import Failure, Result
+from h2scale.labels.store import Failure, Result, TaskFunction
 from h2scale.physics import curves
 from h2scale.types import Structure
 
@@ -20,17 +21,15 @@ _MIN_DISTANCE_ANGSTROM = 0.15
 _SMILES = "smiles"
 _REGIMES, _REGIME_ODDS = ("thermal", "bond", "scaled"), (0.5, 0.35, 0.15)
 
-Work = Callable[[recipe.Recipe, Mapping[str, Any], Result | None, np.random.Generator], Result]
-
 
 def tight_binding_atoms(
-    settings: recipe.Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator
+    settings: recipe.Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator
 ) -> Result:
     """Isolated atoms, H2's test curve and its training distances."""
     del settings, arguments, parent, rng
     structures = []
     for symbol, multiplicity in recipe.NEUTRAL_ATOMS:
-        number = molecules.atomic_number(symbol)
+        number = elements.ATOMIC_NUMBERS[symbol]
         energy, _ = tight_binding.TightBinding((number,), 0, multiplicity)(np.zeros((1, 3)))
         structures.append(
             _structure((number,), multiplicity, np.zeros((1, 3)), energy, np.zeros((1, 3)), f"[{symbol}]", "atom")
@@ -47,7 +46,7 @@ def tight_binding_atoms(
 
 
 def tight_binding_listed(
-    settings: recipe.Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator
+    settings: recipe.Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator
 ) -> Result:
     """Minima of listed molecules and displacements of each."""
     del settings, parent
@@ -55,7 +54,7 @@ def tight_binding_listed(
 
 
 def molecular_graphs(
-    settings: recipe.Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator
+    settings: recipe.Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator
 ) -> Result:
     """Different random graphs of one composition; no label yet."""
     del settings, parent
@@ -64,17 +63,16 @@ def molecular_graphs(
 
 
 def tight_binding_sampled(
-    settings: recipe.Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator
+    settings: recipe.Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator
 ) -> Result:
     """Minima of some of the graphs that the parent drew, and displacements of a share of them."""
     del settings
-    assert parent is not None
-    drawn = parent.extras.get(_SMILES, np.array([], str)).tolist()  # none where the parent killed its worker
+    drawn = parent.extras.get(_SMILES, np.array([], str)).tolist()  # none where the parent's worker died
     drawn = drawn[arguments["start"] :][: arguments["number"]]
     return _many(drawn, arguments["displacements"], arguments["displaced_share"], rng)
 
 
-WORK: Mapping[str, Work] = {
+WORK: Mapping[str, TaskFunction] = {
     function.__name__: function
     for function in (tight_binding_atoms, tight_binding_listed, molecular_graphs, tight_binding_sampled)
 }
@@ -130,8 +128,7 @@ def _displace(
 ) -> None:
     masses, positions = molecules.masses(mol.atomic_numbers), minimum.positions
     modes = geometries.normal_modes(geometries.hessian(evaluate, positions, minimum.forces), positions, masses)
-    sides = [(bond, geometries.fragment(len(masses), mol.bonds, bond)) for bond in mol.bonds]
-    sides = [(bond, side) for bond, side in sides if side]
+    sides = geometries.cuttable_bonds(len(masses), mol.bonds)
     for _ in range(number):
         kind = str(rng.choice(_REGIMES, p=_REGIME_ODDS))
         kelvin = rng.uniform(*_KELVIN) if kind == "thermal" else 300.0

@@ -1,4 +1,4 @@
-"""Units of a Kohn-Sham campaign that follow a path: whole curves, stretched bonds, scaled molecules."""
+"""Tasks of a Kohn-Sham campaign that follow a path: whole curves, stretched bonds, scaled molecules."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _POINTS_SCALED = 7
 _CURVE = (0.4, 5.0)
 
 
-def h2_curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+def h2_curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator) -> Result:
     """H2 on the test distances, or on distances between them that rung `h2` may train on."""
     del parent, rng
     if arguments["part"] == "test":
@@ -30,7 +30,7 @@ def h2_curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None
     return _diatomic(recipe, ("H", "H"), 0, 1, distances, rungs.H2_MOLECULE, regime)
 
 
-def curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+def curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator) -> Result:
     """A diatomic from 0.4 to 5 times the sum of its covalent radii."""
     del parent, rng
     symbols = tuple(arguments["symbols"])
@@ -41,7 +41,7 @@ def curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, r
     return _diatomic(recipe, symbols, charge, multiplicity, distances, molecules.diatomic_name(symbols, charge), regime)
 
 
-def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator) -> Result:
     """One bond compressed to half and stretched to four times its length, on top of a 300 K displacement."""
     mol = molecules.molecule(arguments["smiles"])
     number, start = len(mol.atomic_numbers), arguments["start"]
@@ -53,9 +53,9 @@ def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rn
     factors = [*_stratified(_COMPRESSION, _POINTS_COMPRESSED, rng), *_stratified(_STRETCH, _POINTS_STRETCHED, rng)]
     path = [geometries.stretch(positions, bond, side, factor) for factor in factors]
     regimes = ["compressed" if factor < 1 else "stretched" for factor in factors]
-    # Where fragments keep several unpaired electrons each, the polarised bond may end in their excited states.
+    # Where fragments keep several unpaired electrons each, a search from the polarised bond may end in excited states.
     fragments = [[atom for atom in range(number) if atom not in side], side] if arguments.get("multiple_bond") else []
-    lobes = arguments.get("lone_lobes", 0)
+    shells = arguments.get("isolated_open_p_shells", 0)
     return _scanned(
         recipe,
         mol,
@@ -64,12 +64,12 @@ def scan(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rn
         _POINTS_COMPRESSED,
         [_opposite(number, bond)],
         fragments=fragments,
-        own_grid=lobes > 0,
-        alone=_POINTS_STRETCHED - 1 if lobes == 2 else 0,
+        own_grid=shells > 0,
+        alone=_POINTS_STRETCHED - 1 if shells == 2 else 0,
     )
 
 
-def scaled(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, rng: np.random.Generator) -> Result:
+def scaled(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator) -> Result:
     """All distances multiplied by 0.6 to 1.8, on top of a 300 K displacement."""
     mol = molecules.molecule(arguments["smiles"])
     if not len(parent.structures):
@@ -82,8 +82,8 @@ def scaled(recipe: Recipe, arguments: Mapping[str, Any], parent: Result | None, 
 
 
 def scaled_polarisations(mol: molecules.Molecule) -> list[np.ndarray]:
-    """Spins, (n_atoms,) each, that start a molecule all of whose bonds are long: opposite along the whole graph, and of
-    two bonded atoms alone, once for every kind of bond."""
+    """Spins, (n_atoms,) each, from which a molecule with long bonds is searched: opposite along the whole graph, and
+    opposite on two bonded atoms only, once for every kind of bond."""
     number = len(mol.atomic_numbers)
     return [_alternating(mol), *(_opposite(number, bond) for bond in molecules.distinct_bonds(mol.smiles))]
 
@@ -172,15 +172,15 @@ def _diatomic(
     radii = molecules.covalent_radii(electronic_structure.nuclear_charges(symbols)).sum()
     center = int(np.argmin(np.abs(np.log(distances / radii))))
     opposite = [np.array([1.0, -1.0])] if charge == 0 else []
-    lobes = geometries.count_lone_lobes(electronic_structure.nuclear_charges(symbols), (1,)) > 0
+    isolated_shell = geometries.count_isolated_open_p_shells(electronic_structure.nuclear_charges(symbols), (1,)) > 0
     outcome = scans.label_scan(
         species,
         path,
         structures.label_level(recipe),
         center=center,
         polarisations=opposite,
-        own_grid=lobes,
-        alone=int(lobes),  # its many points hand on what the last one finds
+        own_grid=isolated_shell,
+        alone=int(isolated_shell),  # the points of a curve are so many that the others start from the last one
     )
     labelled = [
         structures.make_structure(recipe, species, name, regime, label) for label in outcome.labels if label is not None

@@ -3,9 +3,12 @@
 Every function takes what a file holds and returns it as this version writes it; what is new already stays as it is.
 """
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from h2scale.errors import InputError
 
 # Settings ------------------------------------------------------------------------------------------------------------
 
@@ -93,3 +96,44 @@ def checkpoint_file(path: Path) -> Path:
     """Return the path of a checkpoint's file, or its path under an earlier name if that is the one that exists."""
     earlier = path.with_name(_CHECKPOINT_FILES.get(path.name, path.name))
     return earlier if earlier.exists() and not path.exists() else path
+
+
+# Labels --------------------------------------------------------------------------------------------------------------
+
+_TASK_ARGUMENTS = {"isolated_open_p_shells": "lone_lobes"}
+_LABEL_FOLDERS = {"units": "tasks", "claims": "locks"}
+_MANIFEST_KEYS = {"units_finished": "tasks_finished", "units_planned": "tasks_planned"}
+_MANIFEST_LIMITS = {
+    "which way the lobes of a lone atom point is": "the orientation of the open p shell of an isolated atom is"
+}
+
+
+def hashed_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's arguments under the names from which its key and its random stream have always been made."""
+    return {_TASK_ARGUMENTS.get(name, name): value for name, value in arguments.items()}
+
+
+def rename_label_folders(folder: Path) -> None:
+    """Give the folders of a labelling campaign that an earlier version began their present names.
+
+    Raises:
+        InputError: results lie under both names, so a worker of the earlier version is still at work.
+    """
+    for old, new in _LABEL_FOLDERS.items():
+        if not (folder / old).exists():
+            continue
+        if (folder / new).exists():
+            raise InputError(
+                f"{folder} holds {old}/ of an earlier version beside {new}/; end its workers, then move what is in "
+                f"{old}/ to {new}/ and remove {old}/."
+            )
+        with contextlib.suppress(FileNotFoundError):  # another worker was faster
+            (folder / old).rename(folder / new)
+
+
+def manifest(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest of a dataset under present names."""
+    renamed = {_MANIFEST_KEYS.get(key, key): value for key, value in stored.items()}
+    if isinstance(renamed.get("limits"), str):
+        renamed["limits"] = _replaced(renamed["limits"], _MANIFEST_LIMITS)
+    return renamed

@@ -1,4 +1,4 @@
-"""Making a dataset: the campaign, then what is finished packed into one file, its card, and every failure as a row."""
+"""The labelling stage: runs the campaign, then writes the dataset, its card and a table of failures."""
 
 import dataclasses
 from pathlib import Path
@@ -18,7 +18,7 @@ _PROGRAMS = ("pyscf", "rdkit", "tblite", "numpy")
 
 
 def run(config: FrozenConfigDict, folder: str) -> Path:
-    """Labels what is not labelled yet, packs all that is, and returns the workdir.
+    """Do the tasks that have no result yet, assemble the dataset and return the workdir.
 
     Raises:
         InputError: a setting cannot be used, a package is missing, the workdir is of another run, or a worker stopped.
@@ -34,23 +34,23 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
     summary = campaign.run_campaign(
         path, recipe, workers=config.labels.workers, settings=settings, minutes=config.labels.minutes
     )
-    packed = assembly.pack(path, recipe, {name: workdir.installed_version(name) for name in _PROGRAMS})
+    assembled = assembly.assemble(path, recipe, {name: workdir.installed_version(name) for name in _PROGRAMS})
     name = recipe.level_name.replace("/", "_").replace("-", "")
     output = path / f"{name}.h5"
-    storage.save_dataset(output, packed.dataset)
-    files.write_text(path / CARD, card.data_card(packed.dataset, name))
+    storage.save_dataset(output, assembled.dataset)
+    files.write_text(path / CARD, card.data_card(assembled.dataset, name))
     (path / FAILURES).unlink(missing_ok=True)
-    tables.append_rows(path / FAILURES, store.Failure._fields, [failure._asdict() for failure in packed.failures])
+    tables.append_rows(path / FAILURES, store.Failure._fields, [failure._asdict() for failure in assembled.failures])
     hours = summary.core_seconds / 3600
     print(
-        f"{summary.units_done} of {summary.units} units, {len(packed.dataset)} structures, "
+        f"{summary.tasks_done} of {summary.tasks} tasks, {len(assembled.dataset)} structures, "
         f"{sum(summary.failures.values())} failures, {hours:.2f} core hours.\nDataset: {output}\nCard: {path / CARD}"
     )
     return path
 
 
 def make_recipe(config: FrozenConfigDict) -> recipe_lib.Recipe:
-    """The campaign that the settings ask for.
+    """Return the recipe of the campaign that the settings ask for.
 
     Raises:
         InputError: a teacher, functional, basis or SMILES that cannot be.
@@ -71,7 +71,7 @@ def make_recipe(config: FrozenConfigDict) -> recipe_lib.Recipe:
 
 
 def _check_level(recipe: recipe_lib.Recipe) -> None:
-    """Raises ValueError for a functional or basis that no unit could be done with."""
+    """Raise ValueError for a functional or basis that no task could be done with."""
     from h2scale.electronic_structure import kohn_sham
     from h2scale.labels import dft
 

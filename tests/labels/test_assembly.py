@@ -1,4 +1,4 @@
-"""Packing: energies relative to atoms, nothing twice, nothing that leaks, every failure kept."""
+"""Assembly: energies relative to atoms, nothing twice, nothing that leaks, every failure kept."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def structure(numbers, positions, energy, regime, molecule, charge=0, multiplici
     )
 
 
-def unit(kind, **wanted):
+def task(kind, **wanted):
     return next(
         u
         for u in recipe_lib.plan(RECIPE)
@@ -64,15 +64,15 @@ def folder(tmp_path):
     for symbol, number in (("H", 1), ("O", 8), ("C", 6)):
         multiplicity = dict(recipe_lib.NEUTRAL_ATOMS)[symbol]
         atom = structure([number], [[0, 0, 0]], ATOM_EV[number], "atom", f"[{symbol}]", multiplicity=multiplicity)
-        store.save(tmp_path, unit("atom", symbol=symbol, charge=0).key, store.Result([atom]))
+        store.save(tmp_path, task("atom", symbol=symbol, charge=0).key, store.Result([atom]))
     minima = [structure([8, 1, 1], WATER, -2075.0, "equilibrium", "O")]
     minima.append(structure([8, 1, 1], 1.02 * WATER, -2074.5, "equilibrium", "O"))
-    store.save(tmp_path, unit("minimum", smiles="O").key, store.Result(minima))
+    store.save(tmp_path, task("minimum", smiles="O").key, store.Result(minima))
     return tmp_path
 
 
 def test_energies_are_relative_to_the_atoms_of_the_same_level(folder):
-    dataset = assembly.pack(folder, RECIPE, {}).dataset
+    dataset = assembly.assemble(folder, RECIPE, {}).dataset
     water = dataset.energy[dataset.molecule == "O"]
     np.testing.assert_allclose(water, [-2075.0 - (-2040.0 - 26.0), -2074.5 - (-2040.0 - 26.0)])
     np.testing.assert_allclose(dataset.energy[dataset.rung == rungs.ATOM], 0)
@@ -80,47 +80,47 @@ def test_energies_are_relative_to_the_atoms_of_the_same_level(folder):
 
 
 def test_a_bare_proton_costs_the_atoms_electron(folder):
-    dataset = assembly.pack(folder, RECIPE, {}).dataset
+    dataset = assembly.assemble(folder, RECIPE, {}).dataset
     proton = dataset[int(np.flatnonzero(dataset.molecule == "[H+]")[0])]
     assert (proton.charge, proton.spin_multiplicity, proton.rung) == (1, 1, rungs.ION)
     assert proton.energy == pytest.approx(13.0)
 
 
 def test_a_structure_with_an_imaginary_mode_is_no_minimum(folder):
-    key = unit("lowest_mode", smiles="O").key
+    key = task("lowest_mode", smiles="O").key
     quanta = {"lowest_quantum_ev_0": np.array(0.2), "lowest_quantum_ev_1": np.array(-0.05)}
     store.save(folder, key, store.Result((), (), quanta))
-    packed = assembly.pack(folder, RECIPE, {})
-    assert (packed.dataset.regime == "equilibrium").sum() == 1
-    assert store.Failure("imaginary mode", "O", "not a minimum at the label level") in packed.failures
-    assert packed.dataset.manifest["failures"] == {"imaginary mode": 1}
+    assembled = assembly.assemble(folder, RECIPE, {})
+    assert (assembled.dataset.regime == "equilibrium").sum() == 1
+    assert store.Failure("imaginary mode", "O", "not a minimum at the label level") in assembled.failures
+    assert assembled.dataset.manifest["failures"] == {"imaginary mode": 1}
 
 
 def test_a_hidden_h2_below_its_rung_is_left_out_and_counted(folder):
     apart = np.array([[0.0, 0, 0], [0, 0, 9.0], [0, 0, 10.1]])
     scanned = [structure([8, 1, 1], apart, -2068.0, "stretched", "O")]
     scanned.append(structure([8, 1, 1], 1.5 * WATER, -2068.0, "stretched", "O"))
-    store.save(folder, unit("scan", smiles="O").key, store.Result(scanned))
-    packed = assembly.pack(folder, RECIPE, {})
-    assert (packed.dataset.regime == "stretched").sum() == 1
-    assert packed.dropped["would leak the H2 curve"] == 1
-    assert packed.dataset.manifest["dropped"] == {"would leak the H2 curve": 1}
+    store.save(folder, task("scan", smiles="O").key, store.Result(scanned))
+    assembled = assembly.assemble(folder, RECIPE, {})
+    assert (assembled.dataset.regime == "stretched").sum() == 1
+    assert assembled.dropped["would leak the H2 curve"] == 1
+    assert assembled.dataset.manifest["dropped"] == {"would leak the H2 curve": 1}
 
 
 def test_a_missing_atom_is_named(folder):
     methane = [[0, 0, 0], [0.63, 0.63, 0.63], [-0.63, -0.63, 0.63], [0.63, -0.63, -0.63], [-0.63, 0.63, -0.63]]
     minimum = structure([6, 1, 1, 1, 1], methane, -1100.0, "equilibrium", "C")
-    store.save(folder, unit("minimum", smiles="C").key, store.Result([minimum]))
-    store.result_path(folder, unit("atom", symbol="C", charge=0).key).unlink()
+    store.save(folder, task("minimum", smiles="C").key, store.Result([minimum]))
+    store.result_path(folder, task("atom", symbol="C", charge=0).key).unlink()
     with pytest.raises(InputError, match="isolated atoms of C are not labelled yet"):
-        assembly.pack(folder, RECIPE, {})
+        assembly.assemble(folder, RECIPE, {})
 
 
 def test_the_card_counts_what_the_dataset_holds(folder):
     store.save(
-        folder, unit("scan", smiles="O").key, store.Result((), [store.Failure("scan dropped", "O", "not settled")])
+        folder, task("scan", smiles="O").key, store.Result((), [store.Failure("scan dropped", "O", "not settled")])
     )
-    text = card.data_card(assembly.pack(folder, RECIPE, {}).dataset, "some")
+    text = card.data_card(assembly.assemble(folder, RECIPE, {}).dataset, "some")
     assert "| equilibrium | equilibrium | 2 | 1 |" in text
     assert "| H | 6 | 4 | 3 |" in text  # two in each water, an atom, a proton
     assert "- 1 x scan dropped" in text

@@ -47,8 +47,8 @@ COMMAND += "campaign.run_campaign(f, worker.load_recipe(f), workers=2)"
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     summary = campaign.run_campaign(folder, RECIPE, workers=1)
-    assert summary.units_done == summary.units == len(recipe_lib.plan(RECIPE))
-    return assembly.pack(folder, RECIPE, {}).dataset
+    assert summary.tasks_done == summary.tasks == len(recipe_lib.plan(RECIPE))
+    return assembly.assemble(folder, RECIPE, {}).dataset
 
 
 def assert_same(one, other):
@@ -63,16 +63,16 @@ def test_three_kills_leave_no_trace(tmp_path, uninterrupted):
     for number_done in (1, 3, 5):
         process = subprocess.Popen([sys.executable, "-c", COMMAND, str(tmp_path)], start_new_session=True)
         deadline = time.monotonic() + 120
-        while len(list((tmp_path / store.UNITS).rglob("*.npz"))) < number_done and time.monotonic() < deadline:
+        while len(list((tmp_path / store.TASKS).rglob("*.npz"))) < number_done and time.monotonic() < deadline:
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    finished = {path.name: path.stat().st_mtime_ns for path in (tmp_path / store.UNITS).rglob("*.npz")}
+    finished = {path.name: path.stat().st_mtime_ns for path in (tmp_path / store.TASKS).rglob("*.npz")}
     assert len(finished) >= 5
     campaign.run_campaign(tmp_path, RECIPE, workers=2)
-    for path in (tmp_path / store.UNITS).rglob("*.npz"):
-        assert finished.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns, "a finished unit was redone"
-    assert_same(assembly.pack(tmp_path, RECIPE, {}).dataset, uninterrupted)
+    for path in (tmp_path / store.TASKS).rglob("*.npz"):
+        assert finished.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns, "a finished task was redone"
+    assert_same(assembly.assemble(tmp_path, RECIPE, {}).dataset, uninterrupted)
 
 
 def is_running(pid):
@@ -99,7 +99,7 @@ def test_a_worker_whose_campaign_was_killed_leaves(tmp_path):
     assert not any(is_running(child) for child in children)
 
 
-def test_a_unit_that_kills_its_worker_becomes_a_failure_and_the_rest_goes_on(tmp_path, monkeypatch):
+def test_a_task_that_kills_its_worker_becomes_a_failure_and_the_rest_goes_on(tmp_path, monkeypatch):
     # SIGSEGV, as a library that crashes on a strange molecule would send.
     crash = tmp_path / "site"
     crash.mkdir()
@@ -114,29 +114,29 @@ def test_a_unit_that_kills_its_worker_becomes_a_failure_and_the_rest_goes_on(tmp
     folder = tmp_path / "run"
     folder.mkdir()
     summary = campaign.run_campaign(folder, RECIPE, workers=1)
-    assert summary.units_done == summary.units
+    assert summary.tasks_done == summary.tasks
     assert summary.failures[campaign.DIED] == 2
     details = [
         failure
-        for unit in recipe_lib.plan(RECIPE)
-        for failure in store.load(folder, unit.key).failures
+        for task in recipe_lib.plan(RECIPE)
+        for failure in store.load(folder, task.key).failures
         if failure.cause == campaign.DIED
     ]
     assert details[0] == store.Failure(campaign.DIED, "tight_binding_listed of 2", "of SIGSEGV")
 
 
-def test_time_runs_out_and_what_is_done_can_be_packed(tmp_path):
+def test_time_runs_out_and_what_is_done_can_be_assembled(tmp_path):
     summary = campaign.run_campaign(tmp_path, RECIPE, workers=1, minutes=1e-9)
-    assert summary.units_done == 0
+    assert summary.tasks_done == 0
     with pytest.raises(InputError, match="holds no label yet"):
-        assembly.pack(tmp_path, RECIPE, {})
+        assembly.assemble(tmp_path, RECIPE, {})
 
 
 def test_jobs_of_the_local_executor_give_the_same_set(tmp_path, uninterrupted):
     pytest.importorskip("submitit")
     settings = cluster.ClusterSettings(launcher="local", minutes=10, cpus=1)
     campaign.run_campaign(tmp_path, RECIPE, workers=2, settings=settings)
-    assert_same(assembly.pack(tmp_path, RECIPE, {}).dataset, uninterrupted)
+    assert_same(assembly.assemble(tmp_path, RECIPE, {}).dataset, uninterrupted)
 
 
 def test_jobs_under_slurm_give_the_same_set(tmp_path_factory, uninterrupted):
@@ -146,7 +146,7 @@ def test_jobs_under_slurm_give_the_same_set(tmp_path_factory, uninterrupted):
     folder = tmp_path_factory.mktemp("slurm")
     settings = cluster.ClusterSettings(launcher="slurm", minutes=10, cpus=1, memory_gb=1.0)
     campaign.run_campaign(folder, RECIPE, workers=2, settings=settings)
-    assert_same(assembly.pack(folder, RECIPE, {}).dataset, uninterrupted)
+    assert_same(assembly.assemble(folder, RECIPE, {}).dataset, uninterrupted)
 
 
 def test_the_set_is_what_was_asked_for(uninterrupted):

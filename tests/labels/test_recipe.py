@@ -1,11 +1,15 @@
 """Plans: what is done, under which keys, in which order."""
 
 import dataclasses
+import hashlib
+import json
 
 import pytest
 
 pytest.importorskip("rdkit")
+from h2scale import config as config_lib
 from h2scale.labels import recipe as recipe_lib
+from h2scale.stages import labels as stage
 
 RECIPE = recipe_lib.Recipe(
     teacher="dft",
@@ -34,16 +38,16 @@ def changed(**settings):
 
 
 def keys(recipe):
-    return [unit.key for unit in recipe_lib.plan(recipe)]
+    return [task.key for task in recipe_lib.plan(recipe)]
 
 
 def test_every_key_is_unlike_every_other_and_parents_come_first():
-    units = recipe_lib.plan(RECIPE)
-    assert len(set(keys(RECIPE))) == len(units)
+    tasks = recipe_lib.plan(RECIPE)
+    assert len(set(keys(RECIPE))) == len(tasks)
     seen = set()
-    for unit in units:
-        assert unit.parent is None or unit.parent in seen
-        seen.add(unit.key)
+    for task in tasks:
+        assert task.parent is None or task.parent in seen
+        seen.add(task.key)
 
 
 @pytest.mark.parametrize("teacher", ["dft", "gfn2"])
@@ -51,21 +55,37 @@ def test_a_plan_is_the_same_every_time(teacher):
     assert keys(changed(teacher=teacher)) == keys(changed(teacher=teacher))
 
 
+@pytest.mark.parametrize(
+    ("teacher", "digest"),
+    [
+        ("dft", "76b560a488fecc19d76a725787c3d29d2c0f3efb3914e29298a77d6fd8b96e50"),
+        ("gfn2", "3920ecb9f09044ba7a4e01bf34ebf95e5710cdbca80cf2e3925b214fc1b16a0a"),
+    ],
+)
+def test_keys_and_streams_of_the_shipped_datasets_never_change(teacher, digest):
+    # Finished results are found by their keys and geometries are drawn from the streams, whatever arguments are called.
+    config = config_lib.default()
+    config.experiment, config.stage, config.labels.teacher = "labels", "labels", teacher
+    recipe = stage.make_recipe(config_lib.resolve(config))
+    found = [[task.key, task.stream] for task in recipe_lib.plan(recipe)]
+    assert hashlib.sha256(json.dumps(found).encode()).hexdigest() == digest
+
+
 @pytest.mark.parametrize("change", [{"basis": "def2-tzvp"}, {"functional": "pbe"}, {"grid_level": 3}, {"seed": 1}])
-def test_another_level_or_seed_shares_no_unit(change):
+def test_another_level_or_seed_shares_no_task(change):
     assert not set(keys(RECIPE)) & set(keys(changed(**change)))
 
 
-def test_a_larger_campaign_keeps_the_units_of_a_smaller_one():
+def test_a_larger_campaign_keeps_the_tasks_of_a_smaller_one():
     larger = changed(scans=(4, 4), max_heavy_atoms=3, scaled=(3,), frequencies_up_to=2)
     assert set(keys(RECIPE)) < set(keys(larger))
 
 
 def test_scans_of_multiple_bonds_are_marked_and_others_keep_their_key():
     marked = {smiles: [] for smiles in ("C#C", "CC", "C1CC1")}
-    for unit in recipe_lib.plan(changed(smiles=tuple(marked), scans=(5,))):
-        if unit.kind == "scan":
-            marked[unit.arguments["smiles"]].append(unit.arguments.get("multiple_bond", False))
+    for task in recipe_lib.plan(changed(smiles=tuple(marked), scans=(5,))):
+        if task.kind == "scan":
+            marked[task.arguments["smiles"]].append(task.arguments.get("multiple_bond", False))
     assert sorted(marked["C#C"][:3]) == [False, False, True]  # two C-H bonds, one triple bond, each once
     assert marked["C#C"][3:] == marked["C#C"][:2]
     assert not any(marked["CC"] + marked["C1CC1"])
@@ -78,35 +98,35 @@ def test_a_raised_version_renews_its_kind_and_what_builds_on_it_at_the_same_geom
     after = recipe_lib.plan(RECIPE)
     renewed = {old.kind for old, new in zip(before, after, strict=True) if old.key != new.key}
     assert renewed == {"thermal", "curve"}
-    assert [unit.stream for unit in before] == [unit.stream for unit in after]
+    assert [task.stream for task in before] == [task.stream for task in after]
     monkeypatch.setitem(recipe_lib.VERSIONS, "minimum", 7)
     renewed = {old.kind for old, new in zip(before, recipe_lib.plan(RECIPE), strict=True) if old.key != new.key}
     assert renewed == {"thermal", "curve", "minimum", "scan", "scaled", "cation", "lowest_mode"}
 
 
 def test_h2_is_displaced_by_its_curve_alone():
-    kinds = {unit.kind for unit in recipe_lib.plan(RECIPE) if unit.arguments.get("smiles") == "[H][H]"}
+    kinds = {task.kind for task in recipe_lib.plan(RECIPE) if task.arguments.get("smiles") == "[H][H]"}
     assert kinds <= {"minimum", "lowest_mode"}
 
 
 def test_two_bare_protons_are_never_asked_for():
-    for unit in recipe_lib.plan(RECIPE):
-        if unit.kind == "curve":
-            assert not (unit.arguments["symbols"] == ["H", "H"] and unit.arguments["charge"] == 2)
-        assert not (unit.kind == "atom" and unit.arguments["symbol"] == "H" and unit.arguments["charge"] == 1)
+    for task in recipe_lib.plan(RECIPE):
+        if task.kind == "curve":
+            assert not (task.arguments["symbols"] == ["H", "H"] and task.arguments["charge"] == 2)
+        assert not (task.kind == "atom" and task.arguments["symbol"] == "H" and task.arguments["charge"] == 1)
 
 
 def test_curves_cover_every_pair_of_the_five_elements_and_the_named_ions():
     found = {
-        (*sorted(unit.arguments["symbols"]), unit.arguments["charge"])
-        for unit in recipe_lib.plan(RECIPE)
-        if unit.kind == "curve"
+        (*sorted(task.arguments["symbols"]), task.arguments["charge"])
+        for task in recipe_lib.plan(RECIPE)
+        if task.kind == "curve"
     }
     pairs = {(a, b, 0) for a in "CFHNO" for b in "CFHNO" if a <= b} - {("H", "H", 0)}
     assert pairs | {("H", "H", 1), ("H", "He", 1), ("H", "Li", 0)} == found
 
 
 def test_batches_add_up_to_the_number_asked_for():
-    thermal = [u for u in recipe_lib.plan(RECIPE) if u.kind == "thermal" and u.arguments["smiles"] == "O"]
-    assert sum(unit.arguments["number"] for unit in thermal) == 7
-    assert [unit.arguments["start"] for unit in thermal] == [0, 5]
+    thermal = [task for task in recipe_lib.plan(RECIPE) if task.kind == "thermal" and task.arguments["smiles"] == "O"]
+    assert sum(task.arguments["number"] for task in thermal) == 7
+    assert [task.arguments["start"] for task in thermal] == [0, 5]

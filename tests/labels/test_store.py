@@ -1,4 +1,4 @@
-"""Units of work on disk: whole or absent, claimed by one living process."""
+"""Results of tasks on disk are whole or absent, and a task is locked by one living process."""
 
 import multiprocessing
 import os
@@ -74,41 +74,41 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
     try:
-        with pytest.raises(InputError, match=r"could not be written: .*; finished units are kept"):
+        with pytest.raises(InputError, match=r"could not be written: .*; finished tasks are kept"):
             store.save(tmp_path, KEY, result())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert not store.is_finished(tmp_path, KEY)
-    assert len(list((tmp_path / store.UNITS).rglob("*.*"))) == 1
+    assert len(list((tmp_path / store.TASKS).rglob("*.*"))) == 1
     assert len(store.load(tmp_path, "cd" + KEY[2:]).structures) == 1
 
 
-def hold(folder, claimed, leave):
-    with store.claim(folder, KEY) as mine:
-        claimed.put(mine)
+def hold(folder, locked, leave):
+    with store.lock(folder, KEY) as mine:
+        locked.put(mine)
         leave.wait(30)
 
 
-def test_two_processes_never_hold_one_unit_and_a_killed_one_lets_go(tmp_path):
+def test_two_processes_never_lock_one_task_and_a_killed_one_lets_go(tmp_path):
     context = multiprocessing.get_context("spawn")
-    claimed, leave = context.Queue(), context.Event()
-    other = context.Process(target=hold, args=(tmp_path, claimed, leave))
+    locked, leave = context.Queue(), context.Event()
+    other = context.Process(target=hold, args=(tmp_path, locked, leave))
     other.start()
-    assert claimed.get(timeout=60)
-    assert store.is_claimed(tmp_path, KEY)
-    with store.claim(tmp_path, KEY) as mine:
+    assert locked.get(timeout=60)
+    assert store.is_locked(tmp_path, KEY)
+    with store.lock(tmp_path, KEY) as mine:
         assert not mine
-    assert store.claimed_by(tmp_path, other.pid) == [KEY]
+    assert store.locked_by(tmp_path, other.pid) == [KEY]
     os.kill(other.pid, signal.SIGKILL)
     other.join()
-    assert not store.is_claimed(tmp_path, KEY)
-    with store.claim(tmp_path, KEY) as mine:
+    assert not store.is_locked(tmp_path, KEY)
+    with store.lock(tmp_path, KEY) as mine:
         assert mine
 
 
-def test_a_finished_unit_cannot_be_claimed(tmp_path):
+def test_a_finished_task_cannot_be_locked(tmp_path):
     store.save(tmp_path, KEY, result())
-    with store.claim(tmp_path, KEY) as mine:
+    with store.lock(tmp_path, KEY) as mine:
         assert not mine
-    assert store.claimed_by(tmp_path, os.getpid()) == []
+    assert store.locked_by(tmp_path, os.getpid()) == []

@@ -1,4 +1,4 @@
-"""Tight-binding units: what they refuse, under which cause."""
+"""Tight-binding tasks refuse what they must, under one cause each."""
 
 import numpy as np
 import pytest

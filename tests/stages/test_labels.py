@@ -45,7 +45,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, 
 def test_a_campaign_leaves_a_dataset_its_card_and_its_failures(tmp_path):
     folder = runner.run(settings(teacher="gfn2"), str(tmp_path / "run"))
     dataset = storage.load_dataset(folder / "gfn2xtb.h5")
-    assert dataset.manifest["units_finished"] == dataset.manifest["units_planned"] > 3
+    assert dataset.manifest["tasks_finished"] == dataset.manifest["tasks_planned"] > 3
     assert (folder / labels.CARD).read_text().startswith("# gfn2xtb\n")
     assert (folder / labels.FAILURES).read_text().startswith("cause,molecule,detail\n")
     before = (folder / "gfn2xtb.h5").read_bytes()
