@@ -32,7 +32,7 @@ LAYERS = (
 )
 DOORS = {  # folders and files that may import a library
     "pyscf": ("electronic_structure/",),
-    "ase": ("evaluation/calculator.py", "exam/", "data/readers/ase_database.py"),
+    "ase": ("evaluation/calculator.py", "exam/", "data/readers/ase_database.py", "data/readers/extxyz.py"),
     "submitit": ("runtime/cluster.py",),
     "matplotlib": ("report/",),
     "rdkit": ("labels/molecules.py",),

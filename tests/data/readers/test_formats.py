@@ -1,11 +1,11 @@
-"""One door: what is subtracted is said, what is not known is asked for, and mistakes are one line."""
+"""Whatever the format, what is subtracted is said, what is not known is asked for, and mistakes are one line."""
 
 import numpy as np
 import pytest
 
 from h2scale import errors
 from h2scale.data import readers
-from h2scale.data.readers import extxyz, zero
+from h2scale.data.readers import entries, extxyz, zero
 
 HEADER = "Properties=species:S:1:pos:R:3:forces:R:3 "
 LEVEL = "pbe0/def2-svp"
@@ -176,11 +176,9 @@ def test_atomic_energies_are_parsed(tmp_path):
         zero.parse("H=-13.5,O")
 
 
-def test_the_door_agrees_with_the_reader_it_leads_to(tmp_path):
+def test_energies_are_those_of_the_formats_reader_less_the_atoms(tmp_path):
     path = write(tmp_path, MOLECULES + SINGLE)
-    from h2scale.data import rungs
-
-    totals = extxyz.read_extxyz(path, LEVEL, rungs.RUNG_OF_REGIME)
+    totals = [entry.structure for entry in extxyz.read([path], entries.Options(LEVEL), {})]
     atoms = {int(s.atomic_numbers[0]): s.energy for s in totals if len(s.atomic_numbers) == 1}
     relative = [s.energy - sum(atoms[int(number)] for number in s.atomic_numbers) for s in totals]
     np.testing.assert_allclose(energies(path)[0], relative, atol=1e-10)

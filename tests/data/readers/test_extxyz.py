@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from h2scale.data import rungs
-from h2scale.data.readers import extxyz
+from h2scale.data.readers import entries, extxyz
+from h2scale.errors import InputError
 
 HEADER = "Properties=species:S:1:pos:R:3:forces:R:3 "
 KEYS = 'charge=0 multiplicity=1 regime=thermal smiles="[H]F" s2=0.5 energy=-12.5 pbc="F F F"'
@@ -16,7 +16,7 @@ ATOM = f"1\n{HEADER}charge=0 multiplicity=2 regime=atom smiles=[H] s2=0.75 energ
 def read(tmp_path, text):
     path = tmp_path / "labels.extxyz"
     path.write_text(text)
-    return extxyz.read_extxyz(path, "pbe0/def2-svp", rungs.RUNG_OF_REGIME)
+    return [entry.structure for entry in extxyz.read([path], entries.Options("pbe0/def2-svp"), {})]
 
 
 def test_a_frame_is_read_as_written(tmp_path):
@@ -37,10 +37,16 @@ def test_columns_are_found_by_name_not_by_place(tmp_path):
     np.testing.assert_array_equal(structure.forces, [[1.0, 2.0, 3.0]])
 
 
+@pytest.mark.parametrize("smiles", ["F", "[H]", "N", "C#C", "[C-]#[O+]", '"O=O"', "1"])
+def test_a_smiles_is_text_whatever_it_looks_like(tmp_path, smiles):
+    (structure,) = read(tmp_path, FRAME.replace('"[H]F"', smiles))
+    assert structure.molecule == smiles.strip('"')
+
+
 @pytest.mark.parametrize("key", ["charge", "multiplicity", "regime", "smiles", "s2", "energy", "Properties"])
 def test_a_missing_key_is_named_with_its_frame(tmp_path, key):
     broken = FRAME.replace(f"{key}=", f"other_{key}=")
-    with pytest.raises(ValueError, match=rf"labels\.extxyz, frame 1 \(line 4\): missing {key}"):
+    with pytest.raises(InputError, match=rf"labels\.extxyz, frame 1 \(line 4\): missing {key}"):
         read(tmp_path, ATOM + broken)
 
 
@@ -50,15 +56,17 @@ def test_a_missing_key_is_named_with_its_frame(tmp_path, key):
         ("charge=0", "charge=half", r"frame 0 \(line 1\): charge must be int; got 'half'"),
         ("regime=thermal", "regime=boiled", "unknown regime 'boiled'; known: equilibrium, thermal"),
         ("\nF 1.0", "\nXx 1.0", "unknown element 'Xx'"),
-        ("-3.5e0", "three", "must be three numbers per atom"),
-        (" -3.5e0", "", "must be three numbers per atom"),
+        ("-3.5e0", "three", "atoms are not what Properties lists: could not convert string to float: 'three'"),
+        (" -3.5e0", "", "atoms are not what Properties lists"),
+        ("\nF 1.0", "\nX 1.0", "unknown element, atomic number 0"),
+        ("forces:R:3", "forces:R:2", r"forces must have shape \(2, 3\); got \(2, 2\)"),
         ("forces:R:3", "force:R:3", "missing column 'forces'; the frame has species, pos, force"),
         ("2\n", "3\n", "line 1: the file ends before the 3 atoms of this frame"),
         ("2\n", "two\n", "line 1: expected a number of atoms; got 'two'"),
-        ("\nF 1.0 0 0 -1 -2 -3.5e0", "\n", "atom 1 has 0 columns, fewer than Properties lists"),
+        ("\nF 1.0 0 0 -1 -2 -3.5e0", "\n", "atoms are not what Properties lists"),
     ],
 )
 def test_each_malformed_frame_is_refused(tmp_path, old, new, message):
     assert old in FRAME
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         read(tmp_path, FRAME.replace(old, new, 1))
