@@ -1,4 +1,4 @@
-"""Which products of two degrees are rotated like a third, and with what coefficients (natural parity only)."""
+"""Coupling of two degrees to a third that rotates like them: paths and coefficients, natural parity only."""
 
 import functools
 
@@ -29,7 +29,7 @@ def clebsch_gordan(l1: int, l2: int, l3: int) -> np.ndarray:
 
 
 def paths(l_in: int, l_edge: int, l_out: int) -> tuple[tuple[int, int], ...]:
-    """The pairs (l1, l2) of feature and harmonic degrees that make an output of degree `l_out`, in natural parity."""
+    """Pairs (l1, l2) of feature and harmonic degrees that make an output of degree `l_out`, in natural parity."""
     return tuple(
         (l1, l2)
         for l1 in range(l_in + 1)
@@ -39,5 +39,5 @@ def paths(l_in: int, l_edge: int, l_out: int) -> tuple[tuple[int, int], ...]:
 
 
 def component_normalised(l1: int, l2: int, l3: int) -> np.ndarray:
-    """Coefficients times sqrt(2*l3+1): as in e3nn, inputs of unit variance give outputs of unit variance."""
+    """Return the coefficients times sqrt(2*l3+1): as in e3nn, inputs of unit variance give outputs of unit variance."""
     return np.sqrt(2 * l3 + 1) * clebsch_gordan(l1, l2, l3)

@@ -1,4 +1,4 @@
-"""How an atom enters a network: its species and, if asked for, the total charge and spin of its structure."""
+"""Embedding of an atom from its species and, on request, the total charge and spin of its structure."""
 
 import flax.linen as nn
 import jax

@@ -15,13 +15,14 @@ from h2scale.types import Graph
 
 
 def flat_potential(potential: potential_lib.Potential) -> potential_lib.Potential:
-    """The same potential with parameters of shape (num_params,): the leaves of its tree, one after another."""
+    """Return the same potential with parameters of shape (num_params,): the leaves of its tree, one after another."""
     shapes, structure = jax.tree.flatten(jax.eval_shape(potential.init, jax.random.key(0)))
     ends = np.cumsum([math.prod(leaf.shape) for leaf in shapes])
 
     def tree(vector: jax.Array) -> dict:
         parts = jnp.split(vector, ends[:-1])
-        return structure.unflatten([part.reshape(leaf.shape) for part, leaf in zip(parts, shapes, strict=True)])
+        leaves = [part.reshape(leaf.shape) for part, leaf in zip(parts, shapes, strict=True)]
+        return jax.tree.unflatten(structure, leaves)
 
     def init(key: jax.Array) -> jax.Array:
         return jnp.concatenate([leaf.reshape(-1) for leaf in jax.tree.leaves(potential.init(key))])

@@ -4,7 +4,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from h2scale.models import clebsch_gordan, conditioning, convolution, radial, radial_spline, spherical_harmonics
+from h2scale.models import (
+    clebsch_gordan,
+    conditioning,
+    convolution,
+    families,
+    radial,
+    radial_spline,
+    spherical_harmonics,
+)
 from h2scale.models import settings as settings_lib
 from h2scale.types import Graph
 
@@ -156,3 +164,6 @@ def gate(rows: list[jax.Array]) -> list[jax.Array]:
     scalars, *gates = jnp.split(rows[0], len(rows), axis=-1)
     gated = [row * (SIGMOID_GAIN * nn.sigmoid(one)) for row, one in zip(rows[1:], gates, strict=True)]
     return [SILU_GAIN * nn.silu(scalars), *gated]
+
+
+FAMILY = families.Family(NequIP, equivariant=True, divides_by_fan_in=True, follows_name_rule=True)

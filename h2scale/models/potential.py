@@ -1,17 +1,19 @@
-"""One interface for every model: parameters and a graph in, energies and forces out."""
+"""The interface of every model: from parameters and a graph to energies and forces."""
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from h2scale.models import initial, nequip, prior, schnet
+from h2scale.models import families, initial, prior
 from h2scale.models import settings as settings_lib
 from h2scale.types import Graph
+
+Params = Any
+"""A pytree of arrays: a network's nested dict, or one vector (`flat`)."""
 
 
 class Potential(NamedTuple):
@@ -21,21 +23,21 @@ class Potential(NamedTuple):
     cast to float64 compute in float64.
     """
 
-    init: Callable[[jax.Array], dict]
-    """(key) -> params, a nested dict of float32 arrays."""
+    init: Callable[[jax.Array], Params]
+    """(key) -> params, float32."""
 
-    atomic_energies: Callable[[dict, Graph], jax.Array]
+    atomic_energies: Callable[[Params, Graph], jax.Array]
     """(params, graph) -> eV, shape (n_node,)."""
 
-    energy: Callable[[dict, Graph], jax.Array]
+    energy: Callable[[Params, Graph], jax.Array]
     """(params, graph) -> eV, shape (n_graph,)."""
 
-    energy_and_forces: Callable[[dict, Graph], tuple[jax.Array, jax.Array]]
+    energy_and_forces: Callable[[Params, Graph], tuple[jax.Array, jax.Array]]
     """(params, graph) -> eV (n_graph,), eV/angstrom (n_node, 3); forces are minus the gradient."""
 
 
 def make_potential(settings: settings_lib.ModelSettings) -> Potential:
-    """Functions of the potential that `settings` describe.
+    """Return the functions of the potential that `settings` describe.
 
     Priors, beside the network's learned atomic energies:
         none: nothing.
@@ -43,17 +45,19 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
         coulomb: energy = (1 - b) * learned + b * bare, with b = clip(1 - n_electrons, 0, 1) per structure. Without
             electrons the Hamiltonian is the nuclear repulsion and nothing is left to learn, so both terms are
             replaced: two protons repel by exactly 1/R at any distance. From one electron on, electrons screen the
-            nuclei in a way that has no exact pair form, and the network answers alone.
+            nuclei in a way that has no exact pair form, and the network acts alone.
     """
-    network = _network(settings)
+    family = families.get(settings.name)
+    network = family.network(settings)
 
     @jax.jit
-    def init(key: jax.Array) -> dict:
-        return initial.draw(param_shapes(settings), key)
+    def init(key: jax.Array) -> Params:
+        return initial.draw(param_shapes(settings), key) if family.follows_name_rule else own_initial(settings, key)
 
-    def atomic_energies(params: dict, graph: Graph) -> jax.Array:
+    def atomic_energies(params: Params, graph: Graph) -> jax.Array:
         edge_vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
-        learned = settings.energy_scale * network.apply({"params": params}, edge_vectors, graph)
+        raw: Any = network.apply({"params": params}, edge_vectors, graph)  # annotated with what mutable modules return
+        learned = settings.energy_scale * raw
         atomic_numbers = jnp.asarray(settings.species, learned.dtype)[graph.species]
         if settings.prior == "zbl":
             learned = learned + prior.zbl_energies(
@@ -64,12 +68,12 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
             learned = (1 - bare) * learned + bare * prior.coulomb_energies(atomic_numbers, graph)
         return jnp.where(graph.node_mask, learned, 0.0)
 
-    def energy(params: dict, graph: Graph) -> jax.Array:
+    def energy(params: Params, graph: Graph) -> jax.Array:
         return jax.ops.segment_sum(
             atomic_energies(params, graph), graph.node_graph, graph.graph_mask.shape[0], indices_are_sorted=True
         )
 
-    def energy_and_forces(params: dict, graph: Graph) -> tuple[jax.Array, jax.Array]:
+    def energy_and_forces(params: Params, graph: Graph) -> tuple[jax.Array, jax.Array]:
         def total(positions: jax.Array) -> tuple[jax.Array, jax.Array]:
             energies = energy(params, graph._replace(positions=positions))
             return jnp.sum(energies), energies
@@ -83,14 +87,20 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
 @functools.cache
 def param_shapes(settings: settings_lib.ModelSettings) -> dict:
     """Shapes and dtypes of a potential's parameters, in the nested dict and order in which the network makes them."""
-    graph, made = _smallest_graph(), {}
+    made: dict = {}
 
     def init(key: jax.Array) -> None:
-        vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
-        made.update(_network(settings).init(key, vectors, graph)["params"])
+        made.update(own_initial(settings, key))
 
     jax.eval_shape(init, jax.random.key(0))
     return _shapes(made)
+
+
+def own_initial(settings: settings_lib.ModelSettings, key: jax.Array) -> dict:
+    """Parameters as the network's own initialisers draw them, one by one."""
+    graph = _smallest_graph()
+    vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
+    return families.get(settings.name).network(settings).init(key, vectors, graph)["params"]
 
 
 def _shapes(tree: dict) -> dict:
@@ -99,10 +109,6 @@ def _shapes(tree: dict) -> dict:
         name: _shapes(value) if isinstance(value, dict) else jax.ShapeDtypeStruct(value.shape, value.dtype)
         for name, value in tree.items()
     }
-
-
-def _network(settings: settings_lib.ModelSettings) -> nn.Module:
-    return {"nequip": nequip.NequIP, "schnet": schnet.SchNet}[settings.name](settings)
 
 
 def _smallest_graph() -> Graph:

@@ -37,7 +37,7 @@ def zbl_energies(
 def coulomb_energies(atomic_numbers: jax.Array, graph: Graph) -> jax.Array:
     """Bare nuclear repulsion Z_i Z_j / R of each atom with all others of its structure, half a pair, eV, (n_node,).
 
-    The sum runs over every pair of a structure, not over edges: 1/R knows no cutoff. It is dense in the nodes of
+    The sum runs over every pair of a structure, not over edges: 1/R has no cutoff. It is dense in the nodes of
     the batch, n_node^2 cheap terms, which for the batches of molecules here is less work than one message passing.
     Infinite if two real nuclei coincide.
     """
@@ -51,7 +51,7 @@ def coulomb_energies(atomic_numbers: jax.Array, graph: Graph) -> jax.Array:
 
 
 def bare_fraction(atomic_numbers: jax.Array, graph: Graph) -> jax.Array:
-    """How far a structure is bare nuclei: 1 without electrons, 0 from one electron on, shape (n_graph,).
+    """Degree to which a structure is bare nuclei: 1 without electrons, 0 from one electron on, shape (n_graph,).
 
     clip(1 - n_electrons, 0, 1) with n_electrons = sum of Z minus the total charge.
     """

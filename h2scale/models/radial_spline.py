@@ -1,8 +1,8 @@
 """A function of the distance, known at a few points, as a cubic spline on all edges.
 
-A radial network is one curve per weight, and a batch asks for it at thousands of distances, with first and second
-derivatives: evaluated edge by edge it is most of the cost of a small model. Here the network runs on a few dozen
-points, and edges pay for one matrix product. The spline is twice continuously differentiable, so energies and
+A radial network is one curve per weight, needed at thousands of distances in a batch, with first and second
+derivatives: evaluated edge by edge it is most of the cost of a small model. Here the network is evaluated at a few
+dozen points, and each edge costs one matrix product. The spline is twice continuously differentiable, so energies and
 forces stay smooth, and follows the network to fourth order in the spacing.
 """
 
@@ -15,11 +15,11 @@ import numpy as np
 from h2scale.models import radial
 
 INTERVALS_PER_BESSEL = 4
-"""Eight intervals for each wavelength of the fastest Bessel function, which then is followed to about 2e-3."""
+"""Eight intervals for each wavelength of the fastest Bessel function, which is then followed to about 2e-3."""
 
 
 def points(cutoff: float, num_intervals: int) -> np.ndarray:
-    """Distances at which a function must be known to be splined on [0, cutoff]: shape (num_intervals + 6,), angstrom.
+    """Distances at which a function is evaluated to spline it on [0, cutoff]: shape (num_intervals + 6,), angstrom.
 
     Evenly spaced and half a spacing off the origin, two and a half spacings beyond either end; negative ones are
     for functions that are even in the distance.
@@ -73,8 +73,8 @@ def _basis_jvp(
     primals: tuple[jax.Array],
     tangents: tuple[jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
-    # Each row depends on one length alone: its slope is one array, where reverse mode through the factors above
-    # would pass over arrays of this shape half a dozen times.
+    # Each row depends on one length alone, so its slope is one array; reverse mode through the factors above would
+    # pass over arrays of this shape half a dozen times.
     (lengths,), (tangent,) = primals, tangents
     values, slopes = jax.jvp(
         lambda r: _basis(r, cutoff, num_intervals, envelope_power), (lengths,), (jnp.ones_like(lengths),)

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from h2scale.models import conditioning, radial
+from h2scale.models import conditioning, families, radial
 from h2scale.models import settings as settings_lib
 from h2scale.types import Graph
 
@@ -89,3 +89,7 @@ class Readout(nn.Module):
     def __call__(self, features: jax.Array) -> jax.Array:
         hidden = nn.Dense(max(1, self.num_features // 2), kernel_init=_dense_init, name="hidden")(features)
         return nn.Dense(1, kernel_init=_dense_init, name="energy")(shifted_softplus(hidden))[:, 0]
+
+
+# The Gaussians are one spacing wide, and a spacing takes two.
+FAMILY = families.Family(SchNet, min_num_radial=2, follows_name_rule=True)

@@ -1,10 +1,11 @@
-"""What decides a model's shape and physics: one frozen record, checked when it is made."""
+"""The settings that decide a model's shape and physics: one frozen record, checked when it is made."""
 
 import dataclasses
 import math
 from collections.abc import Sequence
 
-NAMES = ("nequip", "schnet")
+from h2scale.models import families
+
 PRIORS = ("none", "zbl", "coulomb")
 CONDITIONINGS = ("none", "charge_spin")
 CONVOLUTIONS = ("fast", "e3nn")
@@ -19,7 +20,7 @@ class ModelSettings:
         ValueError: one line that names the setting, what arrived and what would be right.
     """
 
-    name: str  # nequip or schnet
+    name: str  # of a family in `families.MODULES`
     num_features: int  # channels C: per degree in NequIP, per atom in SchNet
     num_layers: int  # message passings, at least 1
     l_max: int  # highest degree of NequIP's features and harmonics, 0 to 3; SchNet has only 0
@@ -36,7 +37,7 @@ class ModelSettings:
     convolution: str  # fast or e3nn, the same numbers
 
     def __post_init__(self) -> None:
-        _check_choice("name", self.name, NAMES)
+        family = families.get(self.name)
         _check_choice("prior", self.prior, PRIORS)
         _check_choice("conditioning", self.conditioning, CONDITIONINGS)
         _check_choice("convolution", self.convolution, CONVOLUTIONS)
@@ -52,10 +53,12 @@ class ModelSettings:
         _check_tuple("species", self.species, "distinct atomic numbers, e.g. (1, 6, 7, 8)")
         if len(set(self.species)) != len(self.species) or not self.species:
             raise ValueError(f"model.species must list at least one atomic number, each once; got {self.species!r}.")
-        if self.name == "schnet" and self.l_max != 0:
-            raise ValueError(f"model.l_max must be 0 for schnet, which has only scalars; got {self.l_max!r}.")
-        if self.name == "schnet" and self.num_radial < 2:
-            raise ValueError(f"model.num_radial must be at least 2 Gaussians for schnet; got {self.num_radial!r}.")
+        if self.l_max and not family.equivariant:
+            raise ValueError(f"model.l_max must be 0 for {self.name}, which has only scalars; got {self.l_max!r}.")
+        if self.num_radial < family.min_num_radial:
+            raise ValueError(
+                f"model.num_radial must be at least {family.min_num_radial} for {self.name}; got {self.num_radial!r}."
+            )
 
 
 def _check_choice(setting: str, value: str, allowed: Sequence[str]) -> None:

@@ -1,21 +1,14 @@
-"""How large a model is, and settings whose parts grow together with its width."""
+"""Settings whose parts grow together with a model's width."""
 
 import dataclasses
 
-import jax
-
 from h2scale.models import settings as settings_lib
-
-
-def count_params(params: dict) -> int:
-    """Number of trainable scalars in a parameter tree."""
-    return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
 def with_features(
     settings: settings_lib.ModelSettings, num_features: int, hidden_per_feature: float = 2.0
 ) -> settings_lib.ModelSettings:
-    """The same model at another width; the radial network's hidden layers follow in proportion.
+    """Return the same model at another width; the radial network's hidden layers follow in proportion.
 
     Args:
         settings: the model to resize.

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 
 def slices(l_max: int) -> list[slice]:
-    """Where each degree 0 to `l_max` lies on an axis of (l_max + 1)^2 components."""
+    """Return the slice of each degree 0 to `l_max` on an axis of (l_max + 1)^2 components."""
     return [slice(degree**2, (degree + 1) ** 2) for degree in range(l_max + 1)]
 
 
@@ -28,11 +28,12 @@ def spherical_harmonics(directions: jax.Array, l_max: int) -> jax.Array:
     Returns:
         Shape (n, (l_max + 1)^2), dimensionless, degrees in ascending order.
     """
-    return jnp.stack(components(*(directions[:, axis] for axis in range(3)), l_max, jnp), axis=-1)
+    x, y, z = (directions[:, axis] for axis in range(3))
+    return jnp.stack(components(x, y, z, l_max, jnp), axis=-1)
 
 
 def components(x: Any, y: Any, z: Any, l_max: int, numpy: ModuleType) -> list[Any]:
-    """The (l_max + 1)^2 harmonics as polynomials of the coordinates, for numpy or jax arrays alike."""
+    """Return the (l_max + 1)^2 harmonics as polynomials of the coordinates, for numpy or jax arrays alike."""
     degrees: list[Callable[[], list[Any]]] = [
         lambda: [numpy.ones_like(x)],
         lambda: [math.sqrt(3) * x, math.sqrt(3) * y, math.sqrt(3) * z],

@@ -14,13 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from h2scale.models import flat
+from h2scale.models import families, flat
 from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
 
 
 def widest(models: Sequence[ModelSettings]) -> ModelSettings:
-    """The model whose shapes hold all of them.
+    """Return the model whose shapes hold all of them.
 
     Raises:
         ValueError: they differ in more than their width, or one is wider here and narrower there.
@@ -38,7 +38,7 @@ def widest(models: Sequence[ModelSettings]) -> ModelSettings:
 
 
 def places(model: ModelSettings, wide: ModelSettings) -> np.ndarray:
-    """Where each parameter of a model stands in the vector of a wider one; shape (num_params,), int32."""
+    """Index of each parameter of a model in the vector of a wider one; shape (num_params,), int32."""
     found, start = [], 0
     for own, most in _leaf_shapes(model, wide):
         index = np.array(0)
@@ -50,16 +50,17 @@ def places(model: ModelSettings, wide: ModelSettings) -> np.ndarray:
 
 
 def scales(model: ModelSettings, wide: ModelSettings) -> np.ndarray:
-    """What a model's parameters are multiplied by before a wider model computes with them.
+    """Factors by which a model's parameters are multiplied before a wider model computes with them.
 
-    Zero where the model has no parameter; elsewhere the square root of the wide model's fan-in over its own, where
-    the network divides by it (NequIP), and 1 where it does not (SchNet).
+    Zero where the model has no parameter; elsewhere the square root of the wide model's fan-in over its own for a
+    family that divides by it, and 1 for any other.
 
     Returns:
         Shape (num_params of the wide model,), float32.
     """
+    divides = families.get(wide.name).divides_by_fan_in
     ratios = [
-        np.full(math.prod(own), np.sqrt(math.prod(most[:-1]) / math.prod(own[:-1])) if wide.name == "nequip" else 1.0)
+        np.full(math.prod(own), np.sqrt(math.prod(most[:-1]) / math.prod(own[:-1])) if divides else 1.0)
         for own, most in _leaf_shapes(model, wide)
     ]
     values = np.zeros(num_params(wide), np.float32)
@@ -77,7 +78,7 @@ def initial(models: Sequence[ModelSettings], key: jax.Array, width: jax.Array) -
 
     Args:
         models: alike but for their width.
-        key: what the model alone would be initialised with.
+        key: as the model alone would be initialised with.
         width: int32 scalar; may be mapped.
 
     Returns:
@@ -87,7 +88,7 @@ def initial(models: Sequence[ModelSettings], key: jax.Array, width: jax.Array) -
     size = num_params(wide)
 
     def start(model: ModelSettings) -> jax.Array:
-        vector = flat.flat_potential(potential_lib.make_potential(model)).init(key)
+        vector: jax.Array = flat.flat_potential(potential_lib.make_potential(model)).init(key)
         return vector if model == wide else jnp.zeros(size, vector.dtype).at[places(model, wide)].set(vector)
 
     if len(models) == 1:
@@ -102,7 +103,7 @@ def _leaf_shapes(model: ModelSettings, wide: ModelSettings) -> list[tuple[tuple[
 
 
 def _axis_places(size: int, width: int, channels: int, wide_channels: int) -> np.ndarray:
-    """Where the entries of an axis stand in the wider one; shape (size,).
+    """Index of each entry of an axis in the wider one; shape (size,).
 
     An axis that is several times the channels long (scalars, then the gates of each degree) is so many blocks, each
     padded at its end. Any other is one block. The choice rests on the sizes alone, so that an output axis and the

@@ -15,18 +15,12 @@ def settings(name, conditioning):
     )
 
 
-def own_initialisers(chosen, key):
-    graph = potential._smallest_graph()
-    vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
-    return potential._network(chosen).init(key, vectors, graph)["params"]
-
-
 @pytest.mark.parametrize("conditioning", ["none", "charge_spin"])
 @pytest.mark.parametrize("name", ["nequip", "schnet"])
 def test_every_number_is_that_of_the_networks_own_initialisers(name, conditioning):
     chosen = settings(name, conditioning)
     key = jax.random.key(1)
-    expected = jax.tree.leaves_with_path(own_initialisers(chosen, key))
+    expected = jax.tree.leaves_with_path(potential.own_initial(chosen, key))
     drawn = dict(jax.tree.leaves_with_path(potential.make_potential(chosen).init(key)))
     assert set(drawn) == {path for path, _ in expected}
     for path, wanted in expected:

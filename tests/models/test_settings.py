@@ -36,5 +36,5 @@ def test_wrong_values_are_refused(setting, value, message):
 def test_schnet_refuses_what_it_cannot_use():
     with pytest.raises(ValueError, match=r"model.l_max must be 0 for schnet.*got 1"):
         model_cases.make_settings(name="schnet", l_max=1)
-    with pytest.raises(ValueError, match=r"model.num_radial must be at least 2 Gaussians for schnet; got 1"):
+    with pytest.raises(ValueError, match=r"model.num_radial must be at least 2 for schnet; got 1"):
         model_cases.make_settings(name="schnet", l_max=0, num_radial=1)
