@@ -7,7 +7,7 @@ interpreter --config.python if one is given, which needs ASE and NumPy. Smoke ex
 Expected: the exact calculator passes all that it does not refuse; of two protons GFN2-xTB makes half of Coulomb's
 repulsion at 0.6 angstrom; CHGNet takes no charge and is not conditioned on them, and its H2 at 0.2 angstrom lies below
 two atoms.
-Exit code: 0 if every query was answered or refused, 3 if a model could not be loaded, crashed, hung or gave NaN.
+Exit code: 0 if every query has a prediction or a refusal, 3 if a model could not be loaded, crashed, hung or gave NaN.
 """
 
 from ml_collections import ConfigDict

@@ -112,7 +112,7 @@ def _scan(
     names: tuple[str, str],
     unreached: str,
 ) -> grading.Finding:
-    """One Atoms object whose charge or spin is changed in place, against the predictions for fresh ones."""
+    """Compare one Atoms object whose charge or spin is changed in place with fresh ones."""
     check = f"no cached prediction for a changed {what}"
     if unreached:
         return grading.without_number((SECTION, "H2"), check, "eV", grading.NOT_CONDITIONED, unreached)
@@ -128,7 +128,7 @@ def _scan(
 
 
 def _sign(predictions: dict[str, Prediction], conditioning: Conditioning) -> list[grading.Finding]:
-    """Taking an electron away costs energy: about 5.39 eV from Li, 16.45 eV from H2."""
+    """Energies that it costs to take an electron away: about 5.39 eV from Li, 16.45 eV from H2."""
     findings = []
     for system, low, high, expected in (
         ("Li", "Li", "Li+", LITHIUM_IONIZATION_EV),
@@ -182,7 +182,7 @@ def _unit_name(ratio: float) -> str:
 
 
 def _isolated_atom(predictions: dict[str, Prediction]) -> grading.Finding:
-    """Two H atoms 20 angstrom apart, in the better of both spins, against twice one atom.
+    """Energy of two H atoms 20 angstrom apart, in the better of both spins, minus twice that of one atom.
 
     A network without neighbours within its cutoff gives the same either way. A table of atoms does not.
     """

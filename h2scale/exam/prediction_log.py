@@ -17,7 +17,7 @@ from h2scale.exam import models
 from h2scale.runtime import migration
 
 KEPT = (models.OK, models.REFUSED)
-"""A structure that crashed the model, hung it or gave NaN is asked again."""
+"""A structure that crashed the model, hung it or gave NaN is queried again."""
 
 
 class PredictionLog:
@@ -28,7 +28,7 @@ class PredictionLog:
 
     Args:
         watch: called after every prediction that the model makes.
-        skipped: called with every query that the file answers.
+        skipped: called with every query whose prediction is in the file.
     """
 
     def __init__(self, watch: models.Watch, skipped: Callable[[models.Query], None]) -> None:

@@ -27,7 +27,7 @@ def run_exam(found: Sequence[Candidate], sections: tuple[str, ...], folder: Path
         stream: where progress is shown; None for standard error.
 
     Returns:
-        Whether every query was answered or refused.
+        Whether every query has a prediction or a refusal.
     """
     (folder / records.MODELS_FOLDER).mkdir(exist_ok=True)
     known = [records.load_or_start(folder, candidate.entry) for candidate in found]

@@ -77,7 +77,7 @@ class WorkerModel:
         restarts = self._restarts
         while len(predictions) < len(queries) and not self.failure:
             if self._restarts - restarts == _MAX_RESTARTS_PER_REQUEST:
-                left = Prediction(np.nan, None, models.ERROR, f"not asked after {predictions[-1].reason}")
+                left = Prediction(np.nan, None, models.ERROR, f"not tried after {predictions[-1].reason}")
                 return predictions + [left] * (len(queries) - len(predictions))
             predictions += self._predict_until_lost(queries[len(predictions) :], reuse)
         missing = Prediction(np.nan, None, models.NOT_RUN, self.failure)

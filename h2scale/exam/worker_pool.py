@@ -61,7 +61,7 @@ class WorkerPool:
             self._stop()
             raise
         lost = next((worker.failure for worker in self._workers if worker.failure), "")
-        for worker in self._workers:  # fewer processes than were asked for would go unnoticed
+        for worker in self._workers:  # fewer processes than were wanted would go unnoticed
             worker.failure = lost
         return self
 

@@ -9,7 +9,7 @@ from exam_local import candidate
 
 from h2scale.exam import models, prediction_log, records, session
 from h2scale.report import exam_page
-from h2scale.runtime import migration
+from h2scale.runtime import migration, workdir
 
 
 @pytest.fixture
@@ -66,3 +66,8 @@ def test_log_spares_its_queries(old, tmp_path):
         (prediction,) = log.predict([models.dimer(1, 1, 0.8, 0, 1)])
         assert prediction == (-1.5, None, "ok", "the calculator gives no forces")
         assert log.seconds >= 7
+
+
+def test_workdir_opens_with_the_settings_of_today(old, tmp_path):
+    (tmp_path / workdir.CONFIG_FILE).write_text(json.dumps(old["config.json"]), encoding="utf-8")
+    workdir.open_workdir(str(tmp_path), {"stage": "exam", "exam.prediction_seconds": 120.0})

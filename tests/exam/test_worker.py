@@ -43,7 +43,7 @@ def test_crash_costs_one_prediction_and_the_second_one_the_request():
         assert "exit code 7: a last word on stdout" in predictions[1].reason
         predictions = model.predict([PROTONS, PROTONS, H2])
         assert statuses(predictions) == ["error"] * 3
-        assert predictions[2].reason.startswith("not asked after the process died")
+        assert predictions[2].reason.startswith("not tried after the process died")
         assert model.predict([H2])[0].status == "ok"
         assert not model.failure
 

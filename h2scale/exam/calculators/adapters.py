@@ -16,7 +16,7 @@ BOX_ANGSTROM = 40.0
 def tblite(method: str, charge: int, spin: int) -> Calculator:
     """Return GFN1-xTB or GFN2-xTB; one calculator for every charge and spin.
 
-    These methods have valence electrons only. Asked to remove more, the library corrupts its memory, so that the
+    These methods have valence electrons only. Where more are removed, the library corrupts its memory, so that the
     calculator refuses.
     """
     from tblite.ase import TBLite

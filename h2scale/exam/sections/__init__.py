@@ -1,4 +1,4 @@
-"""The sections of the exam, in the order in which they are asked.
+"""The sections of the exam, in their order.
 
 A section is a module with a function `examine(model, conditioning, level_of_theory)` that sends queries to a model and
 returns a `grading.Part`. A new one is added by its module, a line in `SECTIONS`, and its name in `config.default`.
@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 
 class Section(NamedTuple):
-    """Where a section is, and how its results are named."""
+    """The module of a section and the names of its results."""
 
-    module: str  # imported when the section is asked
+    module: str  # imported when the section is examined
     titles: tuple[str, ...]  # beginnings of `Finding.section` in its results
 
 
