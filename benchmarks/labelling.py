@@ -1,4 +1,4 @@
-"""Labels per core-second of the campaign's engine against a plain loop over the same stretched structures.
+"""Labels per core-second of the scans' search against a plain loop over the same stretched structures.
 
     python benchmarks/labelling.py [--scans 25] [--heavy-atoms 3]
 
@@ -27,13 +27,13 @@ LEVEL = kohn_sham.Level()
 
 
 class Scan(NamedTuple):
-    """What the engine is given."""
+    """A path of geometries and what the engine is told of it."""
 
     species: dft.Species
     path: list[np.ndarray]
     polarisation: np.ndarray
     fragments: list[tuple[int, ...]]  # of a multiple bond, as a campaign does it
-    lone_lobes: int
+    isolated_open_p_shells: int
     name: str
 
 
@@ -42,8 +42,8 @@ def random_scan(rng: np.random.Generator, heavy_atoms: int) -> Scan:
     graphs = molecules.enumerate_graphs(heavy_atoms)
     while True:
         mol = molecules.molecule(graphs[rng.integers(len(graphs))])
-        sides = [(bond, geometries.fragment(len(mol.atomic_numbers), mol.bonds, bond)) for bond in mol.bonds]
-        sides = [(bond, side) for bond, side in sides if side]
+        found = [(bond, geometries.fragment(len(mol.atomic_numbers), mol.bonds, bond)) for bond in mol.bonds]
+        sides = [(bond, side) for bond, side in found if side]
         starts = molecules.embed(mol.smiles, 1, int(rng.integers(2**31)))
         if not sides or not starts or mol.spin_multiplicity != 1:
             continue
@@ -61,13 +61,13 @@ def random_scan(rng: np.random.Generator, heavy_atoms: int) -> Scan:
             path=path,
             polarisation=polarisation,
             fragments=[rest, side] if multiple else [],
-            lone_lobes=geometries.count_lone_lobes(mol.atomic_numbers, side),
+            isolated_open_p_shells=geometries.count_isolated_open_p_shells(mol.atomic_numbers, side),
             name=mol.smiles,
         )
 
 
 def main() -> None:
-    """Prints a line per scan and the ratio."""
+    """Print a line per scan and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scans", type=int, default=25)
     parser.add_argument("--heavy-atoms", type=int, default=3, help="of the largest molecules")
@@ -77,7 +77,7 @@ def main() -> None:
     worst, lower = 0.0, 0
     with electronic_structure.one_thread():
         for _ in range(arguments.scans):
-            species, path, polarisation, fragments, lone_lobes, name = random_scan(rng, arguments.heavy_atoms)
+            species, path, polarisation, fragments, open_shells, name = random_scan(rng, arguments.heavy_atoms)
             begin = time.process_time()
             outcome = scans.label_scan(
                 species,
@@ -86,8 +86,8 @@ def main() -> None:
                 center=3,
                 polarisations=[polarisation],
                 fragments=fragments,
-                own_grid=lone_lobes > 0,
-                alone=4 if lone_lobes == 2 else 0,
+                own_grid=open_shells > 0,
+                alone=4 if open_shells == 2 else 0,
             )
             engine = time.process_time() - begin
             plain, differences = 0.0, []

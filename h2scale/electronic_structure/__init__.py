@@ -1,9 +1,11 @@
-"""The one door to PySCF: integrals, mean fields, coupled cluster and labels of small molecules, in hartree and bohr.
+"""Electronic structure by PySCF, which no other package imports: integrals, fields, coupled cluster, full CI.
 
-PySCF is imported inside the functions, so that importing the package never waits for it. Coordinates are always
-handed over in bohr: PySCF carries the CODATA 2010 value, `units.py` that of 2018.
+In hartree and bohr. What labels are made of is imported by module: `kohn_sham`, `stability` and `starts`. PySCF is
+imported inside the functions, so that importing the package never waits for it. Coordinates are always handed over in
+bohr: PySCF carries the CODATA 2010 value, `units.py` that of 2018.
 """
 
+from h2scale.electronic_structure.fields import Solution
 from h2scale.electronic_structure.full_ci import (
     IRREPS,
     LINEAR_DEPENDENCY_THRESHOLD,
@@ -15,16 +17,9 @@ from h2scale.electronic_structure.full_ci import (
     lowest_by_irrep,
     two_in_two,
 )
-from h2scale.electronic_structure.mean_fields import (
-    MeanField,
-    coupled_cluster,
-    energy_and_forces,
-    mean_field,
-    mean_field_forces,
-    opposed_atoms,
-    separated_atoms,
-)
+from h2scale.electronic_structure.mean_fields import coupled_cluster, mean_field, mean_field_forces
 from h2scale.electronic_structure.molecules import (
+    Molecule,
     check_distinct,
     check_electrons,
     make_molecule,
@@ -32,6 +27,7 @@ from h2scale.electronic_structure.molecules import (
     one_thread,
     version,
 )
+from h2scale.electronic_structure.starts import mixed, opposed_atoms, separated_atoms
 
 __all__ = (
     "IRREPS",
@@ -39,17 +35,18 @@ __all__ = (
     "MAX_DETERMINANTS",
     "ActiveSpace",
     "Integrals",
-    "MeanField",
+    "Molecule",
+    "Solution",
     "active_space",
     "check_distinct",
     "check_electrons",
     "coupled_cluster",
-    "energy_and_forces",
     "integrals",
     "lowest_by_irrep",
     "make_molecule",
     "mean_field",
     "mean_field_forces",
+    "mixed",
     "nuclear_charges",
     "one_thread",
     "opposed_atoms",

@@ -1,22 +1,23 @@
 """Integrals over symmetry-adapted orbitals and full configuration interaction; hartree and bohr."""
 
+import dataclasses
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from h2scale.electronic_structure import mean_fields, molecules
-
-if TYPE_CHECKING:
-    from pyscf import gto
+from h2scale.electronic_structure import fields, mean_fields, molecules
+from h2scale.electronic_structure.molecules import Field, Molecule
 
 LINEAR_DEPENDENCY_THRESHOLD = 1e-8
 """Eigenvalues of the overlap below this are dropped and counted."""
 
 MAX_DETERMINANTS = 20_000_000
-"""What full CI may hold on a small machine; a Davidson vector of this many takes 160 MB."""
+"""Largest full CI for a small machine; a Davidson vector of this many takes 160 MB."""
 
 _FCI_RESIDUAL = 1e-4
+_CONVERGENCE = dataclasses.replace(mean_fields.CONVERGENCE, tolerance_hartree=1e-9)
+"""Of the restricted fields whose orbitals full CI and CASSCF take."""
 
 IRREPS = {
     "D2h": ("Ag", "B1g", "B2g", "B3g", "Au", "B1u", "B2u", "B3u"),
@@ -47,7 +48,7 @@ class ActiveSpace(NamedTuple):
     group: str
 
 
-def integrals(molecule: "gto.Mole") -> Integrals:
+def integrals(molecule: Molecule) -> Integrals:
     """Integrals over orthonormal orbitals that transform as irreps of the molecule's D2h subgroup."""
     from pyscf import ao2mo
 
@@ -71,13 +72,13 @@ def integrals(molecule: "gto.Mole") -> Integrals:
     )
 
 
-def active_space(molecule: "gto.Mole", num_frozen: int) -> ActiveSpace:
+def active_space(molecule: Molecule, num_frozen: int) -> ActiveSpace:
     """Orbitals of a restricted mean field with the `num_frozen` lowest doubly occupied and left out.
 
     Raises:
-        ValueError: if the mean field does not converge or there are more than `MAX_DETERMINANTS` determinants.
+        ValueError: the mean field does not converge or there are more than `MAX_DETERMINANTS` determinants.
     """
-    from pyscf import mcscf, scf, symm
+    from pyscf import mcscf, symm
 
     num_up, num_down = (number - num_frozen for number in molecule.nelec)
     num_orbitals = molecule.nao - num_frozen
@@ -88,8 +89,7 @@ def active_space(molecule: "gto.Mole", num_frozen: int) -> ActiveSpace:
             f"{determinants:.2g} determinants, more than {MAX_DETERMINANTS:.0e}; "
             "take a smaller basis or frozen_core=True."
         )
-    field = scf.ROHF(molecule) if molecule.spin else scf.RHF(molecule)
-    mean_fields.converge(field, None, f"the mean field under full CI of {molecules.describe(molecule)}")
+    field = _restricted_field(molecule)
     space = mcscf.CASCI(field, num_orbitals, (num_up, num_down), ncore=num_frozen)
     core, core_energy = space.get_h1eff()
     irreps = symm.label_orb_symm(molecule, molecule.irrep_id, molecule.symm_orb, field.mo_coeff)
@@ -104,7 +104,7 @@ def lowest_by_irrep(space: ActiveSpace, spin_multiplicity: int) -> dict[str, flo
     Irreps are solved one by one: without them, Davidson started in one symmetry can stay there.
 
     Raises:
-        ValueError: if an irrep does not converge: its residual and its <S^2> are checked, not PySCF's word.
+        ValueError: an irrep does not converge, by its residual and its <S^2> whatever PySCF reports.
     """
     from pyscf import fci
     from pyscf.lib import exceptions
@@ -136,19 +136,18 @@ def lowest_by_irrep(space: ActiveSpace, spin_multiplicity: int) -> dict[str, flo
     return found
 
 
-def two_in_two(molecule: "gto.Mole") -> tuple[float, float]:
+def two_in_two(molecule: Molecule) -> tuple[float, float]:
     """CASSCF of two electrons in the lowest gerade and ungerade sigma orbitals of H2.
 
     Returns:
         Energy in hartree, and the occupation of the gerade natural orbital: 2 when bonded, 1 when separated.
 
     Raises:
-        ValueError: if it does not converge.
+        ValueError: no convergence.
     """
-    from pyscf import mcscf, scf
+    from pyscf import mcscf
 
-    field = scf.RHF(molecule)
-    mean_fields.converge(field, None, f"the mean field under CAS(2,2) of {molecules.describe(molecule)}")
+    field = _restricted_field(molecule)
     space = mcscf.CASSCF(field, 2, 2)
     space.fcisolver.wfnsym = "Ag"
     space.conv_tol, space.conv_tol_grad, space.max_cycle_macro = 1e-10, 1e-5, 200
@@ -159,3 +158,9 @@ def two_in_two(molecule: "gto.Mole") -> tuple[float, float]:
     # Ag and B1u do not mix, so the density matrix over the two orbitals is diagonal.
     density = space.fcisolver.make_rdm1(space.ci, 2, space.nelecas)
     return float(energy), float(density[0, 0])
+
+
+def _restricted_field(molecule: Molecule) -> Field:
+    field = mean_fields.make_field(molecule, "hf", restricted=True, convergence=_CONVERGENCE)
+    fields.converge(field, None, _CONVERGENCE)
+    return field

@@ -4,14 +4,17 @@ import contextlib
 import warnings
 from collections.abc import Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from h2scale import elements
 
-if TYPE_CHECKING:
-    from pyscf import gto
+# PySCF has no annotations, and what imports this module need not wait for it.
+Molecule: TypeAlias = Any
+"""`pyscf.gto.Mole`."""
+Field: TypeAlias = Any
+"""`pyscf.scf.hf.SCF` and what derives from it."""
 
 LAST_ATOMIC_NUMBER = 18
 """Argon, the heaviest element of a molecule."""
@@ -23,7 +26,7 @@ def version() -> str:
 
 
 def one_thread() -> contextlib.AbstractContextManager:
-    """PySCF on one thread inside: on matrices this small, threads only wait for each other."""
+    """Context in which PySCF keeps to one thread: on matrices this small, threads only wait for each other."""
     from pyscf import lib
 
     return lib.with_omp_threads(1)
@@ -37,8 +40,8 @@ def make_molecule(
     charge: int = 0,
     spin_multiplicity: int = 1,
     symmetry: str | bool = False,
-) -> "gto.Mole":
-    """A PySCF molecule.
+) -> Molecule:
+    """PySCF's molecule from elements and positions.
 
     Raises:
         ValueError: coincident nuclei, an unknown element or basis, a negative number of electrons, a spin
@@ -69,7 +72,7 @@ def make_molecule(
 
 
 def nuclear_charges(symbols: Sequence[str]) -> tuple[int, ...]:
-    """Nuclear charge of every element, hydrogen to argon; raises ValueError naming any other symbol."""
+    """Nuclear charge of every element, hydrogen to argon; raise ValueError naming any other symbol."""
     numbers = tuple(elements.ATOMIC_NUMBERS.get(symbol, LAST_ATOMIC_NUMBER + 1) for symbol in symbols)
     unknown = [s for s, number in zip(symbols, numbers, strict=True) if number > LAST_ATOMIC_NUMBER]
     if unknown:
@@ -78,7 +81,7 @@ def nuclear_charges(symbols: Sequence[str]) -> tuple[int, ...]:
 
 
 def check_distinct(symbols: Sequence[str], positions_bohr: np.ndarray) -> None:
-    """Raises ValueError naming the first two nuclei that coincide."""
+    """Raise ValueError naming the first two nuclei that coincide."""
     positions = np.asarray(positions_bohr, float)
     for i in range(len(symbols)):
         for j in range(i):
@@ -90,7 +93,7 @@ def check_distinct(symbols: Sequence[str], positions_bohr: np.ndarray) -> None:
 
 
 def check_electrons(charges: Sequence[int], charge: int, spin_multiplicity: int) -> int:
-    """Number of electrons; raises ValueError if it is negative or cannot have this spin multiplicity."""
+    """Number of electrons; raise ValueError if it is negative or cannot have this spin multiplicity."""
     num_electrons = sum(charges) - charge
     if num_electrons < 0:
         raise ValueError(f"charge must be at most {sum(charges)}, that of the bare nuclei; got {charge}.")
@@ -103,7 +106,7 @@ def check_electrons(charges: Sequence[int], charge: int, spin_multiplicity: int)
     return num_electrons
 
 
-def describe(molecule: "gto.Mole") -> str:
+def describe(molecule: Molecule) -> str:
     """Elements, charge, basis and extent, to name a molecule in an error."""
     symbols = "".join(molecule.elements)
     spread = np.ptp(molecule.atom_coords(), axis=0)

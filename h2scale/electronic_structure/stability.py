@@ -1,12 +1,14 @@
-"""Whether a Kohn-Sham solution is a minimum of the energy, and the way down where it is not."""
+"""Stability of Kohn-Sham solutions: curvature of the energy, and the way down where it is negative."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import scipy.linalg
-from pyscf.scf import hf
 
-from h2scale.electronic_structure import kohn_sham, molecules, quadrature
+from h2scale.electronic_structure import fields, kohn_sham, quadrature
+from h2scale.electronic_structure.fields import Orbitals, Solution, Start
+from h2scale.electronic_structure.molecules import Field
 
 _VECTORS = 40
 _UNSTABLE = -1e-4
@@ -14,75 +16,32 @@ _UNSTABLE = -1e-4
 _FLAT = -1e-3
 """Above this a saddle below which nothing is found counts as flat: an open shell that may point anywhere around an
 axis, which only the grid distinguishes."""
-_LOWER = 1e-7
-_RELAX_ROUNDS = 5
+_DESCENTS = ((0.4, False), (0.8, False), (0.4, True))
+"""Angles in radians, and whether second-order steps follow."""
 
 
-def relax(problem: kohn_sham.Problem, solution: kohn_sham.Solution) -> tuple[kohn_sham.Solution, int]:
-    """The stable solution below (or equal to) a solution, and how many instabilities were followed to it.
+def relax(problem: kohn_sham.Problem, solution: Solution) -> tuple[Solution, int]:
+    """Stable solution below (or equal to) a solution, and how many instabilities were followed to it.
 
     Raises:
         ValueError: no convergence, or no stable solution within five rounds.
     """
-    for rounds in range(_RELAX_ROUNDS):
-        curvature, direction = lowest_curvature(problem, solution)
-        if curvature > _UNSTABLE:
-            return solution, rounds
-        lower = _below(problem, solution, direction)
-        if lower is None and curvature > _FLAT:
-            return solution, rounds
-        if lower is None:
-            raise ValueError(
-                f"{molecules.describe(problem.molecule)} has a solution of curvature {curvature:.1e} hartree below "
-                "which none was found."
-            )
-        solution = lower
-    raise ValueError(f"{molecules.describe(problem.molecule)} reached no stable solution in {_RELAX_ROUNDS} rounds.")
+    field, rounds = fields.follow(
+        solution.field,
+        functools.partial(_instability, problem),
+        lambda: problem.make_field(restricted=False),
+        kohn_sham.CONVERGENCE,
+    )
+    return (fields.solution(field) if rounds else solution), rounds
 
 
-def _below(
-    problem: kohn_sham.Problem, solution: kohn_sham.Solution, direction: np.ndarray
-) -> kohn_sham.Solution | None:
-    """A solution lower than this one, from orbitals turned along a direction of negative curvature; None if none is
-    found.
-
-    Plain iteration is quick but may fall back to where it came from if the way down is flat; second-order steps do not.
-    """
-    for angle, second_order in ((0.4, False), (0.8, False), (0.4, True)):
-        orbitals, occupations = _turned(solution, direction, angle)
-        try:
-            if second_order:
-                candidate = kohn_sham.converged(
-                    problem, _descended(problem, orbitals, occupations), None, restricted=False
-                )
-            else:
-                occupied = kohn_sham.Orbitals(*(orbitals[s][:, occupations[s] > 0] for s in range(2)))
-                candidate = kohn_sham.unrestricted(problem, occupied)
-        except ValueError:
-            continue
-        if candidate.energy_hartree < solution.energy_hartree - _LOWER:
-            return candidate
-    return None
-
-
-def _descended(problem: kohn_sham.Problem, orbitals: np.ndarray, occupations: np.ndarray) -> hf.SCF:
-    """An unrestricted field brought down by second-order steps."""
-    field = kohn_sham.make_field(problem, restricted=False)
-    steps = field.newton()
-    steps.verbose, steps.max_cycle = 0, kohn_sham.NEWTON_CYCLES
-    steps.kernel(orbitals, occupations)
-    field.mo_coeff, field.mo_occ, field.mo_energy = steps.mo_coeff, steps.mo_occ, steps.mo_energy
-    field.e_tot, field.converged = steps.e_tot, steps.converged
-    return field
-
-
-def lowest_curvature(problem: kohn_sham.Problem, solution: kohn_sham.Solution) -> tuple[float, np.ndarray]:
+def lowest_curvature(problem: kohn_sham.Problem, field: Field) -> tuple[float, np.ndarray]:
     """Lowest eigenvalue (hartree) of the energy's second derivatives over real orbital rotations, and its vector.
 
-    Rotations of both spins are independent, so that a restricted solution shows whether symmetry breaks. Davidson's
+    Rotations of both spins are independent, so that a restricted field shows whether symmetry breaks. Davidson's
     method, ended as soon as the sign is certain: an eigenvalue lies within the residual of the Ritz value.
     """
-    orbitals, energies, occupations = _both_spins(solution)
+    orbitals, energies, occupations = _both_spins(field)
     occupied = [orbitals[s][:, occupations[s] > 0] for s in range(2)]
     virtual = [orbitals[s][:, occupations[s] == 0] for s in range(2)]
     gaps = [energies[s][occupations[s] == 0][:, None] - energies[s][occupations[s] > 0][None, :] for s in range(2)]
@@ -91,12 +50,12 @@ def lowest_curvature(problem: kohn_sham.Problem, solution: kohn_sham.Solution) -
     diagonal = np.concatenate([gap.ravel() for gap in gaps])
     if not diagonal.size:
         return np.inf, diagonal
-    kernel = quadrature.make_kernel(problem.grid, tuple(occupied))
+    kernel = quadrature.make_kernel(problem.grid, (occupied[0], occupied[1]))
     half = [np.einsum("pij,jo->pio", problem.fitted, o, optimize=True) for o in occupied]
 
     def curvature(vector: np.ndarray) -> np.ndarray:
         parts = (vector[:size].reshape(shapes[0]), vector[size:].reshape(shapes[1]))
-        changes = tuple(virtual[s] @ parts[s] for s in range(2))
+        changes = (virtual[0] @ parts[0], virtual[1] @ parts[1])
         potential = quadrature.response(problem.grid, kernel, changes)
         potential += _fitted_response(problem, occupied, half, changes)
         return np.concatenate(
@@ -104,6 +63,21 @@ def lowest_curvature(problem: kohn_sham.Problem, solution: kohn_sham.Solution) -
         )
 
     return _davidson(curvature, diagonal, size)
+
+
+def _instability(problem: kohn_sham.Problem, field: Field) -> fields.Instability | None:
+    """Way down from a field, if its lowest curvature is negative."""
+    curvature, direction = lowest_curvature(problem, field)
+    if curvature > _UNSTABLE:
+        return None
+    return fields.Instability(_starts(field, direction), may_be_flat=curvature > _FLAT)
+
+
+def _starts(field: Field, direction: np.ndarray) -> Iterator[Start]:
+    for angle, second_order in _DESCENTS:
+        orbitals, occupations = _turned(field, direction, angle)
+        occupied = Orbitals(*(orbitals[s][:, occupations[s] > 0] for s in range(2)))
+        yield Start(fields.density_matrix(occupied), orbitals, occupations, second_order)
 
 
 def _davidson(apply: Callable[[np.ndarray], np.ndarray], diagonal: np.ndarray, size: int) -> tuple[float, np.ndarray]:
@@ -164,12 +138,12 @@ def _fitted_response(
     return result
 
 
-def _turned(solution: kohn_sham.Solution, direction: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
+def _turned(field: Field, direction: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
     """All orbitals, (2, n_ao, n_mo), occupied first, turned along a direction of `lowest_curvature`; and occupations.
 
     The largest single rotation is by `angle` radians.
     """
-    orbitals, _, occupations = _both_spins(solution)
+    orbitals, _, occupations = _both_spins(field)
     made, filled, start = [], np.zeros((2, orbitals.shape[2])), 0
     for s in range(2):
         occupied, virtual = orbitals[s][:, occupations[s] > 0], orbitals[s][:, occupations[s] == 0]
@@ -184,9 +158,9 @@ def _turned(solution: kohn_sham.Solution, direction: np.ndarray, angle: float) -
     return np.stack(made), filled
 
 
-def _both_spins(solution: kohn_sham.Solution) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Orbitals (2, n_ao, n_mo), energies and occupations (2, n_mo) of a solution, those of a restricted one twice."""
-    field = solution.field
-    if not solution.restricted:
-        return np.asarray(field.mo_coeff), np.asarray(field.mo_energy), np.asarray(field.mo_occ)
-    return tuple(np.stack([part, part]) for part in (field.mo_coeff, field.mo_energy, field.mo_occ / 2))
+def _both_spins(field: Field) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Orbitals (2, n_ao, n_mo), energies and occupations (2, n_mo) of a field, those of a restricted one twice."""
+    coefficients, energies, occupations = (np.asarray(x) for x in (field.mo_coeff, field.mo_energy, field.mo_occ))
+    if occupations.ndim == 2:
+        return coefficients, energies, occupations
+    return np.stack([coefficients] * 2), np.stack([energies] * 2), np.stack([occupations / 2] * 2)

@@ -1,6 +1,6 @@
 """Kohn-Sham labels of single geometries, and what scans share with them.
 
-Solutions are looked for on a coarse grid and converged again on the level's own. Hartree and bohr inside; `Label` is in
+Solutions are searched on a coarse grid and converged again on the level's own. Hartree and bohr inside; `Label` is in
 eV and angstrom.
 """
 
@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from h2scale import electronic_structure, units
-from h2scale.electronic_structure import kohn_sham, stability
+from h2scale.electronic_structure import kohn_sham, stability, starts
+from h2scale.electronic_structure.fields import Orbitals, Solution
 
 EXPLORATION_GRID_LEVEL = 0
 _SAFE_GAP_HARTREE = 0.25
@@ -19,7 +20,7 @@ gains an exchange integral, which is smaller than this in molecules of light ele
 
 
 class Species(NamedTuple):
-    """What a geometry is of."""
+    """Elements, charge and spin of a molecule."""
 
     symbols: tuple[str, ...]
     charge: int
@@ -42,24 +43,54 @@ def problem(species: Species, positions: np.ndarray, level: kohn_sham.Level) -> 
     Raises:
         ValueError: coincident nuclei, unknown element, basis or functional, an impossible charge and spin.
     """
-    return kohn_sham.prepare(
-        electronic_structure.make_molecule(
-            species.symbols,
-            np.asarray(positions) / units.BOHR_ANGSTROM,
-            level.basis,
-            charge=species.charge,
-            spin_multiplicity=species.spin_multiplicity,
-        ),
-        level,
+    return kohn_sham.prepare(make_molecule(species, positions, level.basis), level)
+
+
+def make_molecule(species: Species, positions: np.ndarray, basis: str) -> electronic_structure.Molecule:
+    """PySCF's molecule of a geometry (angstrom); errors as in `problem`."""
+    return electronic_structure.make_molecule(
+        species.symbols,
+        np.asarray(positions) / units.BOHR_ANGSTROM,
+        basis,
+        charge=species.charge,
+        spin_multiplicity=species.spin_multiplicity,
     )
 
 
-def ground_solution(
-    prepared: kohn_sham.Problem, start: kohn_sham.Orbitals | None = None
-) -> tuple[kohn_sham.Solution, bool]:
-    """The stable solution nearest to the restricted one, or, for an open shell, to superposed atoms.
+def plain_solution(molecule: electronic_structure.Molecule, functional: str, grid_level: int) -> Solution:
+    """Lower of the restricted field and the unrestricted one from mixed frontier orbitals, both by PySCF alone.
+
+    Density-fitted; instabilities of the unrestricted field are followed.
+
+    Raises:
+        ValueError: no convergence, or no stable solution.
+    """
+    found: list[Solution] = []
+    for restricted in (True, False) if molecule.spin == 0 else (False,):
+        start = None if restricted else starts.mixed(molecule, found[0] if found else None)
+        try:
+            solution = electronic_structure.mean_field(
+                molecule,
+                functional,
+                restricted=restricted,
+                density=start,
+                grid_level=grid_level,
+                follow=not restricted,
+                fitted=True,
+            )
+        except ValueError:
+            if restricted:  # far from equilibrium there may be no restricted solution
+                continue
+            raise
+        found.append(solution)
+    return min(found, key=lambda solution: solution.energy_hartree)
+
+
+def ground_solution(prepared: kohn_sham.Problem, start: Orbitals | None = None) -> tuple[Solution, bool]:
+    """Stable solution nearest to the restricted one, or, for an open shell, to superposed atoms.
 
     Args:
+        prepared: the geometry.
         start: orbitals of a neighbouring geometry.
 
     Returns:
@@ -70,18 +101,18 @@ def ground_solution(
     """
     if prepared.molecule.spin or prepared.molecule.nelectron < 2:
         atoms = np.zeros(prepared.molecule.natm)
-        first = kohn_sham.polarised(prepared, atoms) if start is None else kohn_sham.transfer(start, prepared)
+        first = starts.polarised(prepared, atoms) if start is None else starts.transferred(prepared, start)
         solution = kohn_sham.unrestricted(prepared, first)
         return (solution, False) if prepared.molecule.nelectron < 2 else (stability.relax(prepared, solution)[0], True)
-    solution = kohn_sham.restricted(prepared, None if start is None else kohn_sham.transfer(start, prepared))
+    solution = kohn_sham.restricted(prepared, None if start is None else starts.transferred(prepared, start))
     if kohn_sham.gap(solution) > _SAFE_GAP_HARTREE:
         return solution, False
     return stability.relax(prepared, solution)[0], True
 
 
 def label(
-    species: Species, positions: np.ndarray, level: kohn_sham.Level, start: kohn_sham.Orbitals | None = None
-) -> tuple[Label, kohn_sham.Orbitals]:
+    species: Species, positions: np.ndarray, level: kohn_sham.Level, start: Orbitals | None = None
+) -> tuple[Label, Orbitals]:
     """Label of one geometry near equilibrium, and the orbitals that start the next.
 
     Raises:
@@ -94,7 +125,7 @@ def label(
     return make_label(prepared, solution, positions, words), solution.orbitals
 
 
-def label_nearby(species: Species, positions: np.ndarray, level: kohn_sham.Level, start: kohn_sham.Orbitals) -> Label:
+def label_nearby(species: Species, positions: np.ndarray, level: kohn_sham.Level, start: Orbitals) -> Label:
     """Label of a geometry a little away from one whose solution is known, of the same character; nothing is searched.
 
     Raises:
@@ -102,14 +133,14 @@ def label_nearby(species: Species, positions: np.ndarray, level: kohn_sham.Level
     """
     prepared = problem(species, positions, level)
     kind = kohn_sham.restricted if np.array_equal(start.up, start.down) else kohn_sham.unrestricted
-    solution = kind(prepared, kohn_sham.transfer(start, prepared))
+    solution = kind(prepared, starts.transferred(prepared, start))
     return make_label(prepared, solution, positions, f"{kind_of(solution)}, followed from nearby")
 
 
 def on_own_grid(
-    coarse: kohn_sham.Problem, candidates: Sequence[kohn_sham.Solution], level: kohn_sham.Level
-) -> tuple[kohn_sham.Problem, kohn_sham.Solution]:
-    """The lowest of these solutions when converged on the level's own grid."""
+    coarse: kohn_sham.Problem, candidates: Sequence[Solution], level: kohn_sham.Level
+) -> tuple[kohn_sham.Problem, Solution]:
+    """Lowest of these solutions when converged on the level's own grid, and the geometry on that grid."""
     prepared = kohn_sham.refine(coarse, level.grid_level)
     converged = [
         kohn_sham.restricted(prepared, candidate.orbitals)
@@ -120,8 +151,8 @@ def on_own_grid(
     return prepared, min(converged, key=lambda solution: solution.energy_hartree)
 
 
-def kind_of(solution: kohn_sham.Solution) -> str:
-    """Restricted, unrestricted or broken symmetry."""
+def kind_of(solution: Solution) -> str:
+    """Kind of a solution: restricted, unrestricted or broken symmetry."""
     if solution.restricted:
         return "restricted"
     up, down = (orbitals.shape[1] for orbitals in solution.orbitals)
@@ -129,9 +160,7 @@ def kind_of(solution: kohn_sham.Solution) -> str:
     return "broken symmetry" if solution.spin_squared > pure + 0.05 else "unrestricted"
 
 
-def make_label(
-    prepared: kohn_sham.Problem, solution: kohn_sham.Solution, positions: np.ndarray, convergence: str
-) -> Label:
+def make_label(prepared: kohn_sham.Problem, solution: Solution, positions: np.ndarray, convergence: str) -> Label:
     """Energy, forces and <S^2> of a solution at positions (angstrom), with words on how it was found."""
     return Label(
         positions=np.asarray(positions),

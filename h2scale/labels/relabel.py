@@ -1,4 +1,4 @@
-"""Labels again, from scratch and by another route, to see whether a dataset can be trusted.
+"""Check of a dataset: labels of a random share computed again, from scratch and by another route.
 
     python -m h2scale.labels.relabel DATASET [--share 0.01] [--number 50] [--seed 0] [--route plain|engine]
 
@@ -28,7 +28,7 @@ AGREEMENT_EV = 1e-5
 class Comparison(NamedTuple):
     """One structure labelled again."""
 
-    index: int
+    place: int  # in the dataset
     molecule: str
     regime: str
     difference_ev: float  # new minus old total energy; NaN if it did not converge
@@ -37,7 +37,7 @@ class Comparison(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """same, lower (the dataset's label is not the lowest), higher, or failed."""
+        """Word for the difference: same, lower (the dataset's label is not the lowest), higher, or failed."""
         if np.isnan(self.difference_ev):
             return "failed"
         if abs(self.difference_ev) <= AGREEMENT_EV:
@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
 
 
 def relabel(dataset: dataset_lib.Dataset, index: int, route: str = "plain") -> Comparison:
-    """Labels one structure of a Kohn-Sham dataset again, at the level its manifest names, by one of `ROUTES`."""
+    """Label one structure of a Kohn-Sham dataset again, at the level its manifest names, by one of `ROUTES`."""
     structure = dataset[index]
     functional, basis = dataset.manifest["level"].split("/")
     begin = time.process_time()
@@ -69,20 +69,15 @@ def relabel(dataset: dataset_lib.Dataset, index: int, route: str = "plain") -> C
 
 
 def plain_label(structure: Structure, functional: str, basis: str, grid_level: int = 2) -> tuple[float, np.ndarray]:
-    """Total energy (eV) and forces (eV/angstrom) by the loop that a script would write.
+    """Total energy (eV) and forces (eV/angstrom) by a plain loop over the restricted and the unrestricted field.
 
     Raises:
         ValueError: no convergence.
     """
-    molecule = electronic_structure.make_molecule(
-        tuple(elements.SYMBOLS[z] for z in structure.atomic_numbers),
-        structure.positions / units.BOHR_ANGSTROM,
-        basis,
-        charge=structure.charge,
-        spin_multiplicity=structure.spin_multiplicity,
-    )
-    energy, forces = electronic_structure.energy_and_forces(molecule, functional, grid_level=grid_level)
-    return energy * units.HARTREE_EV, forces * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
+    molecule = dft.make_molecule(_species(structure), structure.positions, basis)
+    solution = dft.plain_solution(molecule, functional, grid_level)
+    forces = electronic_structure.mean_field_forces(solution, accurate=False)
+    return solution.energy_hartree * units.HARTREE_EV, forces * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
 
 
 def engine_label(structure: Structure, functional: str, basis: str, grid_level: int = 2) -> tuple[float, np.ndarray]:
@@ -91,25 +86,30 @@ def engine_label(structure: Structure, functional: str, basis: str, grid_level: 
     Raises:
         ValueError: no convergence.
     """
-    symbols = tuple(elements.SYMBOLS[z] for z in structure.atomic_numbers)
-    alternating = np.where(np.arange(len(symbols)) % 2, -1.0, 1.0)
+    alternating = np.where(np.arange(len(structure.positions)) % 2, -1.0, 1.0)
     outcome = scans.label_scan(
-        dft.Species(symbols, structure.charge, structure.spin_multiplicity),
+        _species(structure),
         [structure.positions],
         kohn_sham.Level(functional, basis, grid_level),
         center=0,
         polarisations=[alternating] if structure.spin_multiplicity == 1 else [],
     )
-    if outcome.labels[0] is None:
+    label = outcome.labels[0]
+    if label is None:
         raise ValueError(outcome.failures[0])
-    return outcome.labels[0].energy, outcome.labels[0].forces
+    return label.energy, label.forces
+
+
+def _species(structure: Structure) -> dft.Species:
+    symbols = tuple(elements.SYMBOLS[number] for number in structure.atomic_numbers)
+    return dft.Species(symbols, structure.charge, structure.spin_multiplicity)
 
 
 ROUTES = {"plain": plain_label, "engine": engine_label}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Command line: relabels a random share and prints every disagreement and the counts."""
+    """Command line: label a random share again and print every comparison and the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", help="name of a shipped dataset or path of one")
     parser.add_argument("--share", type=float, default=0.01, help="of the structures")
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         found = relabel(dataset, int(index), arguments.route)
         verdicts[found.verdict] += 1
         print(
-            f"{found.index:6d} {found.molecule:14s} {found.regime:12s} {found.verdict:6s}",
+            f"{found.place:6d} {found.molecule:14s} {found.regime:12s} {found.verdict:6s}",
             f"{found.difference_ev:+.2e} eV, forces {found.force_difference_ev_per_angstrom:.1e} eV/angstrom,",
             f"{found.seconds:.1f} s",
             flush=True,

@@ -2,9 +2,10 @@
 
 A stretched bond has many self-consistent solutions, and the one an iteration ends in depends on where it starts. Along
 a scan each point is started from the solutions of both neighbours, so that the lowest solution known anywhere spreads
-to all points where it is the lowest. All that searching is done on a coarse grid, whose error is nearly the same for
-all solutions of one geometry; what it finds is converged again on the level's own grid, near ties included. Paths that
-end in a lone atom with lobes are searched on that grid too. Hartree and bohr inside; labels are in eV and angstrom.
+to all points where it is the lowest. The search is done on a coarse grid, whose error is nearly the same for all
+solutions of one geometry; what it finds is converged again on the level's own grid, near ties included. Paths that end
+in an isolated atom with an open p shell are searched on that grid too. Hartree and bohr inside; labels are in eV and
+angstrom.
 """
 
 import functools
@@ -15,12 +16,13 @@ from typing import NamedTuple
 import numpy as np
 
 from h2scale import electronic_structure
-from h2scale.electronic_structure import kohn_sham, stability
+from h2scale.electronic_structure import kohn_sham, stability, starts
+from h2scale.electronic_structure.fields import Orbitals, Solution
 from h2scale.labels import dft
 
 MAX_SWEEPS = 4
 JUMP_EV = 2.0
-"""How far an energy may lie outside what the forces at both ends of a step allow, if <S^2> does not change."""
+"""Largest distance of an energy from what the forces at both ends of a step allow, if <S^2> does not change."""
 SPIN_CHANGE = 0.2
 
 _NEAR_TIE_HARTREE = 2e-3
@@ -60,16 +62,16 @@ def label_scan(
         geometries: in path order, each (n_atoms, 3).
         level: of theory.
         center: index of the geometry to begin with.
-        polarisations: of the atoms, (n_atoms,) each, as `kohn_sham.polarised` takes them.
+        polarisations: of the atoms, (n_atoms,) each, as `starts.polarised` takes them.
         fragments: atoms of the two rigid parts that the path pulls apart; their own solutions side by side, with as
             many unpaired electrons up in one as down in the other, start a singlet.
-        own_grid: the path ends in a lone atom whose lobes may point anywhere, and a coarse grid misjudges directions by
-            some meV: a second search on the level's own grid, and the lower label of each geometry. Neither search
-            finds all that the other does.
+        own_grid: search a second time on the level's own grid, and take the lower label of each geometry: for paths
+            that end in an isolated atom whose open p shell may have any orientation, which a coarse grid misjudges by
+            some meV. Neither search finds all that the other does.
         alone: how many of the last geometries the second search, if there is one, also solves as if they had no
-            neighbours. A path that begins at a bond leaves the lobes along it.
-        every_point: many bonds break at once, in an order that nothing tells beforehand: the `polarisations` start
-            others at every geometry beyond `center`, and so does each one's own restricted solution.
+            neighbours. A path that begins at a bond leaves open p shells oriented along it.
+        every_point: the `polarisations` and each geometry's own restricted solution start others at every geometry
+            beyond `center`: for paths on which many bonds break at once, in an order that is not known beforehand.
 
     Returns:
         A label or a reason for every geometry. A scan that does not settle, or jumps without a change of <S^2>, has
@@ -107,7 +109,7 @@ def _search(
     alone: int,
     every_point: bool,
 ) -> ScanOutcome:
-    """One search on a grid; reasons only if it does not settle."""
+    """Labels that one search on a grid finds; reasons only if it does not settle."""
     searched = level._replace(grid_level=grid_level)
     scan = _Scan([dft.problem(species, positions, searched) for positions in geometries])
     order = [*range(center, len(geometries)), *range(center - 1, -1, -1)]
@@ -119,10 +121,10 @@ def _search(
         scan.try_outward(index, None)
     for index in stretched if every_point else (len(geometries) - 1,):
         for polarisation in polarisations:
-            scan.try_orbitals(index, kohn_sham.polarised(scan.problems[index], polarisation))
+            scan.try_orbitals(index, starts.polarised(scan.problems[index], polarisation))
     for parts in _antiparallel(species, geometries[-1], searched, fragments) if fragments else ():
         for index in stretched:
-            scan.try_orbitals(index, kohn_sham.superposed(scan.problems[index], parts))
+            scan.try_orbitals(index, starts.superposed(scan.problems[index], parts))
     for index in range(len(geometries) - alone, len(geometries)):
         scan.try_alone(index)
     if not scan.settle():
@@ -131,7 +133,7 @@ def _search(
 
 
 def _labelled(scan: "_Scan", geometries: Sequence[np.ndarray], level: kohn_sham.Level) -> ScanOutcome:
-    """What a search found, converged on the level's own grid."""
+    """Solutions of a search, converged on the level's own grid."""
     labels: list[dft.Label | None] = [None] * len(geometries)
     for index, positions in enumerate(geometries):
         if scan.best[index] is None:
@@ -147,10 +149,11 @@ def _labelled(scan: "_Scan", geometries: Sequence[np.ndarray], level: kohn_sham.
 
 
 def _lowest(outcomes: Sequence[ScanOutcome]) -> ScanOutcome:
-    """The lowest label of each geometry, and the first search's reason where none has one."""
-    labels, failures = [], {}
+    """Lowest label of each geometry, and the first search's reason where none has one."""
+    labels: list[dft.Label | None] = []
+    failures: dict[int, str] = {}
     for index, found in enumerate(zip(*(outcome.labels for outcome in outcomes), strict=True)):
-        labels.append(min(filter(None, found), key=lambda label: label.energy, default=None))
+        labels.append(min((label for label in found if label), key=lambda label: label.energy, default=None))
         if labels[-1] is None:
             failures[index] = outcomes[0].failures[index]
     return ScanOutcome(labels, failures)
@@ -165,9 +168,9 @@ class _Scan:
 
     def __init__(self, problems: list[kohn_sham.Problem]) -> None:
         self.problems = problems
-        self.best: list[kohn_sham.Solution | None] = [None] * len(problems)
+        self.best: list[Solution | None] = [None] * len(problems)
         self.tried = [0] * len(problems)
-        self.found: list[list[kohn_sham.Solution]] = [[] for _ in problems]
+        self.found: list[list[Solution]] = [[] for _ in problems]
         self.failures: dict[int, str] = {}
         self._branch = [-1] * len(problems)
         self._num_branches = 0
@@ -175,10 +178,10 @@ class _Scan:
         self._visited: set[tuple[int, int]] = set()
 
     def try_outward(self, index: int, neighbor: int | None) -> None:
-        """Restricted while the neighbour is, followed to where symmetry breaks; broken from there on."""
+        """Carry a neighbour's solution over, restricted until symmetry breaks; without one, search a first solution."""
         prepared = self.problems[index]
         source = None if neighbor is None else self.best[neighbor]
-        branch = self._new_branch() if source is None else self._branch[neighbor]
+        branch = self._new_branch() if neighbor is None or source is None else self._branch[neighbor]
         try:
             if source is None or source.restricted:
                 solution, _ = dft.ground_solution(prepared, None if source is None else source.orbitals)
@@ -186,7 +189,7 @@ class _Scan:
                     branch = self._new_branch()
                 stable = True
             else:
-                solution = kohn_sham.unrestricted(prepared, kohn_sham.transfer(source.orbitals, prepared))
+                solution = kohn_sham.unrestricted(prepared, starts.transferred(prepared, source.orbitals))
                 stable = False
         except ValueError as error:
             self._note(index, error)
@@ -195,16 +198,18 @@ class _Scan:
             self._stable[index] = stable
 
     def try_alone(self, index: int) -> None:
-        """The start and the way of a plain loop that knows no neighbours."""
+        """Start from the solution of a plain loop that knows no neighbours."""
+        problem = self.problems[index]
+        level = problem.level
         try:
-            orbitals = kohn_sham.solved_alone(self.problems[index])
+            orbitals = dft.plain_solution(problem.molecule, level.functional, level.grid_level).orbitals
         except ValueError as error:
             self._note(index, error)
             return
         self.try_orbitals(index, orbitals)
 
-    def try_orbitals(self, index: int, orbitals: kohn_sham.Orbitals) -> None:
-        """A start of its own."""
+    def try_orbitals(self, index: int, orbitals: Orbitals) -> None:
+        """Start from given orbitals, on a branch of their own."""
         try:
             solution = kohn_sham.unrestricted(self.problems[index], orbitals)
         except ValueError as error:
@@ -214,7 +219,7 @@ class _Scan:
             self._stable[index] = False
 
     def settle(self) -> bool:
-        """Tries every point from its neighbours until none improves; whether that came to an end."""
+        """Start every point from its neighbours until none improves; False if `MAX_SWEEPS` do not suffice."""
         number = len(self.problems)
         for _ in range(MAX_SWEEPS):
             improved = self.sweep(range(number - 2, -1, -1), +1) + self.sweep(range(1, number), -1)
@@ -224,7 +229,7 @@ class _Scan:
         return False
 
     def sweep(self, order: range, side: int) -> int:
-        """Tries each point from its neighbour on one side, if that is on another branch; returns how many improved."""
+        """Start each point from its neighbour on one side, if that is on another branch; return how many improved."""
         improved = 0
         for index in order:
             neighbor, prepared = self.best[index + side], self.problems[index]
@@ -236,7 +241,7 @@ class _Scan:
                 continue
             self._visited.add((index, branch))
             try:
-                solution = kohn_sham.unrestricted(prepared, kohn_sham.transfer(neighbor.orbitals, prepared))
+                solution = kohn_sham.unrestricted(prepared, starts.transferred(prepared, neighbor.orbitals))
             except ValueError as error:
                 self._note(index, error)
                 continue
@@ -246,7 +251,7 @@ class _Scan:
         return improved
 
     def stabilise(self) -> int:
-        """Follows instabilities of the best solutions; returns how many improved."""
+        """Follow instabilities of the best solutions; return how many improved."""
         improved = 0
         for index, solution in enumerate(self.best):
             if solution is None or self._stable[index]:
@@ -261,9 +266,11 @@ class _Scan:
             improved += bool(rounds and self._keep(index, relaxed, self._new_branch()))
         return improved
 
-    def candidates(self, index: int) -> list[kohn_sham.Solution]:
-        """The best solution of a point and those so near above it that a finer grid may order them otherwise."""
+    def candidates(self, index: int) -> list[Solution]:
+        """Best solution of a point and those so near above it that a finer grid may order them otherwise."""
         best = self.best[index]
+        if best is None:
+            return []
         near = [s for s in self.found[index] if 0 < s.energy_hartree - best.energy_hartree < _NEAR_TIE_HARTREE]
         return [best, *near]
 
@@ -271,7 +278,7 @@ class _Scan:
         self._num_branches += 1
         return self._num_branches
 
-    def _keep(self, index: int, solution: kohn_sham.Solution, branch: int) -> bool:
+    def _keep(self, index: int, solution: Solution, branch: int) -> bool:
         self.tried[index] += 1
         if not any(abs(solution.energy_hartree - other.energy_hartree) < _SAME_HARTREE for other in self.found[index]):
             self.found[index].append(solution)
@@ -290,10 +297,10 @@ class _Scan:
 
 def _antiparallel(
     species: dft.Species, positions: np.ndarray, level: kohn_sham.Level, fragments: Sequence[Sequence[int]]
-) -> Iterator[list[tuple[Sequence[int], kohn_sham.Orbitals]]]:
+) -> Iterator[list[tuple[Sequence[int], Orbitals]]]:
     """Two fragments of a singlet side by side, each with as few unpaired electrons as it can have, then with two more.
 
-    What a broken bond of a neutral molecule leaves; a fragment that does not converge by itself starts nothing.
+    A broken bond of a neutral molecule leaves these; a fragment that does not converge by itself starts nothing.
     """
     if species.charge or species.spin_multiplicity != 1:
         return
@@ -309,7 +316,7 @@ def _antiparallel(
             own = [dft.ground_solution(prepared)[0].orbitals for prepared in alone]
         except ValueError:
             continue
-        turned = kohn_sham.Orbitals(own[1].down, own[1].up)
+        turned = Orbitals(own[1].down, own[1].up)
         yield [(fragments[0], own[0]), (fragments[1], turned)]
 
 
@@ -318,7 +325,7 @@ def _dropped(geometries: Sequence[np.ndarray], reason: str) -> ScanOutcome:
 
 
 def _unexplained_jump(labels: Sequence[dft.Label | None]) -> float | None:
-    """By how much (eV) a step's energy leaves the range that its end forces allow, if it does and <S^2> stays.
+    """Distance (eV) of a step's energy from the range that its end forces allow, if it leaves it and <S^2> stays.
 
     Between two points of one smooth curve the energy changes by something between the works of the two end forces,
     unless the force has an extremum in between; `JUMP_EV` allows for that.

@@ -47,8 +47,7 @@ def diatomic_curve(
             whose last point, from 12 bohr on, is not the sum of its own atoms; a corrupted cache file.
     """
     distances = potential_curve.checked_distances(distances_bohr)
-    if len(symbols) != 2:
-        raise ValueError(f"symbols must name two atoms; got {list(symbols)}.")
+    charges = nuclear_charges(symbols)
     request = {
         "method": "fci",
         "symbols": list(symbols),
@@ -61,11 +60,19 @@ def diatomic_curve(
     }
 
     def compute() -> potential_curve.Curve:
-        few = sum(electronic_structure.nuclear_charges(symbols)) - charge <= 4
+        few = sum(charges) - charge <= 4
         with electronic_structure.one_thread() if few else contextlib.nullcontext():
             return _compute(tuple(symbols), basis, distances, charge, spin_multiplicity, frozen_core)
 
     return potential_curve.cached(request, compute, cache_dir)
+
+
+def nuclear_charges(symbols: Sequence[str]) -> tuple[int, int]:
+    """Nuclear charges of a diatomic molecule; raise ValueError for another number of atoms or an unknown element."""
+    if len(symbols) != 2:
+        raise ValueError(f"symbols must name two atoms; got {list(symbols)}.")
+    first, second = electronic_structure.nuclear_charges(symbols)
+    return first, second
 
 
 def separated_atoms(
@@ -74,7 +81,7 @@ def separated_atoms(
     """Lowest sum of two full-CI ground-state atoms in this basis that can couple to this spin, in hartree.
 
     Raises:
-        ValueError: if no two ground-state atoms can.
+        ValueError: no two ground-state atoms can.
     """
     return min(
         sum(
@@ -88,13 +95,13 @@ def separated_atoms(
 def fragments(
     symbols: Sequence[str], charge: int, spin_multiplicity: int
 ) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """The ways to share a charge over two ground-state atoms that can couple to this spin.
+    """Ways to share a charge over two ground-state atoms that can couple to this spin.
 
     Returns:
         For each way, (charge, spin multiplicity) of either atom.
 
     Raises:
-        ValueError: if there is none, or the charge leaves a negative number of electrons.
+        ValueError: there is none, or the charge leaves a negative number of electrons.
     """
     numbers = electronic_structure.nuclear_charges(symbols)
     electronic_structure.check_electrons(numbers, charge, spin_multiplicity)
@@ -127,7 +134,7 @@ def _compute(
         dropped.append(num_dropped)
     atoms = separated_atoms(symbols, basis, charge=charge, spin_multiplicity=spin_multiplicity, frozen_core=frozen_core)
     spin = (spin_multiplicity - 1) / 2
-    numbers = electronic_structure.nuclear_charges(symbols)
+    numbers = nuclear_charges(symbols)
     limit_error = check_size_consistency(
         f"fci/{basis} of {''.join(symbols)}", distances[-1], energies[-1], atoms, charge, numbers
     )
@@ -158,7 +165,7 @@ def check_size_consistency(
     """Last energy minus that of the separated atoms, hartree, which two bare ions repel even at long range.
 
     Raises:
-        ValueError: if the last distance is asymptotic and the difference beyond the tolerance.
+        ValueError: the last distance is asymptotic and the difference beyond the tolerance.
     """
     repulsion = numbers[0] * numbers[1] / last_bohr if charge == sum(numbers) else 0.0
     error = float(last_hartree - atoms_hartree - repulsion)

@@ -29,9 +29,9 @@ def teacher_curve(
     """Energy of a diatomic molecule at a teacher's level of theory.
 
     Every distance is reached twice, from the shorter and from the longer side, each starting from the density of
-    the distance before, and the lower solution is kept. It is followed until it is internally stable, unless it is
-    restricted and both ways agree on it. Unrestricted curves start from orbitals mixed between the spins, so
-    that spin symmetry breaks where that lowers the energy.
+    the distance before, and the lower solution is kept. Its instabilities are followed, unless it is restricted and
+    both ways agree on it. Unrestricted curves start from orbitals mixed between the spins, so that spin symmetry breaks
+    where that lowers the energy.
 
     Args:
         symbols: two elements, hydrogen to argon.
@@ -51,8 +51,7 @@ def teacher_curve(
             cache file.
     """
     distances = potential_curve.checked_distances(distances_bohr)
-    if len(symbols) != 2:
-        raise ValueError(f"symbols must name two atoms; got {list(symbols)}.")
+    charges = fci.nuclear_charges(symbols)
     request = {
         "method": method,
         "restricted": restricted,
@@ -77,7 +76,7 @@ def teacher_curve(
             distances_bohr=distances,
             energies_hartree=energies,
             spin_squared=np.array([point.spin_squared for point in points]),
-            nuclear_charges=electronic_structure.nuclear_charges(symbols),
+            nuclear_charges=charges,
             separated_atoms_hartree=atoms,
             provenance={**provenance, "last_point_minus_atoms_hartree": float(energies[-1] - atoms)},
         )
@@ -97,7 +96,7 @@ def separated_atoms(
     """Lowest sum of two ground-state atoms at this level that can couple to this spin, in hartree.
 
     Raises:
-        ValueError: if no two ground-state atoms can, or one does not converge.
+        ValueError: no two ground-state atoms can, or one does not converge.
     """
     sums = []
     for parts in fci.fragments(symbols, charge, spin_multiplicity):
@@ -106,7 +105,7 @@ def separated_atoms(
             atom = electronic_structure.make_molecule(
                 (symbol,), np.zeros((1, 3)), basis, charge=part_charge, spin_multiplicity=multiplicity
             )
-            energies.append(_solve(atom, method, restricted, None).energy_hartree)
+            energies.append(_solve(atom, method, restricted, _guess(atom, restricted)).energy_hartree)
         sums.append(sum(energies))
     return min(sums)
 
@@ -119,7 +118,7 @@ def _both_ways(
     charge: int,
     spin_multiplicity: int,
     restricted: bool,
-) -> list[electronic_structure.MeanField]:
+) -> list[electronic_structure.Solution]:
     molecules = [
         electronic_structure.make_molecule(
             symbols,
@@ -145,22 +144,28 @@ def _both_ways(
 
 
 def _scan(
-    molecules: list["electronic_structure.gto.Mole"], functional: str, restricted: bool
-) -> list[electronic_structure.MeanField]:
-    found, density = [], None
+    molecules: list[electronic_structure.Molecule], functional: str, restricted: bool
+) -> list[electronic_structure.Solution]:
+    found: list[electronic_structure.Solution] = []
     for molecule in molecules:
-        point = electronic_structure.mean_field(
-            molecule, functional, restricted=restricted, density=density, grid_level=GRID_LEVEL, follow=False
+        density = found[-1].density if found else _guess(molecule, restricted)
+        found.append(
+            electronic_structure.mean_field(
+                molecule, functional, restricted=restricted, density=density, grid_level=GRID_LEVEL, follow=False
+            )
         )
-        density = point.density
-        found.append(point)
     return found
 
 
+def _guess(molecule: electronic_structure.Molecule, restricted: bool) -> np.ndarray | None:
+    """Start of a field that has no neighbour; None for PySCF's."""
+    return None if restricted else electronic_structure.mixed(molecule)
+
+
 def _solve(
-    molecule: "electronic_structure.gto.Mole", method: str, restricted: bool, density: np.ndarray | None
-) -> electronic_structure.MeanField:
-    """The stable solution nearest to a density, its energy that of coupled cluster if the method asks for it."""
+    molecule: electronic_structure.Molecule, method: str, restricted: bool, density: np.ndarray | None
+) -> electronic_structure.Solution:
+    """Stable solution nearest to a density, its energy that of coupled cluster if the method asks for it."""
     functional = "hf" if method == "ccsd(t)" else method
     field = electronic_structure.mean_field(
         molecule, functional, restricted=restricted, density=density, grid_level=GRID_LEVEL, follow=True
@@ -173,8 +178,8 @@ def _solve(
     return field._replace(energy_hartree=energy)
 
 
-def _refuse_wrong_root(molecule: "electronic_structure.gto.Mole", energy: float) -> None:
-    """Raises unless CCSD of two electrons, which is exact, agrees with full CI.
+def _refuse_wrong_root(molecule: electronic_structure.Molecule, energy: float) -> None:
+    """Raise ValueError unless CCSD of two electrons, which is exact, agrees with full CI.
 
     On a restricted reference its equations have other solutions, which PySCF reports as converged: H2 in cc-pVTZ at 15
     bohr ends 0.44 hartree too high.

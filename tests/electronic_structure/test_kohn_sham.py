@@ -1,14 +1,15 @@
-"""The label engine against PySCF's own fields, and against laws of orbital rotations."""
+"""Kohn-Sham solutions on a stored grid against PySCF's own fields, and against laws of orbital rotations."""
 
 import numpy as np
 import pytest
 from pyscf import dft
 
 from h2scale import electronic_structure, units
-from h2scale.electronic_structure import kohn_sham, stability
+from h2scale.electronic_structure import kohn_sham, stability, starts
 
 LEVEL = kohn_sham.Level()
 COARSE = LEVEL._replace(grid_level=0)  # for laws that hold on any grid
+SMALL = COARSE._replace(basis="sto-3g")  # and in any basis
 WATER = (("O", "H", "H"), np.array([[0, 0, 0.2], [0, 1.5, -0.9], [0.1, -1.4, -1.0]]))
 
 
@@ -29,7 +30,7 @@ def diatomic(symbols, distance_angstrom, level=LEVEL, **options):
 
 
 def plain(problem, kind):
-    """PySCF's field with nothing of the engine in it."""
+    """PySCF's field on its own grid."""
     field = kind(problem.molecule, xc=problem.level.functional).density_fit()
     field.grids.level, field.conv_tol, field.verbose = problem.level.grid_level, 1e-10, 0
     field.kernel()
@@ -37,7 +38,7 @@ def plain(problem, kind):
 
 
 def test_restricted_energy_and_forces_are_pyscfs():
-    problem = prepared(*WATER)
+    problem = prepared(*WATER, level=COARSE)
     solution = kohn_sham.restricted(problem)
     reference = plain(problem, dft.RKS)
     assert solution.energy_hartree == pytest.approx(reference.e_tot, abs=1e-8)
@@ -48,8 +49,8 @@ def test_restricted_energy_and_forces_are_pyscfs():
 
 
 def test_unrestricted_energy_forces_and_spin_are_pyscfs():
-    problem = diatomic(("O", "O"), 1.25, spin_multiplicity=3)
-    solution = kohn_sham.unrestricted(problem, kohn_sham.polarised(problem, np.ones(2)))
+    problem = diatomic(("O", "O"), 1.25, COARSE, spin_multiplicity=3)
+    solution = kohn_sham.unrestricted(problem, starts.polarised(problem, np.ones(2)))
     reference = plain(problem, dft.UKS)
     assert solution.energy_hartree == pytest.approx(reference.e_tot, abs=1e-8)
     assert solution.spin_squared == pytest.approx(reference.spin_square()[0], abs=1e-4)
@@ -59,31 +60,33 @@ def test_unrestricted_energy_forces_and_spin_are_pyscfs():
 
 
 def test_another_grid_of_the_same_problem_is_that_grid():
-    coarse = prepared(*WATER, level=COARSE)
-    fine = kohn_sham.restricted(kohn_sham.refine(coarse, 2), kohn_sham.restricted(coarse).orbitals)
-    assert fine.energy_hartree == pytest.approx(kohn_sham.restricted(prepared(*WATER)).energy_hartree, abs=2e-8)
-    assert abs(fine.energy_hartree - kohn_sham.restricted(coarse).energy_hartree) > 1e-6
+    coarse = diatomic(("F", "H"), 0.92, COARSE)
+    found = kohn_sham.restricted(coarse)
+    refined = kohn_sham.restricted(kohn_sham.refine(coarse, LEVEL.grid_level), found.orbitals)
+    own = kohn_sham.restricted(diatomic(("F", "H"), 0.92))
+    assert refined.energy_hartree == pytest.approx(own.energy_hartree, abs=2e-8)
+    assert abs(refined.energy_hartree - found.energy_hartree) > 1e-6
 
 
 @pytest.mark.parametrize(("distance", "stable"), [(0.75, True), (1.2, True), (2.0, False), (4.0, False)])
 def test_restricted_h2_is_stable_until_its_bond_breaks(distance, stable):
     problem = diatomic(("H", "H"), distance, COARSE)
-    curvature, _ = stability.lowest_curvature(problem, kohn_sham.restricted(problem))
+    curvature, _ = stability.lowest_curvature(problem, kohn_sham.restricted(problem).field)
     assert (curvature > 0) == stable
 
 
 @pytest.mark.parametrize("distance", [1.4, 2.5])
 def test_curvature_is_the_second_difference_of_the_energy(distance):
-    problem = diatomic(("N", "N"), distance, COARSE)
+    problem = diatomic(("N", "N"), distance, SMALL)
     solution = kohn_sham.restricted(problem)
-    curvature, direction = stability.lowest_curvature(problem, solution)
+    curvature, direction = stability.lowest_curvature(problem, solution.field)
     angle = 0.01
     # `_turned` scales the direction to a largest entry of one.
     length = angle / np.abs(direction).max() * np.linalg.norm(direction)
-    field = kohn_sham.make_field(problem, restricted=False)
+    field = problem.make_field(restricted=False)
 
     def energy(angle):
-        orbitals, occupations = stability._turned(solution, direction, angle)
+        orbitals, occupations = stability._turned(solution.field, direction, angle)
         return field.energy_tot(np.einsum("sio,so,sjo->sij", orbitals, occupations, orbitals))
 
     start = energy(0.0)
@@ -92,23 +95,23 @@ def test_curvature_is_the_second_difference_of_the_energy(distance):
 
 
 def test_following_an_instability_ends_lower_and_stable():
-    problem = diatomic(("N", "N"), 2.5, COARSE)
+    problem = diatomic(("N", "N"), 2.5, SMALL)
     restricted = kohn_sham.restricted(problem)
     relaxed, rounds = stability.relax(problem, restricted)
     assert rounds >= 1
     assert relaxed.energy_hartree < restricted.energy_hartree - 0.1
-    assert stability.lowest_curvature(problem, relaxed)[0] > -1e-4
+    assert stability.lowest_curvature(problem, relaxed.field)[0] > -1e-4
 
 
 def test_transferred_orbitals_are_orthonormal():
-    near, far = diatomic(("C", "O"), 1.1, COARSE), diatomic(("C", "O"), 1.3, COARSE)
-    moved = kohn_sham.transfer(kohn_sham.restricted(near).orbitals, far)
+    near, far = diatomic(("C", "O"), 1.1, SMALL), diatomic(("C", "O"), 1.3, SMALL)
+    moved = starts.transferred(far, kohn_sham.restricted(near).orbitals)
     np.testing.assert_allclose(moved.up.T @ far.overlap @ moved.up, np.eye(7), atol=1e-10)
 
 
 def test_opposite_atoms_start_with_the_spins_they_were_given():
     problem = diatomic(("H", "H"), 6.0)
-    orbitals = kohn_sham.polarised(problem, np.array([1.0, -1.0]))
+    orbitals = starts.polarised(problem, np.array([1.0, -1.0]))
     on_first = [np.sum((o.T @ problem.overlap)[:, :5] * o.T[:, :5]) for o in orbitals]
     assert on_first[0] > 0.99
     assert on_first[1] < 0.01

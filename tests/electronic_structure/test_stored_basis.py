@@ -9,7 +9,7 @@ from h2scale.electronic_structure import mean_fields, stored_basis
 
 
 class Counts(stored_basis.StoredBasis):
-    """Counts what is evaluated."""
+    """Integration that counts its evaluations."""
 
     evaluated = 0
 

@@ -5,7 +5,7 @@ import pytest
 
 from h2scale import config as config_lib
 from h2scale import electronic_structure, units
-from h2scale.electronic_structure import kohn_sham, stability
+from h2scale.electronic_structure import kohn_sham, stability, starts
 from h2scale.labels import dft, molecules, recipe, relabel, scans, store, work_scans
 from h2scale.stages import labels
 from h2scale.types import Structure
@@ -33,7 +33,7 @@ def alone(smiles, number, positions, level):
 
 def atom_energy(symbol, multiplicity):
     prepared = dft.problem(dft.Species((symbol,), 0, multiplicity), np.zeros((1, 3)), LEVEL)
-    found = kohn_sham.unrestricted(prepared, kohn_sham.polarised(prepared, np.zeros(1)))
+    found = kohn_sham.unrestricted(prepared, starts.polarised(prepared, np.zeros(1)))
     return stability.relax(prepared, found)[0].energy_hartree * units.HARTREE_EV
 
 
@@ -148,7 +148,7 @@ def test_scaled_molecules_are_searched_at_every_point():
     found = scans.label_scan(species, path, level, center=0, polarisations=patterns, every_point=True)
     for label, positions in zip(found.labels[1:], path[1:], strict=True):
         prepared = dft.problem(species, positions, level)
-        alone = [kohn_sham.unrestricted(prepared, kohn_sham.polarised(prepared, spins)) for spins in patterns]
+        alone = [kohn_sham.unrestricted(prepared, starts.polarised(prepared, spins)) for spins in patterns]
         alone.append(dft.ground_solution(prepared)[0])
         assert label.energy <= min(one.energy_hartree for one in alone) * units.HARTREE_EV + 1e-5
         assert label.spin_squared > 0.1

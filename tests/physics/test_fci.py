@@ -3,13 +3,11 @@
 import pathlib
 from collections.abc import Iterator
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from h2scale import electronic_structure
-from h2scale.physics import exact, fci, few_electrons, potential_curve
+from h2scale.physics import exact, fci, few_electrons
 
 H2 = ("H", "H")
 
@@ -117,15 +115,6 @@ def test_helium_hydride_and_frozen_lithium_hydride(cache: pathlib.Path) -> None:
     assert hydride.provenance["states"] == ["1Sigma+", "1Sigma+"]
     assert -0.1 < hydride.interaction_hartree[0] < -0.05
     assert abs(hydride.interaction_hartree[1]) < 1e-4  # the frozen core differs between molecule and atom
-
-
-def test_interpolated_full_ci_is_within_a_microhartree_of_full_ci(cache: pathlib.Path) -> None:
-    seen = np.geomspace(0.378, 15.12, 64)
-    unseen = np.sqrt(seen[1:] * seen[:-1])[::6]
-    curve = fci.diatomic_curve(H2, "cc-pvdz", seen, cache_dir=cache)
-    direct = fci.diatomic_curve(H2, "cc-pvdz", unseen, cache_dir=cache)
-    found = jax.jit(potential_curve.interpolate)(potential_curve.make_interpolant(curve), jnp.asarray(unseen))
-    assert np.abs(found - direct.energies_hartree).max() < 1e-6
 
 
 def test_a_curve_that_misses_its_atoms_is_refused() -> None:

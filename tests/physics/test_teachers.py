@@ -1,5 +1,6 @@
 """Mean fields and coupled cluster: broken symmetry is found, limits are right, wrong solutions are refused."""
 
+import dataclasses
 import pathlib
 from collections.abc import Iterator
 
@@ -122,8 +123,8 @@ def test_two_in_two_separates_and_bonds() -> None:
 
 
 def test_an_unconverged_field_is_no_reference_point(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
-    monkeypatch.setattr(mean_fields, "_SCF_CYCLES", 1)
-    monkeypatch.setattr(mean_fields, "_SCF_TOLERANCE", 1e-18)
+    short = dataclasses.replace(mean_fields.CONVERGENCE, tolerance_hartree=1e-18, cycles=1, newton_cycles=1)
+    monkeypatch.setattr(mean_fields, "CONVERGENCE", short)
     with pytest.raises(ValueError, match=r"hf of HH \(charge 0, cc-pvdz\) at 4 bohr did not converge"):
         teachers.teacher_curve(H2, "hf", "cc-pvdz", [4.0], cache_dir=tmp_path)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Electronic structure as ASE calculators: any PySCF method that the physics layer offers."""
+"""ASE calculator of electronic structure: Hartree-Fock, density functionals and CCSD(T) by PySCF."""
 
 from typing import Any
 
@@ -27,10 +27,10 @@ class PySCFCalculator(Calculator):
         super().__init__(**kwargs)
         self.method, self.basis = method, basis
         self.implemented_properties = ["energy"] if method == "ccsd(t)" else ["energy", "forces"]
-        self._solved: tuple[tuple, electronic_structure.MeanField] | None = None
+        self._solved: tuple[tuple, electronic_structure.Solution] | None = None
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """Everything counts as changed: ASE does not look at `info`, where charge and spin are."""
+        """Return all that can change: ASE does not look at `info`, where charge and spin are."""
         return list(all_changes)
 
     def calculate(
@@ -39,30 +39,33 @@ class PySCFCalculator(Calculator):
         properties: tuple[str, ...] = ("energy",),
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Fills `results`; called by ASE.
+        """Fill `results`; called by ASE.
 
         Raises:
             ValueError: an element beyond argon, a spin that this number of electrons cannot have, or no convergence.
         """
         super().calculate(atoms, properties, system_changes)
-        charge = int(self.atoms.info["charge"])
+        system = self.atoms
+        if system is None:
+            raise ValueError("atoms must be given or attached; got None.")
+        charge = int(system.info["charge"])
         molecule = electronic_structure.make_molecule(
-            self.atoms.get_chemical_symbols(),
-            self.atoms.positions / units.BOHR_ANGSTROM,
+            system.get_chemical_symbols(),
+            system.positions / units.BOHR_ANGSTROM,
             self.basis,
             charge=charge,
-            spin_multiplicity=int(self.atoms.info["spin"]),
+            spin_multiplicity=int(system.info["spin"]),
             # Functionals spread one electron over both atoms of stretched H2+. Without symmetry its two orbitals, which
             # are degenerate, mix at random, and the field can end 2 eV too high on one atom.
-            symmetry=int(self.atoms.numbers.sum()) - charge == 1,
+            symmetry=int(system.numbers.sum()) - charge == 1,
         )
+        asked = (system.numbers.tobytes(), system.positions.tobytes(), molecule.charge, molecule.spin)
         with electronic_structure.one_thread():
-            self.results = self._solve(molecule, forces="forces" in properties)
+            self.results = self._solve(molecule, asked, forces="forces" in properties)
 
-    def _solve(self, molecule: "electronic_structure.gto.Mole", *, forces: bool) -> dict[str, Any]:
+    def _solve(self, molecule: electronic_structure.Molecule, asked: tuple, *, forces: bool) -> dict[str, Any]:
         """Energy (eV) and, if asked, forces (eV/angstrom)."""
         functional = "hf" if self.method == "ccsd(t)" else self.method
-        asked = (self.atoms.numbers.tobytes(), self.atoms.positions.tobytes(), molecule.charge, molecule.spin)
         if self._solved is None or self._solved[0] != asked:
             self._solved = (asked, _lowest_field(molecule, functional))
         field = self._solved[1]
@@ -76,14 +79,14 @@ class PySCFCalculator(Calculator):
         return results
 
 
-def _lowest_field(molecule: "electronic_structure.gto.Mole", functional: str) -> electronic_structure.MeanField:
+def _lowest_field(molecule: electronic_structure.Molecule, functional: str) -> electronic_structure.Solution:
     """Lowest of the fields reached from mixed frontier orbitals, from atoms of opposite spin with round densities, and
-    from the lone atoms' own, where their spins fit: the first two serve near the bond length, the last far out.
+    from the isolated atoms' own, where their spins fit: the first two serve near the bond length, the last far out.
 
     A functional's are looked for on a coarse grid, whose error is nearly the same for all of them, and the lowest is
     converged again on the full one.
     """
-    starts, fields, errors = [None], [], []
+    starts, fields, errors = [electronic_structure.mixed(molecule)], [], []
     if molecule.natm > 1 and molecule.nelectron > 1:
         starts.append(electronic_structure.opposed_atoms(molecule))
         try:
