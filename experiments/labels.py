@@ -4,7 +4,7 @@ Command: python launch.py --config=experiments/labels.py[:smoke|default|full|gfn
 What: PBE0/def2-SVP labels of every closed-shell graph of C, N, O, F with up to four heavy atoms, small hydrides and
 diatomics: minima, thermal, stretched, compressed and scaled geometries, whole curves, ions. `gfn2` makes a large set at
 GFN2-xTB level instead, random molecules of up to seven heavy atoms. `full` adds scans of the largest molecules.
-Stopped at any moment, the same command continues; `labels.minutes` ends it after so long and packs what there is.
+Stopped at any moment, the same command continues; `labels.minutes` ends it after so long and assembles what there is.
 Needs: pip install 'h2scale[labels]'.
 """
 

@@ -1,4 +1,4 @@
-"""Turns foreign files into an h2scale dataset with its manifest.
+"""Convert foreign files into an h2scale dataset with its manifest.
 
     python -m h2scale.data.convert --format=qm9 --output=qm9.h5 dsgdb9nsd.xyz.tar.bz2
     python -m h2scale.data.convert --format=ase --level=wb97m-v/def2-tzvpd --atomic-energies-ev=H=-13.4,C=-1029.8 \\
@@ -22,7 +22,7 @@ EXIT_BAD_INPUT = 2
 
 
 def check_output(output: Path) -> None:
-    """Raises InputError unless `output` is a new .h5 file, or a .shards folder, in a folder that exists."""
+    """Raise InputError unless `output` is a new .h5 file, or a .shards folder, in a folder that exists."""
     if output.suffix not in (".h5", ".shards"):
         raise errors.InputError(f"output must end in .h5 (one file) or .shards (a folder); got {output}.")
     if not output.parent.is_dir():
@@ -32,7 +32,7 @@ def check_output(output: Path) -> None:
 
 
 def convert(reading: readers.Reading, output: str | Path) -> None:
-    """Writes what is read: one HDF5 file (.h5), or a folder of shards (.shards) without holding it in memory.
+    """Write one HDF5 file (.h5), or a folder of shards (.shards) without holding the dataset in memory.
 
     Raises:
         InputError: `check_output` refuses the name; reading or writing fails. Nothing half-written stays.
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line: converts and prints where to and how much; returns the exit code, 2 for a mistake of the user's."""
+    """Convert as the command line says and return the exit code, 2 for wrong input."""
     arguments = _parser().parse_args(argv)
     energies = arguments.atomic_energies_ev
     try:

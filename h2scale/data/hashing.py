@@ -1,4 +1,4 @@
-"""Numbers that look drawn at random and depend on what they are made from alone, the same on every machine."""
+"""Hashes that serve as reproducible random numbers, the same on every machine."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""The guard that keeps the H2 curve out of training, judged by geometry: labels are not believed.
+"""Guard that keeps the H2 curve out of training, judged by geometry and not by labels.
 
 An H2 is a pair of hydrogens with no third atom near either of them. Two-atom structures are the plain case; a frame of
 a larger molecule that holds such a pair apart from everything else teaches the same curve and is refused alike.
@@ -11,8 +11,8 @@ from h2scale.data import rungs, validation
 from h2scale.physics import curves
 
 BOND_LENGTH_WINDOW_ANGSTROM = (0.72, 0.79)
-"""Where H2's minimum lies: 0.741 exact, 0.74 to 0.77 at every level of theory in use. A few test distances lie inside
-as well, and one of them is the PBE0 minimum to 5e-5 of its length, so no clearance can be asked for in there."""
+"""Window around H2's minimum: 0.741 exact, 0.74 to 0.77 at every level of theory in use. A few test distances lie
+inside as well, and one of them is the PBE0 minimum to 5e-5 of its length, so no clearance can be asked for in there."""
 
 CLEARANCE = 0.005
 """Outside the window, a training distance differs from every test distance by at least this fraction of it."""
@@ -39,7 +39,7 @@ def h2_pairs(dataset: dataset_lib.Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 
 def assert_no_h2_leak(dataset: dataset_lib.Dataset, indices: np.ndarray, rung: str) -> None:
-    """Refuses training sets that would show a model the curve it is examined on.
+    """Refuse training sets that would show a model the curve it is examined on.
 
     Below rung `h2` no H2 may be away from its bond length. At every rung an H2 outside the bond-length window keeps
     `CLEARANCE` from the test distances, and nothing may bear the label of the test curve.
@@ -69,7 +69,7 @@ def assert_no_h2_leak(dataset: dataset_lib.Dataset, indices: np.ndarray, rung: s
 
 
 def h_h_distance_histogram(dataset: dataset_lib.Dataset, rung: str, bin_edges: np.ndarray) -> np.ndarray:
-    """How often each H-H distance occurs within the structures of a rung, lower rungs included.
+    """Histogram of H-H distances within the structures of a rung, lower rungs included.
 
     What a model has seen of two hydrogens near each other, bonded to something else or not, bounds what it can know
     of H2 away from its bond length.

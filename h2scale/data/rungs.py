@@ -1,4 +1,4 @@
-"""Rungs: nested data distributions, and the guard that keeps the H2 curve out of those below `h2`."""
+"""Rungs: nested data distributions, of which only `h2` holds the H2 curve."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -17,7 +17,7 @@ ION = "ion"
 """Charged structures: outside the ladder, since a model without a charge input cannot tell them from neutral ones."""
 
 SPIN_STATE = "spin_state"
-"""Neutral structures in another spin state than the molecule's ground state: outside the ladder for the like reason."""
+"""Neutral structures in another spin state than the molecule's ground state: outside the ladder for the same reason."""
 
 TEST_CURVE = "test_curve"
 """The teacher's curve of H2 on the test distances: never trained on, at any rung."""
@@ -42,13 +42,13 @@ H2_MOLECULE = "[H][H]"
 
 
 def check_rung(rung: str) -> None:
-    """Raises ValueError listing the rungs if `rung` is not one that can be trained on."""
+    """Raise ValueError listing the rungs if `rung` is not one that can be trained on."""
     if rung not in RUNGS:
         raise ValueError(f"data.rung must be one of {', '.join(RUNGS)}; got {rung!r}.")
 
 
 def in_rung(dataset: dataset_lib.Dataset, rung: str) -> np.ndarray:
-    """Which structures a rung holds, the rungs below it included; shape (n_structures,), bool.
+    """Mask of the structures of a rung, the rungs below it included; shape (n_structures,), bool.
 
     Neither isolated atoms nor the test curve belong to any rung.
     """

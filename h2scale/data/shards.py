@@ -47,7 +47,7 @@ def write_shards(
     *,
     structures_per_shard: int = STRUCTURES_PER_SHARD,
 ) -> None:
-    """Writes structures as they come, one shard after the other; continues what an earlier call left unfinished.
+    """Write structures as they come, one shard after the other; continue what an earlier call left unfinished.
 
     Args:
         folder: made if it does not exist.
@@ -162,7 +162,7 @@ def _check(dataset: dataset_lib.Dataset, folder: Path, first: int) -> None:
 def _write_shard(folder: Path, number: int, dataset: dataset_lib.Dataset, has_forces: bool) -> dict[str, Any]:
     name = f"shard-{number:05d}"
     atoms = np.empty(len(dataset.atomic_numbers), atom_dtype(has_forces))
-    for column in atoms.dtype.names:
+    for column in atoms.dtype.names or ():
         atoms[column] = getattr(dataset, column)
     records = np.empty(len(dataset), _structure_dtype(dataset))
     records["atom_offset"] = dataset.atom_offset
@@ -194,8 +194,14 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 
 def _begun(folder: Path, identity: str) -> dict[str, Any]:
-    """The index to continue from, with whatever an interrupted writer left half-written removed."""
-    fresh = {"format": FORMAT, "version": VERSION, "complete": False, "identity": identity, "shards": []}
+    """Index to continue from; half-written files of an interrupted writer are removed."""
+    fresh: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "complete": False,
+        "identity": identity,
+        "shards": [],
+    }
     if not folder.exists():
         return fresh
     if not folder.is_dir():
@@ -220,7 +226,7 @@ def _begun(folder: Path, identity: str) -> dict[str, Any]:
 
 
 def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """What a dataset is known by before its first structure is read."""
+    """Entries of a manifest that identify a dataset before its first structure is read."""
     names = ("format_read", "level", "energy_zero", "isolated_atom_energies_ev", "has_forces", "sources")
     return {name: manifest[name] for name in names if name in manifest}
 

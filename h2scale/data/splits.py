@@ -1,4 +1,4 @@
-"""Who is trained on what: sides by molecule, and training sets as nested prefixes of one permutation per seed.
+"""Splits by molecule, and training sets as nested prefixes of one permutation per seed.
 
 A molecule's side depends on nothing but its id and the split seed, through a hash, so adding molecules to a dataset
 never moves an old one from one side to another. Nor does it reorder the training structures that were there: a hash of
@@ -32,7 +32,7 @@ class SplitSettings:
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
     split_seed: int = 0
-    max_held_out: int = 0  # structures of a rung and side that are asked at most; 0 for all
+    max_held_out: int = 0  # most structures of a rung and side to evaluate; 0 for all
     include_h2_equilibrium: bool = True
     include_isolated_atoms: bool = False
 
@@ -44,7 +44,7 @@ class SplitSettings:
 
 
 def side_of_molecule(molecule: str, settings: SplitSettings) -> str:
-    """`train`, `validation` or `test`; a function of the molecule id and the settings alone."""
+    """`train`, `validation` or `test`; a function of nothing but the molecule id and the settings."""
     if molecule == rungs.H2_MOLECULE:
         return "train"
     position = hashing.text_hash(f"{settings.split_seed}:{molecule}") / 2**64
@@ -84,8 +84,8 @@ def side_indices(dataset: dataset_lib.Dataset, rung: str, side: str, settings: S
 def held_out_indices(dataset: dataset_lib.Dataset, rung: str, side: str, settings: SplitSettings) -> np.ndarray:
     """As `side_indices`, at most `max_held_out` of them, drawn at random, the same for every replica.
 
-    Beyond a few thousand structures the error is known well enough, and asking all of a large dataset at every
-    evaluation would take longer than training.
+    Beyond a few thousand structures the error is known well enough, and evaluating all of a large dataset every time
+    would take longer than training.
     """
     indices = side_indices(dataset, rung, side, settings)
     if not settings.max_held_out or len(indices) <= settings.max_held_out:
@@ -114,18 +114,8 @@ def training_order(dataset: dataset_lib.Dataset, rung: str, seed: int, settings:
     return order
 
 
-def training_prefix(order: np.ndarray, num_train: int) -> np.ndarray:
-    """The first `num_train` structures of a `training_order`.
-
-    Raises:
-        ValueError: `num_train` is below 1 or above what is available.
-    """
-    check_num_train(order, num_train)
-    return order[:num_train]
-
-
 def check_num_train(order: np.ndarray, num_train: int) -> None:
-    """Raises ValueError unless 1 <= num_train <= len(order)."""
+    """Raise ValueError unless 1 <= num_train <= len(order)."""
     if not 1 <= num_train <= len(order):
         raise ValueError(
             f"data.num_train must lie between 1 and the {len(order)} training structures available at this rung; "
@@ -134,7 +124,7 @@ def check_num_train(order: np.ndarray, num_train: int) -> None:
 
 
 def num_unique_molecules(dataset: dataset_lib.Dataset, indices: np.ndarray) -> int:
-    """How many different molecules the structures at `indices` come from; an isolated atom counts as one."""
+    """Number of different molecules that the structures at `indices` come from; an isolated atom counts as one."""
     return len(np.unique(dataset.molecule[indices]))
 
 

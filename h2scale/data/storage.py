@@ -35,7 +35,7 @@ SHIPPED = Path(__file__).parent / "shipped"
 
 
 def save_dataset(path: str | Path, dataset: dataset_lib.Dataset) -> None:
-    """Writes `dataset` to `path`, adding counts and checksum to its manifest; equal datasets give equal bytes.
+    """Write `dataset` to `path`, adding counts and checksum to its manifest; equal datasets give equal bytes.
 
     Raises:
         ValueError: the dataset does not pass `validation.validate`; nothing is written.
@@ -101,7 +101,7 @@ def load_dataset(name_or_path: str | Path, *, allow_missing_forces: bool = False
 
 
 def dataset_path(name_or_path: str | Path) -> Path:
-    """The file that `load_dataset` would read; a bare name means a shipped dataset."""
+    """Path of the file that `load_dataset` would read; a bare name means a shipped dataset."""
     shipped = sorted(path.stem for path in SHIPPED.glob("*.h5"))
     if str(name_or_path) in shipped:
         return SHIPPED / f"{name_or_path}.h5"

@@ -40,7 +40,7 @@ OPEN_SHARDS = 192
 
 @dataclasses.dataclass(frozen=True)
 class Sampling:
-    """How an endless shuffled sequence is cut into batches; the same for every worker."""
+    """Settings that cut an endless shuffled sequence into batches; the same for every worker."""
 
     num_structures: int
     batch_size: int  # of one worker
@@ -56,7 +56,7 @@ class Sampling:
 
 
 class Batch(NamedTuple):
-    """Some structures, and the state from which the stream continues behind them."""
+    """Structures of a batch, and the state from which the stream continues after them."""
 
     data: dataset_lib.Dataset
     state: dict[str, int | str]  # plain values, for a checkpoint; the same for every worker
@@ -69,7 +69,7 @@ class ShardedDataset:
     """
 
     def __init__(self, folder: str | Path, *, verify: bool = True) -> None:
-        """Opens `folder`.
+        """Open `folder`.
 
         Args:
             folder: a complete folder of shards.
@@ -151,14 +151,14 @@ class _Mapped:
         self._map.madvise(mmap.MADV_RANDOM)
 
     def release(self) -> None:
-        """Gives pages back to the system, which keeps them cached as long as it likes."""
+        """Give pages back to the system, which may keep them cached."""
         self._map.madvise(mmap.MADV_DONTNEED)
 
 
 def _dataset(atoms: np.ndarray, records: list[np.void], manifest: Mapping[str, Any]) -> dataset_lib.Dataset:
     columns: dict[str, np.ndarray] = {}
     for name, dtype in dataset_lib.ATOM_COLUMNS.items():
-        if name in atoms.dtype.names:
+        if name in (atoms.dtype.names or ()):
             columns[name] = np.ascontiguousarray(atoms[name], dtype)
         else:
             columns[name] = np.full((len(atoms), 3), np.nan, dtype)

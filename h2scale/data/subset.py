@@ -1,4 +1,4 @@
-"""A smaller dataset out of a large one: all structures of some molecules, so that a split by molecule stays one.
+"""Subset of a large dataset: all structures of some molecules, so that a split by molecule stays one.
 
     python -m h2scale.data.subset gfn2xtb.h5 small.h5 --structures 45000 [--seed 0]
 
@@ -28,7 +28,7 @@ def subset(dataset: dataset_lib.Dataset, structures: int, keep_below: int = 5, s
 
     Args:
         dataset: any.
-        structures: at most so many.
+        structures: largest number of structures.
         keep_below: molecules with fewer atoms other than hydrogen stay all.
         seed: of the order in which molecules are drawn.
 
@@ -62,7 +62,7 @@ def subset(dataset: dataset_lib.Dataset, structures: int, keep_below: int = 5, s
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Command line."""
+    """Write a subset of a dataset; the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", help="name of a shipped dataset or path of one")
     parser.add_argument("output", type=Path, help="a new .h5 file")

@@ -1,4 +1,4 @@
-"""What a label must satisfy before anything is learned from it; every refusal names the structure."""
+"""Checks that every label must pass before anything is learned from it; a refusal names the structure."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ KNOWN_ELEMENTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 
 
 def validate(dataset: dataset_lib.Dataset) -> None:
-    """Returns nothing for sound labels.
+    """Check the labels of a dataset.
 
     Raises:
         ValueError: array lengths disagree; or a structure has no atoms, an unknown element, a value that is not
@@ -31,7 +31,7 @@ def validate(dataset: dataset_lib.Dataset) -> None:
 
 
 def describe(dataset: dataset_lib.Dataset, index: int) -> str:
-    """How messages name a structure: its index, molecule and regime."""
+    """Name of a structure in messages: its index, molecule and regime."""
     return f"structure {index} ({dataset.molecule[index]}, {dataset.regime[index]})"
 
 

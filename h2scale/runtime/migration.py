@@ -101,8 +101,8 @@ def checkpoint_file(path: Path) -> Path:
 # Labels --------------------------------------------------------------------------------------------------------------
 
 _TASK_ARGUMENTS = {"isolated_open_p_shells": "lone_lobes"}
-_LABEL_FOLDERS = {"units": "tasks", "claims": "locks"}
-_MANIFEST_KEYS = {"units_finished": "tasks_finished", "units_planned": "tasks_planned"}
+LABEL_FOLDERS = {"units": "tasks", "claims": "locks"}
+MANIFEST_KEYS = {"units_finished": "tasks_finished", "units_planned": "tasks_planned"}
 _MANIFEST_LIMITS = {
     "which way the lobes of a lone atom point is": "the orientation of the open p shell of an isolated atom is"
 }
@@ -119,7 +119,7 @@ def rename_label_folders(folder: Path) -> None:
     Raises:
         InputError: results lie under both names, so a worker of the earlier version is still at work.
     """
-    for old, new in _LABEL_FOLDERS.items():
+    for old, new in LABEL_FOLDERS.items():
         if not (folder / old).exists():
             continue
         if (folder / new).exists():
@@ -133,7 +133,7 @@ def rename_label_folders(folder: Path) -> None:
 
 def manifest(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return the manifest of a dataset under present names."""
-    renamed = {_MANIFEST_KEYS.get(key, key): value for key, value in stored.items()}
+    renamed = {MANIFEST_KEYS.get(key, key): value for key, value in stored.items()}
     if isinstance(renamed.get("limits"), str):
         renamed["limits"] = _replaced(renamed["limits"], _MANIFEST_LIMITS)
     return renamed

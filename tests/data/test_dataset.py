@@ -32,10 +32,10 @@ def water(**changes) -> Structure:
     return structure._replace(**changes)
 
 
-def test_packing_and_indexing_are_inverse(shipped):
+def test_joining_and_indexing_are_inverse(shipped):
     chosen = [shipped[i] for i in (0, 500, len(shipped) - 1)]
-    packed = dataset_lib.from_structures(chosen, {})
-    for before, after in zip(chosen, packed, strict=True):
+    joined = dataset_lib.from_structures(chosen, {})
+    for before, after in zip(chosen, joined, strict=True):
         for name, x, y in zip(Structure._fields, before, after, strict=True):
             np.testing.assert_array_equal(x, y, err_msg=name)
 

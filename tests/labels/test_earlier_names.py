@@ -16,9 +16,10 @@ KEY = "ab" + "0" * 62
 def earlier(folder):
     """A campaign's folder as an earlier version wrote it, with one finished task."""
     store.save(folder, KEY, store.Result((), [store.Failure("no geometry", "C1CC1", "none")]))
-    (folder / store.TASKS).rename(folder / "units")
-    (folder / "claims").mkdir()
-    (folder / "claims" / KEY).write_text("host 1")
+    with store.lock(folder, KEY):
+        pass
+    for old, new in migration.LABEL_FOLDERS.items():
+        (folder / new).rename(folder / old)
 
 
 def test_finished_tasks_of_an_earlier_version_are_kept(tmp_path):
@@ -33,9 +34,7 @@ def test_finished_tasks_of_an_earlier_version_are_kept(tmp_path):
 def test_results_under_both_names_are_refused_with_what_to_do(tmp_path):
     earlier(tmp_path)
     store.save(tmp_path, KEY, store.Result())
-    with pytest.raises(
-        InputError, match=r"holds units/ of an earlier version beside tasks/; end its workers, then move"
-    ):
+    with pytest.raises(InputError, match=r"holds \w+/ of an earlier version beside tasks/; end its workers, then move"):
         migration.rename_label_folders(tmp_path)
 
 
@@ -43,9 +42,11 @@ def test_a_dataset_of_an_earlier_version_has_a_manifest_of_present_names(tmp_pat
     hydrogen = Structure(
         np.array([1], np.int32), np.zeros((1, 3)), 0.0, np.zeros((1, 3)), 0, 2, "atom", "atom", "[H]", "pbe0", 0.75, ""
     )
-    manifest = {"units": {"energy": "eV"}, "units_finished": 2, "units_planned": 3, "limits": "few"}
+    present = {"units": {"energy": "eV"}, "tasks_finished": 2, "tasks_planned": 3, "limits": "few"}
+    earlier_names = {new: old for old, new in migration.MANIFEST_KEYS.items()}
+    manifest = {earlier_names.get(key, key): value for key, value in present.items()}
+    assert manifest != present
     storage.save_dataset(tmp_path / "set.h5", dataset_lib.from_structures([hydrogen], manifest))
     found = storage.load_dataset(tmp_path / "set.h5").manifest
-    assert (found["tasks_finished"], found["tasks_planned"]) == (2, 3)
-    assert found["units"] == {"energy": "eV"}
-    assert "units_finished" not in found
+    assert {key: found[key] for key in present} == present
+    assert not found.keys() & migration.MANIFEST_KEYS.keys()

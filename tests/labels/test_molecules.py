@@ -96,5 +96,5 @@ def test_a_force_field_moves_a_start_towards_a_minimum_and_keeps_its_bonds():
     relaxed = molecules.relax_by_force_field("CCO", start)
     assert np.abs(relaxed - start).max() > 0.01
     assert geometries.bonded_pairs(relaxed, molecules.covalent_radii(ethanol.atomic_numbers)) == ethanol.bonds
-    lone = np.zeros((1, 3))
-    np.testing.assert_array_equal(molecules.relax_by_force_field("[He]", lone), lone)
+    helium = np.zeros((1, 3))
+    np.testing.assert_array_equal(molecules.relax_by_force_field("[He]", helium), helium)

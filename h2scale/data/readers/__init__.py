@@ -1,4 +1,4 @@
-"""Readers of foreign formats into `h2scale.types.Structure`; `read` is the door to all of them."""
+"""Readers of foreign formats into `h2scale.types.Structure`, all of them called by `read`."""
 
 from h2scale.data.readers.formats import FORMATS as FORMATS
 from h2scale.data.readers.formats import Reading as Reading

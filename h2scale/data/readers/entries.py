@@ -1,4 +1,4 @@
-"""What every reader yields, what it may be told, and the checks that all of them share."""
+"""Entries that readers yield, options that they take, and checks that they share."""
 
 import dataclasses
 from collections.abc import Generator, Sequence
@@ -15,12 +15,12 @@ class Entry(NamedTuple):
     """One labelled structure as its file has it, in h2scale's units."""
 
     structure: Structure  # energy in eV, total or relative to atoms as the format says; forces NaN if none
-    where: str  # file and entry, for messages
+    where: str  # name of file and entry in messages
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a file does not say of itself and the caller must; each format lists which of these it asks for."""
+    """Facts that a file does not carry and the caller declares; each format's reader says which it needs."""
 
     level: str | None = None  # level of theory, e.g. "pbe0/def2-svp"
     charge: int | None = None  # for entries that carry none
@@ -29,7 +29,7 @@ class Options:
 
 
 class Reader(Protocol):
-    """Yields the entries of files, in order; may note facts for the manifest, such as a sign it found."""
+    """Function that yields the entries of files in order and may note facts for the manifest, such as a sign."""
 
     def __call__(
         self, paths: Sequence[Path], options: Options, facts: dict[str, Any]

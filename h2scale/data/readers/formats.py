@@ -1,4 +1,4 @@
-"""One door to every foreign format: named files in, structures relative to isolated atoms and a manifest out."""
+"""Reading of every foreign format: structures with energies relative to isolated atoms, and a manifest."""
 
 import contextlib
 import hashlib
@@ -28,11 +28,11 @@ from h2scale.data.readers import (
 from h2scale.types import Structure
 
 SAMPLE = 1000
-"""Structures read before anything is handed out: units and the presence of forces are judged from them."""
+"""Number of structures read before the first is returned: units and the presence of forces are judged from them."""
 
 
 class Format(NamedTuple):
-    """What is known of a format before any file of it is opened."""
+    """Facts about a format that hold for every file of it."""
 
     read: entries.Reader
     level: str | None  # None: the caller declares it
@@ -43,10 +43,10 @@ class Format(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Structures of foreign files as they are read, and the manifest of the dataset that they make."""
+    """Structures of foreign files, read as they are consumed, and the manifest of the dataset that they make."""
 
-    structures: Iterator[Structure]  # once
-    manifest: dict[str, Any]  # complete when `structures` is exhausted: what was left out is counted while reading
+    structures: Iterator[Structure]  # can be consumed once
+    manifest: dict[str, Any]  # complete when `structures` is exhausted: omissions are counted while reading
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -162,8 +162,8 @@ def checksum(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for file in sorted(file for file in path.rglob("*") if file.is_file()):
-        digest.update(f"{file.relative_to(path)} {checksum(file)}\n".encode())
+    for inside in sorted(inside for inside in path.rglob("*") if inside.is_file()):
+        digest.update(f"{inside.relative_to(path)} {checksum(inside)}\n".encode())
     return digest.hexdigest()
 
 
@@ -205,7 +205,7 @@ def _atomic_energies(
     options: entries.Options,
     kept: frozenset[int] | None,
 ) -> tuple[dict[str, float] | None, str]:
-    """Isolated-atom energies to subtract (eV; None if there is nothing to subtract), and how they are known."""
+    """Isolated-atom energies to subtract (eV; None if there is nothing to subtract), and their source in words."""
     if not chosen.total_energies:
         if asked is not None:
             raise errors.InputError(f"energies of format {name} are relative to atoms already; got atomic_energies_ev.")
@@ -260,7 +260,7 @@ def _finished(
 
 
 def _rung(structure: Structure, asked: str | None) -> str:
-    """The rung of a structure whose format or file says one; what never stands on the ladder stays beside it."""
+    """Rung of a structure: as asked for or as its format says, but never one of the ladder for atoms and ions."""
     if structure.rung not in rungs.RUNGS:
         return structure.rung
     if structure.charge != 0:

@@ -1,4 +1,4 @@
-"""HDF5 files with one group a molecule and one row a conformation: what ANI-1x and SPICE have in common."""
+"""HDF5 files with one group per molecule and one row per conformation, as ANI-1x and SPICE come in."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +68,7 @@ def array(group: h5py.Group, key: str, shape: tuple[int | None, ...], where: str
 
 
 def check_unit(group: h5py.Group, key: str, unit: str, where: str) -> None:
-    """Raises InputError if an array says that it has another unit than `unit`; many arrays say nothing."""
+    """Raise InputError if an array's attribute `units` names another unit; many arrays have no such attribute."""
     found = group[key].attrs.get("units", unit)
     if isinstance(found, bytes):
         found = found.decode("utf-8", "replace")

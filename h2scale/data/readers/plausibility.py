@@ -1,4 +1,4 @@
-"""Whether a file is in the unit its format promises: molecules have bonds and are bound, on every scale but one.
+"""Check that a file is in the unit that its format promises: only then are its molecules bonded and bound.
 
 A length in bohr read as angstrom is 1.9 times too long, an energy in kcal/mol read as eV 23 times too deep. Both leave
 every single number possible and the median impossible.
@@ -19,11 +19,11 @@ ENERGY_PER_ATOM_EV = (0.5, 10.0)
 
 
 def check(sample: Sequence[entries.Entry], energies: bool) -> None:
-    """Returns nothing if lengths and energies of a sample, relative to atoms, are those of molecules.
+    """Check that lengths and energies of a sample, relative to atoms, are those of molecules.
 
     Args:
         sample: entries with energies in eV relative to isolated atoms.
-        energies: whether energies are judged; relative to fitted atoms they are small.
+        energies: also check energies; relative to fitted atoms they are small.
 
     Raises:
         InputError: a median lies outside what any unit but the declared one explains.

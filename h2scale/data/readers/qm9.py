@@ -35,7 +35,7 @@ ATOMIC_ENERGIES_HARTREE = MappingProxyType(
 ATOMIC_ENERGIES_SOURCE = "atomref.txt of the QM9 authors, U0 of isolated atoms at B3LYP/6-31G(2df,p)"
 
 ZPVE, U0 = 11, 12
-"""Places in the property line, the tag and the index being 0 and 1."""
+"""Positions in the property line, counted from the tag at 0."""
 NUM_PROPERTIES = 17
 _ARCHIVES = (".tar", ".bz2", ".gz", ".tgz", ".xz")
 
@@ -71,7 +71,9 @@ def _archive(path: Path) -> Generator[entries.Entry, None, None]:
             for member in archive:
                 if not member.isfile() or not member.name.endswith(".xyz"):
                     continue
-                text = archive.extractfile(member).read().decode("utf-8", errors="replace")
+                stream = archive.extractfile(member)
+                assert stream is not None, "a regular file has contents"
+                text = stream.read().decode("utf-8", errors="replace")
                 yield _entry(text, f"{path}, {member.name}")
                 last = member.name
     except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:

@@ -67,7 +67,7 @@ def _energies(array: np.ndarray, name: str, path: Path) -> np.ndarray:
 
 
 def _check_additive(numbers: list[np.ndarray], atoms_hartree: np.ndarray, path: Path) -> None:
-    """Refuses energies of separated atoms (hartree, one a molecule) that are no sum over elements."""
+    """Refuse energies of separated atoms (hartree, one per molecule) that are no sum over elements."""
     present = np.unique(np.concatenate(numbers))
     counts = np.stack([np.sum(row[:, None] == present[None, :], axis=0) for row in numbers]).astype(np.float64)
     per_element = np.linalg.lstsq(counts, atoms_hartree, rcond=None)[0]

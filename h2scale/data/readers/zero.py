@@ -1,4 +1,4 @@
-"""The zero of energy: what is subtracted from total energies, and how it is known."""
+"""The zero of energy: isolated-atom energies to subtract from total energies, by their source."""
 
 import math
 from collections.abc import Iterable, Mapping
