@@ -49,22 +49,15 @@ def exact_pair(distance, charge, params):
     return jnp.where((charge == 2) & (params["sees_charge"] > 0), units.COULOMB_EV_ANGSTROM / distance, h2)
 
 
-def test_exact_potential_has_no_error_and_without_a_charge_input_no_protons():
-    metrics, energies, references = run(exact_pair)
-    assert energies.keys() == {"h2"}
+def test_exact_potential_has_no_error():
+    metrics, energies, references = run(exact_pair, conditioned=True, sees_charge=1.0)
     assert energies["h2"].dtype == jnp.float64
     np.testing.assert_allclose(energies["h2"], references.exact_ev, atol=1e-9)
+    np.testing.assert_allclose(energies["protons"], references.protons_ev, rtol=1e-12)
     assert metrics["h2_mae_ev"] < 1e-9
+    assert metrics["protons_mae_ev"] < 1e-9
     assert metrics["h2_num_minima"] == 1
     assert metrics["h2_wall_is_repulsive"]
-    assert np.isnan(metrics["protons_mae_ev"])
-
-
-def test_conditioned_potential_gets_charge_two():
-    metrics, energies, references = run(exact_pair, conditioned=True, sees_charge=1.0)
-    np.testing.assert_allclose(energies["protons"], references.protons_ev, rtol=1e-12)
-    assert metrics["protons_mae_ev"] < 1e-9
-    assert metrics["h2_mae_ev"] < 1e-9
 
 
 def test_charge_that_is_ignored_is_seen():
@@ -74,15 +67,17 @@ def test_charge_that_is_ignored_is_seen():
 
 @pytest.mark.parametrize("atom_energy", [0.0, 0.7])
 def test_size_consistency_is_against_the_models_own_atom(atom_energy):
-    metrics, _, _ = run(exact_pair, atom=atom_energy)
+    metrics, _, _ = run(exact_pair, conditioned=True, atom=atom_energy)
     assert abs(metrics["h2_size_consistency_error_ev"]) < 1e-6
     np.testing.assert_allclose(metrics["h2_asymptote_error_ev"], 2 * atom_energy, atol=1e-6)
 
 
-def test_interaction_that_never_ends_is_a_size_consistency_error():
+def test_interaction_that_never_ends_is_a_size_consistency_error_and_without_a_charge_input_there_are_no_protons():
     def forever(distance, charge, params):
         del charge, params
         return jnp.full_like(distance, 0.25)
 
-    metrics, _, _ = run(forever, cutoff=30.0)
+    metrics, energies, _ = run(forever, cutoff=30.0)
     np.testing.assert_allclose(metrics["h2_size_consistency_error_ev"], 0.25, atol=1e-12)
+    assert energies.keys() == {"h2"}
+    assert np.isnan(metrics["protons_mae_ev"])

@@ -1,5 +1,7 @@
 """A replica predicts in batches exactly what it predicts alone."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -11,15 +13,18 @@ from h2scale.models import flat
 from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
 
+H2, ATOM, APART = models.dimer(1, 1, 0.74, 0, 1), models.atom(1, 0, 1), models.dimer(1, 1, 7.0, 0, 1)
 QUERIES = [
-    models.dimer(1, 1, 0.74, 0, 1),
-    models.atom(1, 0, 2),
+    H2,
+    ATOM,
     models.dimer(6, 1, 1.1, 0, 2),
-    models.dimer(1, 1, 7.0, 0, 1),
+    APART,
     models.Query((1, 6, 1), ((0.0, 0.0, -1.1), (0.0, 0.1, 0.0), (0.0, 0.0, 1.1)), 0, 1),
+    H2._replace(charge=2),
 ]
 
 
+@functools.cache
 def make(conditioning):
     settings = ModelSettings(
         name="schnet",  # compiles fastest; the graph under test is every model's
@@ -47,8 +52,11 @@ def make(conditioning):
 
 def test_batch_of_unlike_structures_equals_its_members():
     replica = make("charge_spin")
-    queries = [*QUERIES, models.dimer(1, 1, 0.74, 2, 1)]
-    for query, prediction in zip(queries, replica_model.ReplicaModel(replica).predict(queries), strict=True):
+    predictions = dict(zip(QUERIES, replica_model.ReplicaModel(replica).predict(QUERIES), strict=True))
+    atom = predictions.pop(ATOM)  # alone it would have a program of its own
+    assert predictions[APART].energy == pytest.approx(2 * atom.energy, abs=1e-12)
+    np.testing.assert_array_equal(atom.forces, 0)
+    for query, prediction in predictions.items():
         energy, forces = replica.energy_and_forces(query.numbers, np.array(query.positions), query.charge, query.spin)
         assert prediction.energy == pytest.approx(energy, abs=1e-12)
         np.testing.assert_allclose(prediction.forces, forces, atol=1e-12)
@@ -56,7 +64,7 @@ def test_batch_of_unlike_structures_equals_its_members():
 
 def test_element_and_charge_it_does_not_know_are_refused():
     predictions = replica_model.ReplicaModel(make("none")).predict(
-        [models.dimer(1, 1, 0.74, 1, 2), models.dimer(1, 3, 1.6, 0, 1), QUERIES[0]]
+        [models.dimer(1, 1, 0.74, 1, 2), models.dimer(1, 3, 1.6, 0, 1), H2]
     )
     assert [prediction.status for prediction in predictions] == ["refused", "refused", "ok"]
     assert predictions[1].reason == "atomic number 3 is not among the replica's [1, 6]"
