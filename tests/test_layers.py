@@ -1,15 +1,17 @@
-"""The layers of the style hold: data flows one way, and heavy libraries stand behind one door each."""
+"""The package's layout: imports go one way, heavy libraries have one room each, nothing is there for tests alone."""
 
 import ast
 import subprocess
 import sys
-from pathlib import Path
 
+import package_graph
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "h2scale"
+from h2scale.exam import sections
 
-# A module may import those of its own layer and of the layers before it.
+SOURCES = package_graph.package_sources()
+
+# A module may import those of its own layer and of the layers before it; docs/architecture.md explains them.
 LAYERS = (
     {"units", "types", "elements", "numerics", "errors", "config"},
     {"runtime"},
@@ -30,51 +32,92 @@ LAYERS = (
     {"runner"},
     {"command_line"},
 )
-DOORS = {  # folders and files that may import a library
-    "pyscf": ("electronic_structure/",),
-    "ase": ("evaluation/calculator.py", "exam/", "data/readers/ase_database.py", "data/readers/extxyz.py"),
-    "submitit": ("runtime/cluster.py",),
-    "matplotlib": ("report/",),
-    "rdkit": ("labels/molecules.py",),
-    "tblite": ("labels/tight_binding.py", "exam/calculators/adapters.py"),
+LIBRARIES = {  # modules and packages that may import a heavy library
+    "pyscf": ("electronic_structure",),
+    "ase": ("evaluation.calculator", "exam", "data.readers.ase_database", "data.readers.extxyz"),
+    "submitit": ("runtime.cluster",),
+    "matplotlib": ("report",),
+    "rdkit": ("labels.molecules",),
+    "tblite": ("labels.tight_binding", "exam.calculators.adapters"),
 }
+USED_FROM_OUTSIDE = {
+    "h2scale.command_line.main",  # the console command
+    "h2scale.evaluation.calculator.H2ScaleCalculator",  # a user's ASE scripts
+    *(f"{section.module}.examine" for section in sections.SECTIONS.values()),
+}
+"""Public functions that nothing calls by name here; sections of the exam are called by the name in their table."""
 
 
-def modules():
-    return sorted(PACKAGE.rglob("*.py"))
-
-
-def imported_names(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def layer_of(name):
-    found = [place for place, layer in enumerate(LAYERS) if name in layer]
-    assert len(found) == 1, f"h2scale.{name} belongs to no layer; add it to LAYERS"
+def layer_of(module):
+    room = module.split(".")[1]
+    found = [place for place, layer in enumerate(LAYERS) if room in layer]
+    assert len(found) == 1, f"h2scale.{room} belongs to no layer; add it to LAYERS"
     return found[0]
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_module_imports_only_its_own_layer_and_those_before(path):
-    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if own == "__init__":
-        return
-    for name in imported_names(path):
-        parts = name.split(".")
-        if parts[0] == "h2scale" and len(parts) > 1:
-            assert layer_of(parts[1]) <= layer_of(own), f"{path} imports {name}, which lies above it"
+def upward(sources):
+    """Imports of a layer that lies above the importing one."""
+    for module, tree in sources.items():
+        for name in package_graph.imports(tree, sources):
+            if module != "h2scale" and name.startswith("h2scale.") and layer_of(name) > layer_of(module):
+                yield f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("library", DOORS)
-def test_heavy_library_stands_behind_one_door(library):
-    for path in modules():
-        inside = str(path.relative_to(PACKAGE))
-        if library in {name.split(".")[0] for name in imported_names(path)}:
-            assert inside.startswith(DOORS[library]), f"{inside} imports {library}"
+def import_edges(sources):
+    return {
+        module: {name for name in package_graph.imports(tree, sources, at_import=True) if name in sources} - {module}
+        for module, tree in sources.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def used():
+    """Names that the package and what uses it refer to."""
+    everything = {**SOURCES, **package_graph.other_sources()}
+    return package_graph.used_names(everything, SOURCES) | package_graph.registry_entries()
+
+
+def test_imports_go_one_way():
+    assert list(upward(SOURCES)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from h2scale.study import planning", "def late():\n    import h2scale.report.page", "import h2scale.runner"],
+)
+def test_import_of_a_layer_above_is_caught(line):
+    broken = SOURCES | {"h2scale.physics.made_up": ast.parse(line)}
+    (found,) = upward(broken)
+    assert found.startswith("h2scale.physics.made_up imports h2scale.")
+
+
+def test_module_without_a_layer_is_caught():
+    with pytest.raises(AssertionError, match="belongs to no layer"):
+        list(upward(SOURCES | {"h2scale.made_up": ast.parse("from h2scale import units")}))
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert package_graph.circles(import_edges(SOURCES)) == []
+
+
+def test_circle_is_caught():
+    first, second = "h2scale.physics.first", "h2scale.physics.second"
+    broken = {first: ast.parse("from h2scale.physics import second"), second: ast.parse(f"import {first}")}
+    assert package_graph.circles(import_edges(SOURCES | broken)) == [[first, second]]
+    late = {first: ast.parse("def later():\n    from h2scale.physics import second")}
+    assert package_graph.circles(import_edges(SOURCES | broken | late)) == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_heavy_library_is_imported_by_its_own_room_alone(library):
+    allowed = tuple(f"h2scale.{room}" for room in LIBRARIES[library])
+    importing = [
+        module
+        for module, tree in SOURCES.items()
+        if library in {name.split(".")[0] for name in package_graph.imports(tree, SOURCES)}
+    ]
+    assert importing, f"nothing imports {library}"
+    assert [module for module in importing if not f"{module}.".startswith(tuple(f"{name}." for name in allowed))] == []
 
 
 @pytest.mark.parametrize("module", ["h2scale", "h2scale.runner"])
@@ -82,3 +125,34 @@ def test_import_pulls_in_no_heavy_library(module):
     code = f"import sys, {module}; print(*sorted({{'pyscf', 'ase', 'matplotlib'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_no_public_function_is_there_for_tests_alone(used):
+    assert package_graph.public_functions(SOURCES) - used == USED_FROM_OUTSIDE
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def lonely():\n    return 1",
+        "def lonely():\n    return lonely()",
+        "from h2scale.physics import coulomb\n\nclass lonely:\n    pass\n\ndef _private():\n    coulomb",
+    ],
+    ids=["never called", "calls itself", "beside others"],
+)
+def test_function_that_nothing_calls_is_caught(source):
+    name = "h2scale.physics.made_up"
+    own = {name: ast.parse(source)}
+    assert package_graph.public_functions(own) - package_graph.used_names(own, own) == {f"{name}.lonely"}
+    caller = {"experiments/made_up.py": ast.parse("from h2scale.physics import made_up as here\n\nhere.lonely()")}
+    assert package_graph.public_functions(own) - package_graph.used_names(own | caller, own) == set()
+
+
+def test_function_that_a_package_passes_on_is_used():
+    sources = {
+        "h2scale.room": ast.parse("from h2scale.room.inner import offered as offered"),
+        "h2scale.room.inner": ast.parse("def offered():\n    pass\n\ndef hidden():\n    pass"),
+    }
+    caller = {"experiments/made_up.py": ast.parse("from h2scale import room\n\nroom.offered()")}
+    unused = package_graph.public_functions(sources) - package_graph.used_names(sources | caller, sources)
+    assert unused == {"h2scale.room.inner.hidden"}
