@@ -1,4 +1,4 @@
-"""Times the physics check of the default study: python benchmarks/physics_check.py.
+"""Time of the physics check of the default study: python benchmarks/physics_check.py.
 
 For each program of experiments/scaling.py: 128 H2 distances for 64 replicas, metrics included, in seconds; then the
 sum over all evaluations of the study, to be set against its training time (sum of train_seconds in replicas.csv).
@@ -22,17 +22,19 @@ def main() -> None:
 
     from h2scale import config as config_lib
     from h2scale.runtime import devices
+    from h2scale.stages import scaling as stage
     from h2scale.study import planning, preparation
     from h2scale.training import population as population_lib
 
     config = config_lib.resolve(scaling.get_config("default"))
-    devices.configure(planning.device_settings(config))
-    plan = planning.plan_study(config)
+    settings = stage.study_settings(config)
+    devices.configure(settings.devices)
+    plan = planning.plan_study(settings)
     mesh = population_lib.make_mesh(jax.devices())
-    evaluations = config.train.steps // config.eval.every + 1
+    evaluations = settings.training.steps // settings.evaluation.every + 1
     total = 0.0
     for population in plan.populations:
-        case = preparation.assemble(plan.sources, population, planning.training_settings(config), mesh)
+        case = preparation.assemble(plan.sources, population, settings, mesh)
         params = jnp.stack([case.potential.init(jax.random.key(0))] * NUM_REPLICAS)
         params = jax.device_put(params, population_lib.mapped_sharding(mesh))
         check = jax.jit(lambda params, case=case: case.programs.check(params, case.materials.references))

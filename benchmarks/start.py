@@ -1,4 +1,4 @@
-"""From the prompt to the first finished training step, nothing cached: python benchmarks/start.py [features degree]
+"""Time from prompt to first finished training step, nothing cached: python benchmarks/start.py [features degree]
 
 The step of `experiments/benchmark.py` on 32 molecules (278 atoms, 2214 edges), three layers; 32 channels and degree 2
 unless told. CPU seconds count all threads of the process; on a machine that does other things they say more than wall
@@ -6,6 +6,7 @@ seconds.
 """
 
 import concurrent.futures
+import dataclasses
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "experiments")]
 
 
 class Clock:
-    """Prints what passed since the last lap; the first begins before the interpreter does."""
+    """Clock that prints the time since its last lap; the first lap begins before the interpreter does."""
 
     def __init__(self, begin: float) -> None:
         self._cpu, self._wall, self._begin = 0.0, begin, begin
@@ -31,7 +32,7 @@ class Clock:
 
 
 def measure(begin: float, features: int, l_max: int) -> None:
-    """Runs in a new process that was started at `begin` (seconds of the monotonic clock)."""
+    """Measure a new process that was started at `begin` (seconds of the monotonic clock)."""
     clock = Clock(begin)
     import benchmark
     import jax
@@ -44,9 +45,7 @@ def measure(begin: float, features: int, l_max: int) -> None:
 
     config = config_lib.resolve(benchmark.get_config("default"))
     devices.configure(
-        devices.DeviceSettings(
-            cpu_devices=0, compile_cache=False, distributed=False, coordinator="", num_processes=0, process_id=-1
-        )
+        dataclasses.replace(devices.DeviceSettings.from_section(config.devices), cpu_devices=0, compile_cache=False)
     )
     mesh = population_lib.make_mesh(jax.devices()[:1])
     clock.lap("interpreter, imports, settings")

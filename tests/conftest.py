@@ -1,6 +1,18 @@
-"""Float64 and strict broadcasting for the whole run; a compile cache makes the second run quick."""
+"""Float64 and strict broadcasting for the whole run, and one cache of compiled programs."""
+
+import atexit
+import os
+import shutil
+import tempfile
 
 import jax
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+if "H2SCALE_TEST_CACHE" not in os.environ:
+    # Many tests, and the processes that they start, compile the same programs; workers of xdist inherit the folder.
+    os.environ["H2SCALE_TEST_CACHE"] = tempfile.mkdtemp(prefix="h2scale-tests-")
+    atexit.register(shutil.rmtree, os.environ["H2SCALE_TEST_CACHE"], ignore_errors=True)
+jax.config.update("jax_compilation_cache_dir", os.path.join(os.environ["H2SCALE_TEST_CACHE"], "h2scale", "xla"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

@@ -4,6 +4,7 @@ The labels in `population_set.h5` are `python -m h2scale.data.subset pbe0_def2sv
 of one state of the shipped set; they stay when that grows, so that golden numbers move only with the training.
 """
 
+import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,16 @@ STUDY = StudySettings(
     cluster=cluster.ClusterSettings(launcher="here"),
     num_bootstrap=100,
 )
+
+
+def study(replicas_at_once: int = 1, every: int = 10, **training: Any) -> StudySettings:
+    """The study with other settings of training."""
+    return dataclasses.replace(
+        STUDY,
+        training=dataclasses.replace(TRAINING, **training),
+        evaluation=EvaluationSettings(every),
+        devices=dataclasses.replace(STUDY.devices, replicas_at_once=replicas_at_once),
+    )
 
 
 @functools.cache

@@ -1,10 +1,11 @@
-"""Settings: what cannot be is refused by name, and arms override only what they say."""
+"""Settings: an impossible one is refused by name, and arms override only what they say."""
 
 import re
 
 import pytest
 
 from h2scale import config as config_lib
+from h2scale.stages import scaling
 
 
 def changed(**settings):
@@ -44,7 +45,7 @@ def test_defaults_resolve_and_are_frozen():
 )
 def test_impossible_setting_is_named(settings, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        config_lib.resolve(changed(**settings))
+        scaling.study_settings(config_lib.resolve(changed(**settings)))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_impossible_scale_out_is_named(stage, launcher, distributed, message):
     config.stage, config.launcher = stage, launcher
     config.devices.distributed.update(distributed)
     with pytest.raises(ValueError, match=re.escape(message)):
-        config_lib.resolve(config)
+        scaling.study_settings(config_lib.resolve(config))
 
 
 def test_arm_overrides_only_what_it_says():
@@ -80,6 +81,26 @@ def test_arm_overrides_only_what_it_says():
     assert arms["wide"].model.num_layers == config.model.num_layers
     assert tuple(arms["wide"].grid.seeds) == (5,)
     assert tuple(arms["wide"].grid.rungs) == tuple(config.grid.rungs)
+
+
+def test_record_of_every_section_holds_what_the_settings_say():
+    config = config_lib.default()
+    config.train.steps_per_call, config.eval.every, config.checkpoint.keep = 10, 100, 5
+    settings = scaling.study_settings(config_lib.resolve(config))
+    assert (settings.training.steps_per_call, settings.evaluation.every, settings.checkpoint.keep) == (10, 100, 5)
+    assert settings.training.force_huber_ev_per_angstrom == config.train.force_huber_ev_per_angstrom
+    assert settings.split.max_held_out == config.data.max_held_out
+    assert settings.devices.distributed.process_id == config.devices.distributed.process_id
+    assert settings.arms[0].grid.num_features == tuple(config.grid.num_features)
+    assert settings.cluster.launcher == "here"
+
+
+def test_impossible_grid_of_one_arm_among_several_is_named_with_it():
+    config = config_lib.default()
+    config.arms = {"plain": {"model": {}, "grid": {}}, "odd": {"model": {}, "grid": {"seeds": (0, 0)}}}
+    message = "arm odd: config.grid.seeds must be free of repeated values; got (0, 0)."
+    with pytest.raises(ValueError, match=re.escape(message)):
+        scaling.study_settings(config_lib.resolve(config))
 
 
 def test_arm_with_an_unknown_key_is_refused():

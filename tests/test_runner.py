@@ -13,6 +13,7 @@ from h2scale import runner
 from h2scale.data import storage
 from h2scale.errors import InputError
 from h2scale.runtime import tables
+from h2scale.stages import scaling
 
 
 def tiny(**settings):
@@ -30,6 +31,12 @@ def tiny(**settings):
         section, name = key.split("__")
         config[section][name] = value
     return config_lib.resolve(config)
+
+
+@pytest.fixture
+def without_report(monkeypatch):
+    """Leaves out fits and figures, which take longer than the training of these tiny studies."""
+    monkeypatch.setattr(scaling, "_report", lambda path, num_bootstrap: path / "report.html")
 
 
 class Stop(BaseException):
@@ -62,7 +69,7 @@ def test_run_leaves_every_file_of_the_design(finished):
         assert tuple(next(csv.reader(file))) == tables.CURVE_COLUMNS
 
 
-def test_widths_that_share_a_program_give_the_study_of_widths_that_do_not(tmp_path):
+def test_widths_that_share_a_program_give_the_study_of_widths_that_do_not(tmp_path, without_report):
     """The same replicas in the same order, each as large as it is, and the same numbers but for rounding."""
     tables_of = {}
     for spread in (1.0, 2.0):
@@ -122,7 +129,7 @@ def test_charge_for_a_replica_without_charge_is_refused(finished):
         replica.energy([1, 1], np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), charge=2)
 
 
-def test_finished_run_trains_nothing_again(finished, capsys):
+def test_finished_run_trains_nothing_again(finished, capsys, without_report):
     folder, _ = finished
     before = (folder / "replicas.csv").read_bytes(), (folder / "curves.csv").read_bytes()
     runner.run(tiny(), str(folder))
@@ -130,7 +137,7 @@ def test_finished_run_trains_nothing_again(finished, capsys):
     assert "Nothing was left to train" in capsys.readouterr().out
 
 
-def test_interrupted_run_continues_to_the_same_tables(finished, tmp_path):
+def test_interrupted_run_continues_to_the_same_tables(finished, tmp_path, without_report):
     folder, _ = finished
 
     def stop_after_first_checkpoint(snapshot):

@@ -1,4 +1,4 @@
-"""Start of JAX, once per process: precision, compile cache, CPU devices and, where asked, a group of processes."""
+"""Start of JAX, once per process: precision, compile cache, CPU devices and, if set, a group of processes."""
 
 import dataclasses
 import os
@@ -60,7 +60,7 @@ class DeviceSettings:
 
 
 def configure(settings: DeviceSettings) -> None:
-    """Configure JAX for this process and, where asked, join the other processes of the run.
+    """Configure JAX for this process and, if set, join the other processes of the run.
 
     Float64 is enabled, for evaluation; float32 products keep full precision; the process keeps the memory that it
     frees (`host_memory`).

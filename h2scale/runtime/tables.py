@@ -1,8 +1,8 @@
 """Tables that stages hand to each other: column names, a small typed CSV reader and a writer.
 
 Every number of fits, figures and report comes from `replicas.csv`, `curves.csv` and `history.csv`, so the names and
-types of their columns stand here once. An empty field means "there is no number": a diverged replica, or a question
-that the model was not asked.
+types of their columns stand here once. An empty field means that there is no number: a diverged replica, or a system
+that the model cannot describe.
 """
 
 import csv

@@ -1,1 +1,1 @@
-"""The scaling study from settings to table: replicas, planning, preparation, training, rows."""
+"""The scaling study from settings to table: settings, replicas, planning, preparation, training or jobs, rows."""

@@ -4,16 +4,19 @@ Orbax renames a checkpoint into place when it is complete, but reads a flipped b
 checkpoint also carries the SHA-256 checksums of its files, written before that rename and compared before it is read.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from absl import logging
 from jax.experimental import multihost_utils
 
 from h2scale.runtime import files, migration
@@ -50,17 +53,18 @@ class PopulationCheckpoints:
             multihost_utils.sync_global_devices(f"checked {self._folder}")
             # Only now: the first process may have renamed what this one would have looked at.
             self._newest = _newest_intact(self._folder, put_aside=False)
-        self._manager = ocp.CheckpointManager(
-            self._folder,
-            options=ocp.CheckpointManagerOptions(
-                max_to_keep=keep,
-                read_only=reading,
-                create=not reading,
-                enable_async_checkpointing=True,
-                async_options=ocp.AsyncOptions(post_finalization_callback=self._write_checksums),
-            ),
-            item_handlers={_STATE: ocp.StandardCheckpointHandler(), _METADATA: ocp.JsonCheckpointHandler()},
-        )
+        with _without_warnings():
+            self._manager = ocp.CheckpointManager(
+                self._folder,
+                options=ocp.CheckpointManagerOptions(
+                    max_to_keep=keep,
+                    read_only=reading,
+                    create=not reading,
+                    enable_async_checkpointing=True,
+                    async_options=ocp.AsyncOptions(post_finalization_callback=self._write_checksums),
+                ),
+                item_handlers={_STATE: ocp.StandardCheckpointHandler(), _METADATA: ocp.JsonCheckpointHandler()},
+            )
 
     def __enter__(self) -> "PopulationCheckpoints":
         return self
@@ -122,6 +126,17 @@ class PopulationCheckpoints:
         for folder in self._folder.iterdir():
             if folder.name == name or folder.name.startswith(name + _HALF_WRITTEN):
                 files.write_text(folder / _CHECKSUMS, json.dumps(_checksums(folder), indent=1) + "\n")
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Hide what Orbax logs when a folder is opened for reading, on which a user cannot act."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def _checksums(folder: Path) -> dict[str, str]:

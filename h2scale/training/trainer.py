@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """State of knowledge about a population at an evaluation, on the host; population axis first."""
+    """Results of a population at an evaluation, on the host; population axis first."""
 
     step: int  # training steps taken
     history: np.ndarray  # (replicas, evaluations so far, metrics); NaN after a divergence

@@ -1,5 +1,6 @@
-"""Jobs on a cluster: every argument gets its answer, failures stay their own, a job that is told to leave returns."""
+"""Jobs on a cluster: every argument gets its result, failures stay their own, a job that is told to leave returns."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -29,7 +30,7 @@ def settings(request):
 
 
 def interrupted_once(marker):
-    """A function whose first call waits for a signal, and whose second one answers; both leave a line in `marker`."""
+    """A function whose first call waits for a signal, and whose second one returns; both leave a line in `marker`."""
 
     def function(argument):
         with Path(marker).open("a") as file:
@@ -57,7 +58,7 @@ def signal_when_started(marker, number):
     return thread
 
 
-def test_every_argument_gets_its_answer_in_order(settings, tmp_path):
+def test_every_argument_gets_its_result_in_order(settings, tmp_path):
     ended = []
     results = cluster.map_jobs(
         lambda number: number**2, [3, 4], settings, tmp_path, names=["three", "four"], on_done=ended.append
@@ -102,7 +103,7 @@ def test_job_that_is_always_killed_ends_as_a_failure(tmp_path):
     def die(_):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    (result,) = cluster.map_jobs(die, [None], LOCAL._replace(retries=1), tmp_path, names=["doomed"])
+    (result,) = cluster.map_jobs(die, [None], dataclasses.replace(LOCAL, retries=1), tmp_path, names=["doomed"])
     assert result.error.startswith("was killed 2 times (jobs ")
     assert len(result.job_ids) == 2
 
@@ -118,7 +119,7 @@ def test_no_more_jobs_run_than_were_asked_for(tmp_path):
 
     counted = tmp_path / "running"
     counted.mkdir()
-    results = cluster.map_jobs(overlap, [counted] * 3, LOCAL._replace(jobs_at_once=1), tmp_path / "jobs")
+    results = cluster.map_jobs(overlap, [counted] * 3, dataclasses.replace(LOCAL, jobs_at_once=1), tmp_path / "jobs")
     assert [result.value for result in results] == [1, 1, 1]
 
 
@@ -132,8 +133,8 @@ def test_refusal_of_slurm_is_passed_on(tmp_path):
     if not cluster.slurm_answers():
         pytest.skip("no Slurm answers on this machine; tests/slurm_one_node.sh starts one")
     with pytest.raises(InputError, match=r"Slurm refuses the jobs of config.cluster: .*[Pp]artition"):
-        cluster.map_jobs(abs, [1], SLURM._replace(partition="nowhere"), tmp_path)
+        cluster.map_jobs(abs, [1], dataclasses.replace(SLURM, partition="nowhere"), tmp_path)
     # Far longer than any partition allows; such a job would wait for ever.
     with pytest.raises(InputError, match=r"Slurm (refuses|will not start) .*"):
-        cluster.map_jobs(abs, [1], SLURM._replace(minutes=10**7), tmp_path)
+        cluster.map_jobs(abs, [1], dataclasses.replace(SLURM, minutes=10**7), tmp_path)
     assert subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True).stdout == ""

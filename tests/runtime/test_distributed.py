@@ -1,32 +1,20 @@
 """Several processes are one machine: a run split over two of them ends in the tables of one."""
 
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
+import launching
 import numpy as np
 import pytest
 
 from h2scale.runtime import tables
 
-ROOT = Path(__file__).parents[2]
 SETTINGS = {
-    "grid.num_features": "(2,)",
-    "grid.num_train": "(8,)",
-    "arms.schnet.grid.num_features": "(2,)",
-    "arms.schnet.grid.num_train": "(8,)",
     "arms.schnet.grid.rungs": "('stretched',)",
-    "model.num_layers": 1,
-    "train.structures_per_batch": 4,
     "train.steps": 20,
     "train.steps_per_call": 5,
     "eval.every": 10,
     "checkpoint.every": 10,
-    "report.num_bootstrap": 100,
 }
-MOST_SECONDS = 300
 
 
 def free_port():
@@ -35,19 +23,10 @@ def free_port():
         return found.getsockname()[1]
 
 
-def start(workdir, log, settings):
-    flags = [f"--config.{key}={value}" for key, value in (SETTINGS | settings).items()]
-    command = [sys.executable, str(ROOT / "launch.py"), f"--config={ROOT}/experiments/scaling.py:smoke"]
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(workdir.parent / "cache")}
-    with log.open("w") as file:
-        return subprocess.Popen(
-            [*command, f"--workdir={workdir}", *flags], env=environment, stdout=file, stderr=file, cwd=workdir.parent
-        )
-
-
 def run_one_process(workdir, **settings):
     log = workdir.with_suffix(".log")
-    assert start(workdir, log, {"devices.cpu_devices": 2, **settings}).wait(MOST_SECONDS) == 0, log.read_text()[-2000:]
+    process = launching.start(workdir, {**SETTINGS, "devices.cpu_devices": 2, **settings}, log)
+    assert process.wait(launching.MOST_SECONDS) == 0, log.read_text()[-2000:]
 
 
 def run_two_processes(workdir, **settings):
@@ -59,12 +38,12 @@ def run_two_processes(workdir, **settings):
     }
     logs = [workdir.with_suffix(f".{rank}.log") for rank in range(2)]
     processes = [
-        start(workdir, log, {**told, **settings, "devices.distributed.process_id": rank})
+        launching.start(workdir, {**SETTINGS, **told, **settings, "devices.distributed.process_id": rank}, log)
         for rank, log in enumerate(logs)
     ]
     try:
         for process, log in zip(processes, logs, strict=True):
-            assert process.wait(MOST_SECONDS) == 0, log.read_text()[-2000:]
+            assert process.wait(launching.MOST_SECONDS) == 0, log.read_text()[-2000:]
     finally:
         for process in processes:
             process.kill()
@@ -72,7 +51,7 @@ def run_two_processes(workdir, **settings):
 
 
 def assert_same_tables(one, other):
-    for name in ("replicas.csv", "curves.csv", "history.csv"):
+    for name in launching.TABLES:
         first, second = tables.read_table(one / name), tables.read_table(other / name)
         assert first.keys() == second.keys()
         for column, values in first.items():

@@ -8,7 +8,7 @@ import pytest
 
 MEASURE = """
 import ctypes, resource, sys
-from h2scale import host_memory
+from h2scale.runtime import host_memory
 library = ctypes.CDLL(None)
 library.malloc.restype = ctypes.c_void_p
 library.malloc.argtypes = [ctypes.c_size_t]

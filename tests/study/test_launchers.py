@@ -1,68 +1,85 @@
-"""Where a study is trained changes no number: jobs, one of them killed, end in the tables of one process."""
+"""Interruptions and launchers change no number: killed runs and jobs end in the tables of one undisturbed process.
 
-import csv
+All runs are of the same study, compiled once. The whole file takes about a minute on an idle core.
+"""
+
 import os
+import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
+import launching
 import pytest
 
 from h2scale.runtime import cluster, workdir
 
 pytest.importorskip("submitit")
 
-ROOT = Path(__file__).parents[2]
 SETTINGS = {
-    "grid.num_features": "(2,)",
-    "grid.num_train": "(8,)",
-    "arms.schnet.grid.num_features": "(2,)",
-    "arms.schnet.grid.num_train": "(8,)",
-    "model.num_layers": 1,
-    "train.structures_per_batch": 4,
-    "train.steps": 200,
+    "train.steps": 240,
     "train.steps_per_call": 10,
     "eval.every": 20,
     "checkpoint.every": 20,
-    "report.num_bootstrap": 100,
     # As many as a job has, because the number of devices decides the rounding.
     "devices.cpu_devices": 1,
     "cluster.cpus": 1,
     "cluster.minutes": 30,
 }
-MOST_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
-    """Starts the command with a launcher; all runs share one compile cache."""
+    """Starts the study in the workdir `name` with a launcher."""
     folder = tmp_path_factory.mktemp("launchers")
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XDG_CACHE_HOME": str(folder / "cache")}
 
-    def begin(launcher):
-        settings = [f"--config.{key}={value}" for key, value in {**SETTINGS, "launcher": launcher}.items()]
-        experiment = f"--config={ROOT}/experiments/scaling.py:smoke"
-        command = [sys.executable, str(ROOT / "launch.py"), experiment, f"--workdir={folder / launcher}", *settings]
-        with (folder / f"{launcher}.log").open("a") as log:
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
-        return process, folder / launcher
+    def begin(name, launcher="here"):
+        path = folder / name
+        return launching.start(path, {**SETTINGS, "launcher": launcher}, path.with_suffix(".log")), path
 
     return begin
 
 
 @pytest.fixture(scope="module")
-def here(start):
-    process, path = start("here")
-    assert process.wait(MOST_SECONDS) == 0
+def undisturbed(start):
+    process, path = start("undisturbed")
+    assert process.wait(launching.MOST_SECONDS) == 0, path.with_suffix(".log").read_text()[-2000:]
     return path
+
+
+def assert_same_tables(path, undisturbed):
+    for name in launching.TABLES:
+        assert launching.rows_without_times(path / name) == launching.rows_without_times(undisturbed / name)
+    assert (path / "curves.csv").read_bytes() == (undisturbed / "curves.csv").read_bytes()
+
+
+def checkpoints_written(path):
+    return {step for step in (path / "checkpoints").glob("*/*") if step.name.isdigit()}
+
+
+@pytest.mark.slow
+def test_three_kills_leave_the_tables_of_an_undisturbed_run(undisturbed, start):
+    moments = random.Random(0)
+    for _ in range(3):
+        process, path = start("killed")
+        before, new = checkpoints_written(path), moments.randrange(1, 8)
+        deadline = time.monotonic() + launching.MOST_SECONDS
+        seen = set()
+        while len(seen) < new and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+            seen |= checkpoints_written(path) - before
+        time.sleep(moments.uniform(0.0, 0.1))
+        assert process.poll() is None, "the run ended before it could be killed; give it more steps"
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    process, path = start("killed")
+    assert process.wait(launching.MOST_SECONDS) == 0, path.with_suffix(".log").read_text()[-2000:]
+    assert_same_tables(path, undisturbed)
 
 
 def kill_a_job(path, process):
     """Kills the process that trains the first population, once it has written a checkpoint."""
     population = "nequip-f2"
-    deadline = time.monotonic() + MOST_SECONDS
+    deadline = time.monotonic() + launching.MOST_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if any(step.name.isdigit() for step in (path / "checkpoints" / population).glob("*")):
             _, job = (workdir.part_folder(path, population) / workdir.LOCK_FILE).read_text().split()
@@ -72,19 +89,13 @@ def kill_a_job(path, process):
     pytest.fail("no checkpoint of the first population was seen while it was trained")
 
 
-def rows_without_times(path):
-    with path.open() as file:
-        return [{name: text for name, text in row.items() if name != "train_seconds"} for row in csv.DictReader(file)]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["local", "slurm"])
-def test_jobs_end_in_the_tables_of_one_process_though_one_is_killed(launcher, here, start):
+def test_jobs_end_in_the_tables_of_one_process_though_one_is_killed(launcher, undisturbed, start):
     if launcher == "slurm" and not cluster.slurm_answers():
         pytest.skip("no Slurm answers on this machine; tests/slurm_one_node.sh starts one")
-    process, path = start(launcher)
+    process, path = start(launcher, launcher)
     kill_a_job(path, process)
-    assert process.wait(MOST_SECONDS) == 0, path.with_suffix(".log").read_text()[-2000:]
-    for name in ("replicas.csv", "curves.csv", "history.csv"):
-        assert rows_without_times(path / name) == rows_without_times(here / name)
+    assert process.wait(launching.MOST_SECONDS) == 0, path.with_suffix(".log").read_text()[-2000:]
+    assert_same_tables(path, undisturbed)
     assert (path / "report.html").exists()

@@ -27,7 +27,7 @@ def test_population_is_unfinished_until_every_replica_is():
 
 
 def test_weight_decay_and_steps_are_named_where_the_grid_lists_them():
-    population = case_lib.make_population(weight_decays=(0.0, 0.1), step_counts=(10, 20))
+    population = case_lib.make_population(weight_decays=(0.0, 0.1), steps=(10, 20))
     ids = [spec.replica_id for spec in population.replicas]
     assert len(set(ids)) == len(ids) == 32
     assert "nequip-f2-stretched-n20-lr0.01-wd0.1-t20-s1" in ids

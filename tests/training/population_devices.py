@@ -1,4 +1,4 @@
-"""Trains the tests' tiny population on so many CPU devices and saves what came out: NUM_DEVICES FILE.npz."""
+"""Trains the tests' tiny population on so many CPU devices and saves the results: NUM_DEVICES FILE.npz."""
 
 import sys
 from pathlib import Path
@@ -8,27 +8,32 @@ import numpy as np
 
 
 def main(num_devices: int, file: str) -> None:
-    """A process of its own, because the number of devices is fixed when JAX starts."""
+    """Run in a process of its own, because the number of devices is fixed when JAX starts."""
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_num_cpu_devices", num_devices)
     sys.path.insert(0, str(Path(__file__).parent.parent))
     import population_case as case_lib
 
-    case = case_lib.assemble(case_lib.make_population(), num_devices=num_devices)
+    np.savez(file, **results(case_lib.assemble(case_lib.make_population(), num_devices=num_devices)))
+
+
+def results(case):
+    """State after four calls and its evaluation."""
+    import population_case as case_lib
+
     state = case_lib.trained(case, calls=4)
     evaluation = case.programs.evaluate(
         state.params, case.inputs.rung, case.materials.table, case.materials.test, case.materials.references
     )
-    np.savez(
-        file,
-        devices=len(case.inputs.seed.sharding.device_set),
-        params=state.params,
-        averaged_params=state.averaged_params,
-        cursor=state.cursor,
-        train_loss_sum=state.train_loss_sum,
-        test_loss=evaluation.errors.loss,
-        h2_energies=evaluation.energies["h2"],
-    )
+    return {
+        "devices": len(case.inputs.seed.sharding.device_set),
+        "params": state.params,
+        "averaged_params": state.averaged_params,
+        "cursor": state.cursor,
+        "train_loss_sum": state.train_loss_sum,
+        "test_loss": evaluation.errors.loss,
+        "h2_energies": evaluation.energies["h2"],
+    }
 
 
 if __name__ == "__main__":

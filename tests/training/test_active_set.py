@@ -1,4 +1,4 @@
-"""Repacking changes what is on the devices, and no replica's numbers."""
+"""Narrowing the active set changes what is on the devices, and no replica's numbers."""
 
 import functools
 
@@ -7,6 +7,7 @@ import numpy as np
 import population_case as case_lib
 import pytest
 
+from h2scale.study import replicas
 from h2scale.training import active_set, trainer
 
 
@@ -27,40 +28,39 @@ class Store:
         return jax.device_put(state, jax.tree.map(lambda leaf: leaf.sharding, like)), metadata
 
 
-POPULATION = {"num_train": (20,), "rungs": ("stretched",), "seeds": (0, 1), "step_counts": (10, 20, 40)}
+POPULATION = case_lib.make_population(num_train=(20,), rungs=("stretched",), seeds=(0, 1), steps=(10, 20, 40))
 
 
 @functools.cache
 def assembled():
-    return case_lib.assemble(case_lib.make_population(**POPULATION))
+    return case_lib.assemble(POPULATION)
 
 
 def train(store, steps_per_checkpoint, seen=None):
-    case, lanes = assembled(), []
+    case, slots = assembled(), []
 
     def advance(state, inputs, table):
-        lanes.append(len(inputs.seed))
+        slots.append(len(inputs.seed))
         return case.programs.advance(state, inputs, table)
 
     outcome = trainer.train_population(
         case.programs._replace(advance=advance),
         case.inputs,
         case.materials,
-        steps_per_call=5,
-        steps_per_evaluation=10,
+        case.settings,
         steps_per_checkpoint=steps_per_checkpoint,
         store=store,
-        metadata={},
+        metadata=replicas.metadata(POPULATION),
         on_progress=lambda steps, observation: seen.append((steps, observation)) if seen is not None else None,
     )
-    return outcome, lanes
+    return outcome, slots
 
 
 @pytest.fixture(scope="module")
-def without_repacking():
+def without_narrowing():
     store = Store()
-    outcome, lanes = train(store, steps_per_checkpoint=40)
-    assert lanes == [6] * 8
+    outcome, slots = train(store, steps_per_checkpoint=40)
+    assert slots == [6] * 8
     return outcome, store.saved[40][0]
 
 
@@ -68,12 +68,12 @@ def same(one, other):
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
-def test_finished_replicas_leave_the_devices_and_results_stay_bit_by_bit(without_repacking):
-    expected, expected_state = without_repacking
+def test_finished_replicas_leave_the_devices_and_results_stay_bit_by_bit(without_narrowing):
+    expected, expected_state = without_narrowing
     store, seen = Store(), []
-    outcome, lanes = train(store, steps_per_checkpoint=10, seen=seen)
+    outcome, slots = train(store, steps_per_checkpoint=10, seen=seen)
     # Two replicas end after 10 steps and two after 20; the remaining four and two fill powers of two.
-    assert lanes == [6, 6, 4, 4, 2, 2, 2, 2]
+    assert slots == [6, 6, 4, 4, 2, 2, 2, 2]
     same(outcome._replace(seconds=0.0), expected._replace(seconds=0.0))
     same(store.saved[40][0], expected_state)
     assert [steps for steps, _ in seen] == [30, 30, 20, 20, 10, 10, 10, 10]
@@ -82,23 +82,23 @@ def test_finished_replicas_leave_the_devices_and_results_stay_bit_by_bit(without
     assert evaluations.tolist() == [1, 1, 2, 2, 4, 4]
 
 
-def test_resumed_after_a_repack_is_the_same(without_repacking):
-    expected, expected_state = without_repacking
+def test_resumed_after_narrowing_is_the_same(without_narrowing):
+    expected, expected_state = without_narrowing
     store = Store()
     train(store, steps_per_checkpoint=10)
     for later in (30, 40):
         del store.saved[later]
-    outcome, lanes = train(store, steps_per_checkpoint=10)
-    assert lanes == [2] * 4
+    outcome, slots = train(store, steps_per_checkpoint=10)
+    assert slots == [2] * 4
     same(outcome._replace(seconds=0.0), expected._replace(seconds=0.0))
     same(store.saved[40][0], expected_state)
 
 
-def test_pack_is_left_alone_until_half_of_it_can_go():
+def test_active_set_is_left_alone_until_half_of_it_can_go():
     case = assembled()
-    pack = active_set.whole(case.programs.init(case.inputs), case.inputs)
-    assert active_set.repack(pack, num_shards=1) is pack
-    finished = pack._replace(state=pack.state.replace(finite=pack.state.finite.at[0].set(False)))
-    assert active_set.repack(finished, num_shards=1) is finished  # five would need eight lanes
-    nothing_left = pack._replace(state=pack.state.replace(finite=pack.state.finite & False))
-    assert active_set.repack(nothing_left, num_shards=1) is nothing_left
+    active = active_set.whole(case.programs.init(case.inputs), case.inputs)
+    assert active_set.narrow(active, num_shards=1) is active
+    finished = active._replace(state=active.state.replace(finite=active.state.finite.at[0].set(False)))
+    assert active_set.narrow(finished, num_shards=1) is finished  # five would need eight slots
+    nothing_left = active._replace(state=active.state.replace(finite=active.state.finite & False))
+    assert active_set.narrow(nothing_left, num_shards=1) is nothing_left

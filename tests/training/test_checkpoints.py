@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from h2scale.runtime import migration
 from h2scale.training import checkpoints
 
 KEEP = 3
@@ -113,12 +114,22 @@ def test_one_flipped_bit_in_any_file_is_noticed(folder):
 
 
 def test_orbax_alone_would_read_a_flipped_bit(folder):
-    """The reason for the seal: without it the damage goes through."""
-    (folder / "20" / "seal.json").unlink()
+    """The reason for the checksums: without them the damage goes through."""
+    (folder / "20" / "checksums.json").unlink()
     flip_one_bit(largest(folder))
     with checkpoints.PopulationCheckpoints(str(folder), None) as store:
         assert store.latest_step() == 20
         assert not np.array_equal(store.load_state()["params"], state_at(20).params)
+
+
+def test_checksums_under_their_earlier_name_are_compared(folder):
+    (earlier,) = migration._CHECKPOINT_FILES.values()
+    for step in (10, 20):
+        (folder / str(step) / "checksums.json").rename(folder / str(step) / earlier)
+    assert checkpoints._newest_intact(folder, put_aside=False) == 20
+    flip_one_bit(largest(folder))
+    with pytest.warns(UserWarning, match="is not what was written"):
+        assert checkpoints._newest_intact(folder, put_aside=False) == 10
 
 
 def test_reading_leaves_a_damaged_checkpoint_where_it_is(folder):
@@ -133,8 +144,8 @@ def test_reading_leaves_a_damaged_checkpoint_where_it_is(folder):
 
 def test_training_starts_anew_where_every_checkpoint_is_damaged(folder):
     for step in (10, 20):
-        (folder / str(step) / "seal.json").write_text("{")
-    with pytest.warns(UserWarning, match="seal.json cannot be read") as caught:
+        (folder / str(step) / "checksums.json").write_text("{")
+    with pytest.warns(UserWarning, match="checksums.json cannot be read") as caught:
         store = checkpoints.PopulationCheckpoints(str(folder), KEEP)
     with store:
         assert store.latest_step() is None

@@ -6,7 +6,6 @@ import numpy as np
 import population_case as case_lib
 import pytest
 
-from h2scale.study import preparation
 from h2scale.training import data_parallel
 from h2scale.training import population as population_lib
 
@@ -32,7 +31,9 @@ def test_step_takes_the_mean_of_consecutive_batches(batches):
 
 def test_devices_share_the_batches_and_agree_on_the_mean():
     if jax.device_count() < 2:
-        pytest.skip("needs two devices: JAX_NUM_CPU_DEVICES=2; tests/test_distributed.py runs it over two processes")
+        pytest.skip(
+            "needs two devices: JAX_NUM_CPU_DEVICES=2; tests/runtime/test_distributed.py runs it over two processes"
+        )
     mesh = population_lib.make_mesh(jax.devices()[:2], data_parallel_devices=2)
     split = data_parallel.Split(4, 2)
 
@@ -52,12 +53,7 @@ def test_two_batches_a_step_differ_from_one_and_consume_twice_the_stream():
     population = case_lib.make_population(num_train=(20,), rungs=("stretched",), seeds=(0,))
     one, two = (
         case_lib.trained(
-            preparation.assemble(
-                case_lib.sources(),
-                population,
-                case_lib.TRAINING._replace(batches_per_step=batches),
-                population_lib.make_mesh(jax.devices()[:1]),
-            ),
+            case_lib.assemble(population, study=case_lib.study(batches_per_step=batches)),
             calls=1,
         )
         for batches in (1, 2)

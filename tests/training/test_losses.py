@@ -1,5 +1,7 @@
 """The loss weighs, masks and sums as it says."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -62,7 +64,7 @@ def test_loss_is_the_weighted_huber_loss_of_real_entries(energy_error, force_err
 def test_zero_force_weight_asks_for_no_forces():
     potential, graph, targets = case(energy_error=0.4)
     blind = potential._replace(energy_and_forces=None)
-    loss = losses.batch_loss(blind, {}, graph, targets, SETTINGS._replace(force_weight=0.0))
+    loss = losses.batch_loss(blind, {}, graph, targets, dataclasses.replace(SETTINGS, force_weight=0.0))
     np.testing.assert_allclose(loss, 2.0 * 0.5 * 0.2**2 / 2, rtol=1e-12)
 
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import population_case as case_lib
+import population_devices
 import pytest
 
 from h2scale.models import sizes, widths
@@ -39,56 +40,64 @@ def test_replica_equals_the_same_replica_trained_alone(trained_population):
     assert_same(case_lib.one(state, place), case_lib.one(state_alone, 0), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("rung", ["equilibrium", "stretched"])
 @pytest.mark.parametrize("name", ["nequip", "schnet"])
-def test_replica_of_any_width_trains_as_it_does_alone_and_unpadded(name, rung):
+def test_replica_of_any_width_trains_as_it_does_alone_and_unpadded(name):
     settings = dataclasses.replace(
         case_lib.SETTINGS, name=name, l_max=1 if name == "nequip" else 0, num_layers=2, radial_hidden=(4, 4)
     )
-    models = [sizes.with_features(settings, width) for width in (2, 3, 5)]
-    axes = {"num_train": (20,), "rungs": (rung,), "seeds": (1,), "weight_decay": 0.1, "steps": 100}
-    training = case_lib.TRAINING._replace(steps_per_call=1, steps_per_evaluation=100)
+    narrow, wide = models = [sizes.with_features(settings, width) for width in (2, 5)]
+    study = case_lib.study(steps_per_call=1, every=100, steps=100, weight_decay=0.1)
 
     def losses(models):
-        case = case_lib.assemble(case_lib.make_population(models, **axes), training=training)
+        population = case_lib.make_population(models, study.training, num_train=(20,), seeds=(1,))
+        case = case_lib.assemble(population, study=study)
         state, trace = case.programs.init(case.inputs), []
         for _ in range(100):
             state = state.replace(train_loss_sum=jnp.zeros_like(state.train_loss_sum))
             state = case.programs.advance(state, case.inputs, case.materials.table)
             trace.append(np.asarray(state.train_loss_sum))
-        return np.array(trace), np.asarray(state.params)
+        return population.replicas, np.array(trace), np.asarray(state.params)
 
-    together, params = losses(models)
+    replicas, together, params = losses(models)
     assert (together[:20].mean(axis=0) > 1.1 * together[-20:].mean(axis=0)).all(), (
         "nothing was learned: this test checks nothing"
     )
-    for place, model in enumerate(models[:2]):  # the widest has no padding
-        alone, params_alone = losses([model])
+    own, alone, params_alone = losses([narrow])  # the widest has no padding
+    assert {spec.rung for spec in own} == {"equilibrium", "stretched"}
+    stands = widths.places(narrow, wide)
+    for number, spec in enumerate(own):
+        place = replicas.index(spec)
         # Absolutely too: a loss near zero is what float32 leaves of energies of about 1 eV.
-        np.testing.assert_allclose(together[:, place], alone[:, 0], rtol=1e-5, atol=1e-6)
-        stands = widths.places(model, models[-1])
-        np.testing.assert_allclose(params[place][stands], params_alone[0], atol=1e-5)
+        np.testing.assert_allclose(together[:, place], alone[:, number], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(params[place][stands], params_alone[number], atol=1e-5)
         assert not np.delete(params[place], stands).any()
 
 
-def test_weight_decay_and_number_of_steps_are_data():
+@pytest.fixture(scope="module")
+def two_lengths():
+    """Two weight decays and two lengths of training in one program."""
     axes = {"num_train": (20,), "rungs": ("stretched",), "seeds": (0,)}
-    population = case_lib.make_population(**axes, weight_decays=(0.0, 0.5), step_counts=(10, 20))
-    case = case_lib.assemble(population)
+    population = case_lib.make_population(**axes, weight_decays=(0.0, 0.5), steps=(10, 20))
+    return axes, population, case_lib.assemble(population)
+
+
+def test_weight_decay_and_number_of_steps_are_data(two_lengths):
+    axes, population, case = two_lengths
     after_two, after_four = case_lib.trained(case, calls=2), case_lib.trained(case, calls=4)
     for place, spec in enumerate(population.replicas):
-        fixed = case_lib.make_population(**axes, weight_decay=spec.weight_decay, steps=spec.steps)
-        alone = case_lib.trained(case_lib.assemble(fixed), calls=spec.steps // 5)
-        assert_same(case_lib.one(after_four, place).params, case_lib.one(alone, 0).params, rtol=0, atol=0)
+        if (spec.weight_decay, spec.steps) in ((0.0, 20), (0.5, 10)):
+            fixed = dataclasses.replace(case_lib.TRAINING, weight_decay=spec.weight_decay, steps=spec.steps)
+            alone = case_lib.assemble(case_lib.make_population(training=fixed, **axes))
+            expected = case_lib.trained(alone, calls=spec.steps // 5)
+            assert_same(case_lib.one(after_four, place).params, case_lib.one(expected, 0).params, rtol=0, atol=0)
         assert after_four.step[place] == spec.steps
         if spec.steps == 10:  # finished: nothing of it changes any more
             assert_same(case_lib.one(after_two, place), case_lib.one(after_four, place), rtol=0, atol=0)
     assert len(set(np.linalg.norm(after_four.params, axis=1).tolist())) == len(population.replicas)
 
 
-def test_last_row_of_a_finished_replica_stands_while_others_go_on():
-    population = case_lib.make_population(num_train=(20,), rungs=("stretched",), seeds=(0,), step_counts=(10, 20))
-    case = case_lib.assemble(population)
+def test_last_row_of_a_finished_replica_stands_while_others_go_on(two_lengths):
+    _, population, case = two_lengths
     state, rows = case.programs.init(case.inputs), []
     for _ in range(2):
         for _ in range(2):
@@ -102,16 +111,16 @@ def test_last_row_of_a_finished_replica_stands_while_others_go_on():
         )
         state = case.programs.record(state, evaluation)
         rows.append(np.array(state.history))
-    np.testing.assert_array_equal(rows[0][0], rows[1][0])
-    assert np.isfinite(rows[1][0, 0, 0])
-    assert np.isnan(rows[1][0, 1]).all()
-    assert np.isfinite(rows[1][1, :, 0]).all()
+    for place, spec in enumerate(population.replicas):
+        assert np.isfinite(rows[1][place, : spec.steps // 10, 0]).all()
+        if spec.steps == 10:
+            np.testing.assert_array_equal(rows[0][place], rows[1][place])
+            assert np.isnan(rows[1][place, 1]).all()
 
 
 def test_vectorised_replicas_equal_replicas_one_after_another(trained_population):
     population, _, state = trained_population
-    training = case_lib.TRAINING._replace(replicas_at_once=4)
-    together = case_lib.trained(case_lib.assemble(population, training=training), calls=3)
+    together = case_lib.trained(case_lib.assemble(population, study=case_lib.study(replicas_at_once=4)), calls=3)
     # Batched products add in another order: float32 rounding grows over 15 steps of Adam.
     assert_same(state.params, together.params, rtol=2e-3, atol=2e-4)
     np.testing.assert_array_equal(state.cursor, together.cursor)
@@ -121,11 +130,9 @@ def test_one_step_takes_the_step_that_plain_functions_take(trained_population):
     _population, case, _ = trained_population
     inputs = case_lib.one(jax.tree.map(np.asarray, case.inputs), 1)
     state = case_lib.first_state(case, inputs)
-    train_step = step.make_train_step(
-        case.potential, case.settings.optimizer, case.settings.loss, case.settings.capacity
-    )
-    for _ in range(case.settings.steps_per_call):
-        state = jax.jit(train_step)(state, inputs, case.materials.table)
+    train_step = jax.jit(step.make_train_step(case.potential, case.settings.training, case.settings.capacity))
+    for _ in range(case.settings.training.steps_per_call):
+        state = train_step(state, inputs, case.materials.table)
     mapped = case_lib.trained(case, calls=1)
     assert_same(state.params, case_lib.one(mapped.params, 1), rtol=1e-4, atol=1e-6)
 
@@ -161,22 +168,20 @@ def test_inactive_replica_does_nothing(trained_population):
     inputs = case.inputs._replace(active=case.inputs.active.at[0].set(False))
     state = case.programs.advance(case.programs.init(case.inputs), inputs, case.materials.table)
     assert int(state.step[0]) == 0
-    assert int(state.step[1]) == case.settings.steps_per_call
+    assert int(state.step[1]) == case.settings.training.steps_per_call
 
 
-def test_eight_devices_equal_one(tmp_path):
-    script = Path(__file__).parent / "population_devices.py"
+def test_eight_devices_equal_one(trained_population, tmp_path):
+    _, case, _ = trained_population
+    script, file = Path(__file__).parent / "population_devices.py", tmp_path / "eight.npz"
     environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    files = {number: tmp_path / f"{number}.npz" for number in (1, 8)}
-    running = [
-        subprocess.Popen([sys.executable, str(script), str(number), str(file)], env=environment)
-        for number, file in files.items()
-    ]
-    assert [process.wait() for process in running] == [0, 0]
-    one, eight = (np.load(file) for file in files.values())
+    eight_devices = subprocess.Popen([sys.executable, str(script), "8", str(file)], env=environment)
+    one = population_devices.results(case)
+    assert eight_devices.wait() == 0
+    eight = np.load(file)
     assert (one["devices"], eight["devices"]) == (1, 8)
     assert len(one["params"]) == 8
-    for name in set(one.files) - {"devices"}:
+    for name in set(one) - {"devices"}:
         # XLA compiles the loop over a device's replicas for its length, and rounds as it has fused.
         np.testing.assert_allclose(eight[name], one[name], rtol=1e-5, atol=2e-6, err_msg=name)
     assert np.abs(one["params"][0] - one["params"][1]).max() > 0.1, "replicas are alike: their order is not checked"
@@ -200,9 +205,10 @@ def test_evaluation_counts_every_structure_once(trained_population):
     place = 0
     chosen = indices[int(case.inputs.rung[place])][take[int(case.inputs.rung[place])]]
     errors = []
-    for start in range(0, len(chosen), 1):
-        graph, targets = _single(case, chosen[start])
-        energy = case.potential.energy(case_lib.one(state.params, place), graph)
+    energy_of = jax.jit(case.potential.energy)
+    for index in chosen:
+        graph, targets = _single(case, index)
+        energy = energy_of(case_lib.one(state.params, place), graph)
         errors.append(abs(float(energy[0] - targets.energy[0])) / float(targets.n_atoms[0]))
     # Sums of about thirty float32 numbers in another order.
     np.testing.assert_allclose(evaluation.errors.energy_mae_ev_per_atom[place], np.mean(errors), rtol=1e-4)

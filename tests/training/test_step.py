@@ -47,9 +47,7 @@ def test_golden_step():
     case = case_lib.assemble(case_lib.make_population(num_train=(20,), rungs=("stretched",), seeds=(0,)))
     replica = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[0]), case.inputs)
     first = case_lib.first_state(case, replica)
-    train_step = step.make_train_step(
-        case.potential, case.settings.optimizer, case.settings.loss, case.settings.capacity
-    )
+    train_step = step.make_train_step(case.potential, case.settings.training, case.settings.capacity)
     state = jax.jit(train_step)(first, replica, case.materials.table)
     found = {
         "loss": float(state.train_loss_sum),

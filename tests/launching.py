@@ -1,0 +1,52 @@
+"""Runs of launch.py in processes of their own: a study of two tiny populations, a NequIP and a SchNet."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+
+ROOT = Path(__file__).parent.parent
+MOST_SECONDS = 600
+TABLES = ("replicas.csv", "curves.csv", "history.csv")
+_SETTINGS = {
+    "grid.num_features": "(2,)",
+    "grid.num_train": "(8,)",
+    "arms.schnet.grid.num_features": "(2,)",
+    "arms.schnet.grid.num_train": "(8,)",
+    "model.num_layers": 1,
+    "train.structures_per_batch": 4,
+    "report.num_bootstrap": 100,
+}
+
+
+def environment():
+    """One cache for all runs, so that a start costs no compilation; float64 as the command itself decides."""
+    told = {
+        "JAX_PLATFORMS": "cpu",
+        "XDG_CACHE_HOME": os.environ["H2SCALE_TEST_CACHE"],
+        "MPLCONFIGDIR": mpl.get_cachedir(),
+    }
+    return {name: value for name, value in os.environ.items() if name != "JAX_ENABLE_X64"} | told
+
+
+def start(workdir, settings, log):
+    """Starts the command; what it prints is added to the file `log`."""
+    flags = [f"--config.{key}={value}" for key, value in (_SETTINGS | settings).items()]
+    command = [sys.executable, str(ROOT / "launch.py"), f"--config={ROOT}/experiments/scaling.py:smoke"]
+    with log.open("a") as file:
+        return subprocess.Popen(
+            [*command, f"--workdir={workdir}", *flags],
+            env=environment(),
+            stdout=file,
+            stderr=file,
+            cwd=workdir.parent,
+        )
+
+
+def rows_without_times(path):
+    """Rows of a table but for the column that no two runs share."""
+    with path.open() as file:
+        return [{name: text for name, text in row.items() if name != "train_seconds"} for row in csv.DictReader(file)]
