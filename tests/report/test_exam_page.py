@@ -167,6 +167,15 @@ def test_folder_without_exams_is_refused(tmp_path):
         exam_page.write_leaderboard(tmp_path)
 
 
+@pytest.mark.parametrize(("arguments", "code"), [(["--help"], 0), ([], 2)])
+def test_command_says_how_it_is_used(monkeypatch, capsys, arguments, code):
+    monkeypatch.setattr("sys.argv", ["exam_page", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        exam_page.main()
+    assert ended.value.code == code
+    assert "usage: python -m h2scale.report.exam_page" in "".join(capsys.readouterr())
+
+
 PROBE = """
 <pre id="probe"></pre><script>
 const seen = {errors: []};
