@@ -120,6 +120,16 @@ def bond_forces(predictions: Sequence[models.Prediction]) -> np.ndarray:
     )
 
 
+def chosen(predictions: Sequence[models.Prediction], mask: np.ndarray) -> list[models.Prediction]:
+    """Return the predictions where the mask is true."""
+    return [prediction for prediction, wanted in zip(predictions, mask, strict=True) if wanted]
+
+
+def mean_size(errors: np.ndarray) -> float:
+    """Mean absolute error."""
+    return float(np.mean(np.abs(errors)))
+
+
 def around_minimum(predictions: Sequence[models.Prediction]) -> tuple[slice, str]:
     """Return the unbroken run of predictions that holds the lowest energy, and a remark on those that are missing.
 

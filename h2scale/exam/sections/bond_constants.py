@@ -34,14 +34,11 @@ def check(
     """Return findings for bond length, D_e and ω_e of a curve.
 
     Args:
-        place: section and system.
-        distances: of the curve, angstrom.
-        energies: relative to the separated atoms, eV.
+        place, distances, energies: of the curve; angstrom, and eV relative to the separated atoms.
         predictions: that the energies come from.
         reduced_mass_dalton: of the nuclei.
-        known: the reference constants; None measures without a verdict.
-        tolerances: about the reference.
-        length_symbol: of the bond length, as the check is called.
+        known, tolerances: the reference constants; None measures without a verdict.
+        length_symbol: name of the bond length's check.
         remark: goes with every number.
     """
     near, missing = grading.around_minimum(predictions)

@@ -71,8 +71,8 @@ def _molecule(model: Model, conditioning: Conditioning, system: diatomic_systems
                 place,
                 f"curve against {label}: mean absolute error",
                 "eV",
-                [prediction for prediction, wanted in zip(predictions, inside, strict=True) if wanted],
-                functools.partial(_mean_difference, energies[inside], reference[inside]),
+                grading.chosen(predictions, inside),
+                functools.partial(grading.mean_size, (energies - reference)[inside]),
                 reason="; ".join(remarks),
             )
         )
@@ -94,7 +94,3 @@ def _zero(model: Model, system: diatomic_systems.Diatomic) -> tuple[float, str]:
 
 def _numbers(system: diatomic_systems.Diatomic) -> tuple[int, int]:
     return elements.ATOMIC_NUMBERS[system.first], elements.ATOMIC_NUMBERS[system.second]
-
-
-def _mean_difference(first: np.ndarray, second: np.ndarray) -> float:
-    return float(np.mean(np.abs(first - second)))

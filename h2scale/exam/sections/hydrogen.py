@@ -74,14 +74,13 @@ def _curve_checks(
     findings = []
     for name, mask in curves.regions(jnp.asarray(distances))._asdict().items():
         mask = np.asarray(mask)
-        chosen = [prediction for prediction, wanted in zip(predictions, mask, strict=True) if wanted]
         findings.append(
             grading.measure(
                 place,
                 f"{name}: mean absolute error",
                 "eV",
-                chosen,
-                functools.partial(_mean_size, error[mask]),
+                grading.chosen(predictions, mask),
+                functools.partial(grading.mean_size, error[mask]),
                 limit=(0.0, _REGION_LIMITS[name]),
                 reason=remark,
             )
@@ -102,10 +101,6 @@ def _curve_checks(
         length_symbol="R_e",
         remark=remark,
     )
-
-
-def _mean_size(errors: np.ndarray) -> float:
-    return float(np.mean(np.abs(errors)))
 
 
 def _cation(model: Model, conditioning: Conditioning, atom: Prediction) -> grading.Part:
@@ -158,7 +153,7 @@ def _triplet(model: Model, conditioning: Conditioning) -> grading.Part:
             checks[0],
             "eV",
             [*singlet, *triplet],
-            lambda: _mean_size(gap - exact),
+            lambda: grading.mean_size(gap - exact),
             limit=(0.0, 2 * _CHEMICAL),
             reason=f"the triplet's reference is {shipped.label}",
         ),
@@ -184,7 +179,7 @@ def _teacher_split(
     found = tables.shipped("H2", level_of_theory + ",") if level_of_theory else []
     exact = tables.h2_ev(distances)
     findings, shown = list[grading.Finding](), dict[str, np.ndarray]()
-    own = grading.measure(place, "model against exact", "eV", predictions, lambda: _mean_size(energies - exact))
+    own = grading.measure(place, "model against exact", "eV", predictions, lambda: grading.mean_size(energies - exact))
     for teacher in found:
         curve = tables.resample(teacher, distances)
         inside = np.isfinite(curve)
@@ -195,14 +190,14 @@ def _teacher_split(
                 f"model against {teacher.label}",
                 "eV",
                 predictions,
-                functools.partial(_mean_size, (energies - curve)[inside]),
+                functools.partial(grading.mean_size, (energies - curve)[inside]),
             ),
             grading.measure(
                 place,
                 f"{teacher.label} against exact",
                 "eV",
                 [],
-                functools.partial(_mean_size, (exact - curve)[inside]),
+                functools.partial(grading.mean_size, (exact - curve)[inside]),
             ),
         ]
     return (

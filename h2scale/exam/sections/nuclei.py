@@ -62,7 +62,7 @@ def _pair(model: Model, pair: tuple[int, int], conditioning: Conditioning) -> gr
             place,
             "slope of log E beyond 6 Å",
             "",
-            _chosen(predictions, far),
+            grading.chosen(predictions, far),
             slope,
             limit=grading.around(-1.0, TOLERANCE),
             reference=-1.0,
@@ -118,7 +118,7 @@ def _windows(
                 place,
                 f"R E / (Z Z 14.4 eV Å), {name}",
                 "",
-                _chosen(predictions, inside),
+                grading.chosen(predictions, inside),
                 farthest,
                 limit=grading.around(1.0, TOLERANCE),
                 reference=1.0,
@@ -169,10 +169,6 @@ def _unconditioned(place: tuple[str, str], checks: list[str], conditioning: Cond
     return grading.Part(
         [grading.without_number(place, check, "", grading.NOT_CONDITIONED, conditioning.charge) for check in checks], []
     )
-
-
-def _chosen(predictions: list[Prediction], mask: np.ndarray) -> list[Prediction]:
-    return [prediction for prediction, wanted in zip(predictions, mask, strict=True) if wanted]
 
 
 def _name(numbers: tuple[int, ...]) -> str:
