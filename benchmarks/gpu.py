@@ -269,8 +269,7 @@ def measure_population(plan: Any, population: Any, settings: Any) -> ProgramRow:
         replicas=len(population.replicas),
         replicas_at_once=at_once,
         steps=steps,
-        # XLA counts the body of the loops over steps and replicas once.
-        gflop_per_step=round(lowered.cost_analysis()["flops"] * len(population.replicas) / at_once / 1e9, 4),
+        gflop_per_step=round(gflop_of_all(lowered.cost_analysis()["flops"], population, at_once, mesh.size), 4),
         measured=True,
         compile_seconds=round(compile_seconds, 2),
         step_ms=round(1000 * step_seconds, 3),
@@ -288,10 +287,11 @@ def estimate(plan: Any, population: Any, settings: Any, measured: Sequence[Progr
     from h2scale.training import population as population_lib
     from h2scale.training import trainer
 
-    case = preparation.assemble(plan.sources, population, settings, population_lib.make_mesh(jax.devices()))
+    mesh = population_lib.make_mesh(jax.devices())
+    case = preparation.assemble(plan.sources, population, settings, mesh)
     at_once = case.settings.replicas_at_once
     flops = trainer.flops_per_step(case.programs, case.inputs, case.materials.table)
-    gflop = flops * len(population.replicas) / at_once / 1e9
+    gflop = gflop_of_all(flops, population, at_once, mesh.size)
     like = max(measured, key=lambda row: row.gflop_per_step)
     step_ms = like.step_ms * gflop / like.gflop_per_step
     steps = max(spec.steps for spec in population.replicas)
@@ -311,6 +311,12 @@ def estimate(plan: Any, population: Any, settings: Any, measured: Sequence[Progr
         memory_gb=float("nan"),
         hours=round(total / 3600, 4),
     )
+
+
+def gflop_of_all(flops: float, population: Any, at_once: int, num_devices: int) -> float:
+    """10^9 operations of a step of all replicas; XLA counts the body of the loops over steps and replicas once."""
+    together = min(at_once, -(-len(population.replicas) // num_devices))
+    return flops * len(population.replicas) / together / 1e9
 
 
 def start_jax(cpu_devices: int) -> None:

@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from h2scale import errors
 from h2scale.data import dataset as dataset_lib
@@ -53,8 +54,14 @@ def convert(reading: readers.Reading, output: str | Path) -> None:
         raise errors.InputError(f"{output} was not written: {error}") from error
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        print(f"h2scale: {message}; --help says what may be given.", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files, or folders where the format is one")
     parser.add_argument("--format", required=True, help=f"one of {', '.join(readers.FORMATS)}")
     parser.add_argument("--output", required=True, type=Path, help="a .h5 file or a .shards folder")
