@@ -2,15 +2,14 @@
 
 import functools
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from h2scale.evaluation import replica as replica_lib
 from h2scale.exam import conditioning_checks, models
 from h2scale.exam.calculators import replica_model
-from h2scale.models import flat
-from h2scale.models import potential as potential_lib
+from h2scale.models import widths
 from h2scale.models.settings import ModelSettings
 
 H2, ATOM, APART = models.dimer(1, 1, 0.74, 0, 1), models.atom(1, 0, 1), models.dimer(1, 1, 7.0, 0, 1)
@@ -43,11 +42,8 @@ def make(conditioning):
         conditioning=conditioning,
         convolution="fast",
     )
-    params = flat.flat_potential(potential_lib.make_potential(settings)).init(jax.random.key(0))
-    # Some parameters start at zero, and would hide what depends on them.
-    return replica_lib.Replica(
-        settings, params + 0.3 * jax.random.normal(jax.random.key(1), params.shape, params.dtype)
-    )
+    params = 0.5 * np.random.default_rng(1).normal(size=widths.num_params(settings))
+    return replica_lib.Replica(settings, jnp.asarray(params))
 
 
 def test_batch_of_unlike_structures_equals_its_members():
