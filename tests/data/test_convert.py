@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import full_disk
 import numpy as np
 import pytest
 
@@ -103,19 +104,12 @@ def test_what_exists_is_not_overwritten(tmp_path, source, capsys):
 
 
 @pytest.mark.parametrize("name", ["water.h5", "water.shards"])
-def test_a_full_disk_is_one_line(tmp_path, source, name):
+def test_a_full_disk_is_one_line(tmp_path, source, name, capsys):
     source.write_text(FRAME * 400)
     output = tmp_path / "out" / name
     output.parent.mkdir()
-    code = (
-        "import resource, sys; from h2scale.data import convert;"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000,) * 2);"
-        "sys.exit(convert.main(sys.argv[1:]))"
-    )
-    command = [sys.executable, "-c", code, *LEVEL, f"--output={output}", str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "JAX_PLATFORMS": "cpu"})
-    assert done.returncode == 2, done.stderr
-    assert f"h2scale: {output} cannot be written: File too large" in done.stderr
-    assert done.stderr.count("\n") == 1
+    with full_disk.limit(3000):
+        found = refusal(capsys, *LEVEL, f"--output={output}", source)
+    assert f"h2scale: {output} cannot be written: File too large" in found
     assert not list(tmp_path.rglob("*.h5*"))
     assert not list(tmp_path.rglob("*.npy"))

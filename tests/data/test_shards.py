@@ -1,9 +1,8 @@
 """Shards hold what was written, continue where a writer was stopped, and are refused when a byte is not theirs."""
 
 import json
-import subprocess
-import sys
 
+import full_disk
 import numpy as np
 import pytest
 
@@ -135,17 +134,6 @@ def test_every_damage_is_refused(tmp_path, shipped):
 
 def test_a_full_disk_leaves_whole_shards_only(tmp_path):
     folder, whole = tmp_path / "set", tmp_path / "whole"
-    choose = (
-        "d = data.load_dataset('pbe0_def2svp');"
-        "order = np.argsort(d.n_atoms, kind='stable');"
-        "d = d.select(np.concatenate([order[:24], order[-56:]]));"
-    )
-    code = (
-        f"import resource, sys, numpy as np; from h2scale import data; from h2scale.data import shards; {choose}"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2);"
-        "shards.write_shards(sys.argv[1], (d[i] for i in range(80)),"
-        " {'level': 'pbe0/def2-svp', 'sources': ['shipped']}, structures_per_shard=24)"
-    )
     dataset = data.load_dataset("pbe0_def2svp")
     order = np.argsort(dataset.n_atoms, kind="stable")
     growing = dataset.select(np.concatenate([order[:24], order[-56:]]))
@@ -153,8 +141,7 @@ def test_a_full_disk_leaves_whole_shards_only(tmp_path):
     sizes = [max(path.stat().st_size for path in shard.iterdir()) for shard in shards_written]
     allowed = (sizes[0] + sizes[1]) // 2
     assert sizes[0] < allowed < sizes[1], "the limit must stop the second shard and not the first"
-    done = subprocess.run([sys.executable, "-c", code, str(folder), str(allowed)], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert f"InputError: {folder} cannot be written: File too large; 1 whole shards stay" in done.stderr
+    with full_disk.limit(allowed), pytest.raises(errors.InputError, match="cannot be written: File too large; 1 whole"):
+        write(folder, growing)
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "shard-00000"]
     assert contents(write(folder, growing)) == contents(whole)

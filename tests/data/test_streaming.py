@@ -60,7 +60,7 @@ def chi_squared_and_followers(orders):
 
 
 def test_every_place_gets_every_structure_equally_often():
-    size, epochs = 23, 800
+    size, epochs = 23, 400
     places = np.arange(size)
     orders = np.stack([streaming.permuted(places, size, seed=1, epoch=epoch) for epoch in range(epochs)])
     chi_squared, followers = chi_squared_and_followers(orders)

@@ -40,7 +40,7 @@ RECIPE = recipe_lib.Recipe(
     displacements=2,
 )
 COMMAND = "import sys; from pathlib import Path; from h2scale.labels import campaign, worker; f = Path(sys.argv[1]); "
-COMMAND += "campaign.run_campaign(f, worker.load_recipe(f), workers=2)"
+COMMAND += "campaign.run_campaign(f, worker.load_recipe(f), workers=int(sys.argv[2]))"
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +58,40 @@ def assert_same(one, other):
     assert one.manifest == other.manifest
 
 
-def test_three_kills_leave_no_trace(tmp_path, uninterrupted):
+def results(folder):
+    """When each finished task was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (folder / store.TASKS).rglob("*.npz")}
+
+
+def started(folder, workers, number_done):
+    """A campaign that has finished so many tasks."""
+    command = [sys.executable, "-c", COMMAND, str(folder), str(workers)]
+    process = subprocess.Popen(command, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(results(folder)) < number_done and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return process
+
+
+def test_kills_leave_no_trace(tmp_path, uninterrupted):
     worker.save_recipe(tmp_path, RECIPE)
-    for number_done in (1, 3, 5):
-        process = subprocess.Popen([sys.executable, "-c", COMMAND, str(tmp_path)], start_new_session=True)
-        deadline = time.monotonic() + 120
-        while len(list((tmp_path / store.TASKS).rglob("*.npz"))) < number_done and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    finished = {path.name: path.stat().st_mtime_ns for path in (tmp_path / store.TASKS).rglob("*.npz")}
-    assert len(finished) >= 5
-    campaign.run_campaign(tmp_path, RECIPE, workers=2)
+    process = started(tmp_path, workers=2, number_done=1)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) == 2
+    process.kill()  # the campaign alone: its workers end by themselves, each after its task
+    process.wait()
+    deadline = time.monotonic() + 120
+    while any(is_running(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(is_running(child) for child in children)
+    done, planned = len(results(tmp_path)), len(recipe_lib.plan(RECIPE))
+    assert 1 <= done < planned, "the workers went on"
+    process = started(tmp_path, workers=1, number_done=min(done + 2, planned))
+    os.killpg(process.pid, signal.SIGKILL)  # all at once
+    process.wait()
+    finished = results(tmp_path)
+    assert len(finished) > done
+    campaign.run_campaign(tmp_path, RECIPE, workers=1)
     for path in (tmp_path / store.TASKS).rglob("*.npz"):
         assert finished.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns, "a finished task was redone"
     assert_same(assembly.assemble(tmp_path, RECIPE, {}).dataset, uninterrupted)
@@ -81,22 +103,6 @@ def is_running(pid):
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def test_a_worker_whose_campaign_was_killed_leaves(tmp_path):
-    worker.save_recipe(tmp_path, dataclasses.replace(RECIPE, sampled=(2000,)))
-    process = subprocess.Popen([sys.executable, "-c", COMMAND, str(tmp_path)])
-    deadline = time.monotonic() + 120
-    first = recipe_lib.plan(RECIPE)[0].key
-    while not store.is_finished(tmp_path, first) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    assert len(children) == 2
-    process.kill()  # the campaign alone
-    process.wait()
-    while any(is_running(child) for child in children) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(is_running(child) for child in children)
 
 
 def test_a_task_that_kills_its_worker_becomes_a_failure_and_the_rest_goes_on(tmp_path, monkeypatch):
@@ -113,21 +119,26 @@ def test_a_task_that_kills_its_worker_becomes_a_failure_and_the_rest_goes_on(tmp
     monkeypatch.setenv("PYTHONPATH", f"{crash}{os.pathsep}{os.getcwd()}")
     folder = tmp_path / "run"
     folder.mkdir()
-    summary = campaign.run_campaign(folder, RECIPE, workers=1)
-    assert summary.tasks_done == summary.tasks
-    assert summary.failures[campaign.DIED] == 2
+    recipe = dataclasses.replace(RECIPE, batch_size=4)
+    summary = campaign.run_campaign(folder, recipe, workers=1)
+    assert summary.tasks_done == summary.tasks > 2
+    assert summary.failures[campaign.DIED] == 1
     details = [
         failure
-        for task in recipe_lib.plan(RECIPE)
+        for task in recipe_lib.plan(recipe)
         for failure in store.load(folder, task.key).failures
         if failure.cause == campaign.DIED
     ]
-    assert details[0] == store.Failure(campaign.DIED, "tight_binding_listed of 2", "of SIGSEGV")
+    assert details == [store.Failure(campaign.DIED, "tight_binding_listed of 4", "of SIGSEGV")]
 
 
-def test_time_runs_out_and_what_is_done_can_be_assembled(tmp_path):
-    summary = campaign.run_campaign(tmp_path, RECIPE, workers=1, minutes=1e-9)
-    assert summary.tasks_done == 0
+def test_no_task_is_begun_after_the_time_and_an_empty_campaign_is_refused(tmp_path, monkeypatch):
+    ends = []
+    monkeypatch.setattr(campaign, "_processes", lambda *arguments: ends.append(arguments[-1]) or iter(()))
+    begin = time.time()
+    assert campaign.run_campaign(tmp_path, RECIPE, workers=1, minutes=2.0).tasks_done == 0
+    assert begin + 120 <= ends[0] < begin + 180
+    assert worker.work(tmp_path, until=time.time()) == 0
     with pytest.raises(InputError, match="holds no label yet"):
         assembly.assemble(tmp_path, RECIPE, {})
 
@@ -135,7 +146,7 @@ def test_time_runs_out_and_what_is_done_can_be_assembled(tmp_path):
 def test_jobs_of_the_local_executor_give_the_same_set(tmp_path, uninterrupted):
     pytest.importorskip("submitit")
     settings = cluster.ClusterSettings(launcher="local", minutes=10, cpus=1)
-    campaign.run_campaign(tmp_path, RECIPE, workers=2, settings=settings)
+    campaign.run_campaign(tmp_path, RECIPE, workers=1, settings=settings)
     assert_same(assembly.assemble(tmp_path, RECIPE, {}).dataset, uninterrupted)
 
 

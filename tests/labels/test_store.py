@@ -2,9 +2,9 @@
 
 import multiprocessing
 import os
-import resource
 import signal
 
+import full_disk
 import numpy as np
 import pytest
 
@@ -70,15 +70,8 @@ def test_a_truncated_result_is_named_and_says_what_to_do(tmp_path):
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path):
     store.save(tmp_path, "cd" + KEY[2:], result())
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
-    try:
-        with pytest.raises(InputError, match=r"could not be written: .*; finished tasks are kept"):
-            store.save(tmp_path, KEY, result())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with full_disk.limit(500), pytest.raises(InputError, match=r"could not be written: .*; finished tasks are kept"):
+        store.save(tmp_path, KEY, result())
     assert not store.is_finished(tmp_path, KEY)
     assert len(list((tmp_path / store.TASKS).rglob("*.*"))) == 1
     assert len(store.load(tmp_path, "cd" + KEY[2:]).structures) == 1

@@ -1,9 +1,9 @@
 """Files appear whole or not at all."""
 
 import concurrent.futures
-import resource
 import stat
 
+import full_disk
 import pytest
 
 from h2scale.runtime import files
@@ -23,13 +23,8 @@ def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
 def test_a_full_disk_leaves_the_older_file(tmp_path):
     path = tmp_path / "table.csv"
     files.write_text(path, "old")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))  # as a quota acts
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            files.write_bytes(path, bytes(1000))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with full_disk.limit(500), pytest.raises(OSError, match="File too large"):
+        files.write_bytes(path, bytes(1000))
     assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -42,8 +42,12 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, 
         runner.run(settings(), str(tmp_path / "run"))
 
 
-def test_a_campaign_leaves_a_dataset_its_card_and_its_failures(tmp_path):
-    folder = runner.run(settings(teacher="gfn2"), str(tmp_path / "run"))
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return runner.run(settings(teacher="gfn2"), str(tmp_path_factory.mktemp("labels") / "run"))
+
+
+def test_a_campaign_leaves_a_dataset_its_card_and_its_failures(folder):
     dataset = storage.load_dataset(folder / "gfn2xtb.h5")
     assert dataset.manifest["tasks_finished"] == dataset.manifest["tasks_planned"] > 3
     assert (folder / labels.CARD).read_text().startswith("# gfn2xtb\n")
@@ -53,7 +57,6 @@ def test_a_campaign_leaves_a_dataset_its_card_and_its_failures(tmp_path):
     assert (folder / "gfn2xtb.h5").read_bytes() == before
 
 
-def test_another_seed_in_the_same_folder_is_refused_by_name(tmp_path):
-    folder = runner.run(settings(teacher="gfn2"), str(tmp_path / "run"))
+def test_another_seed_in_the_same_folder_is_refused_by_name(folder):
     with pytest.raises(InputError, match=r"config\.labels\.seed=0, this one has 1"):
         runner.run(settings(teacher="gfn2", seed=1), str(folder))
