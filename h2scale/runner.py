@@ -19,7 +19,7 @@ def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None
 
     Args:
         config: from `config.resolve`.
-        folder: the workdir; runs/<experiment>-<size> if not given.
+        folder: the workdir; runs/EXPERIMENT-SIZE if not given.
         watch: called with every evaluation during training, e.g. to draw it.
 
     Raises:

@@ -1,4 +1,7 @@
-"""Griffe extension: the comments beside a record's fields become the table of attributes in its API page."""
+"""Griffe extension: the comments beside a record's fields become the table of attributes in its API page.
+
+Expectation values, written <S^2> in the sources, would be taken for HTML.
+"""
 
 import ast
 import io
@@ -10,6 +13,11 @@ import griffe
 
 class FieldComments(griffe.Extension):
     """Adds a section `Attributes` to classes whose fields carry comments."""
+
+    def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Called by griffe for everything that has a docstring."""
+        if obj.docstring is not None:
+            obj.docstring.value = obj.docstring.value.replace("<S^2>", "⟨S²⟩")
 
     def on_class_members(self, *, node: ast.AST | griffe.ObjectNode, cls: griffe.Class, **_: Any) -> None:
         """Called by griffe when a class and its members have been read."""
@@ -23,7 +31,7 @@ class FieldComments(griffe.Extension):
             if member.is_attribute and not name.startswith("_") and isinstance(member, griffe.Attribute):
                 comment = comments.get((member.endlineno or 0) - first + 1)
                 if comment and member.docstring is None:
-                    lines.append(f"    {name}: {comment}")
+                    lines.append(f"    {name}: {comment.replace('<S^2>', '⟨S²⟩')}")
         if lines:
             cls.docstring.value = "\n".join([cls.docstring.value.rstrip(), "", "Attributes:", *lines])
 
