@@ -141,3 +141,25 @@ def test_example_of_your_own_model_is_a_potential(monkeypatch):
     np.testing.assert_allclose(forces.sum(axis=0), 0, atol=1e-12)
     apart = graph._replace(positions=graph.positions.at[1, 2].set(4.0))
     assert float(energy_and_forces(params, apart)[0][0]) == 0
+
+
+def test_comments_beside_fields_reach_the_api_pages():
+    griffe = pytest.importorskip("griffe")
+    source = '''
+class Record:
+    """One record, of a given <S^2>."""
+
+    energy: float  # eV
+    forces: list[float]  # eV/angstrom
+    name: str
+'''
+    extensions = griffe.load_extensions(ROOT / "docs" / "hooks" / "field_comments.py")
+    with griffe.temporary_visited_module(source, extensions=extensions) as module:
+        text = module["Record"].docstring.value
+    assert text.splitlines() == [
+        "One record, of a given ⟨S²⟩.",
+        "",
+        "Attributes:",
+        "    energy: eV",
+        "    forces: eV/angstrom",
+    ]
