@@ -39,7 +39,7 @@ class Model(Protocol):
 
     @property
     def failure(self) -> str:
-        """Why the model can predict nothing any more; empty otherwise."""
+        """Reason why the model can predict nothing any more; empty otherwise."""
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Model(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """How a model is made; the fields of the registry that the exam needs."""
+    """Recipe of a model: the fields of the registry that the exam needs."""
 
     name: str
     entry: str  # MODULE:FACTORY or FILE.py:FACTORY

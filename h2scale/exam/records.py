@@ -62,7 +62,7 @@ def unfinished(record: Record, sections: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def is_complete(part: dict[str, Any] | None) -> bool:
-    """Whether a part is there and every check in it has a result or a refusal."""
+    """Return True if a part is there and every check in it has a result or a refusal."""
     return part is not None and not any(finding["status"] in grading.INCOMPLETE for finding in part["findings"])
 
 

@@ -46,7 +46,7 @@ class WorkerPool:
 
     @property
     def failure(self) -> str:
-        """Why no process can predict any more; empty otherwise."""
+        """Reason why no process can predict any more; empty otherwise."""
         return self._workers[0].failure if all(worker.failure for worker in self._workers) else ""
 
     @property
