@@ -213,7 +213,7 @@ def _displacements(recipe: Recipe, parent: Task, size: int) -> Iterator[Task]:
 
 
 def _bond_arguments(mol: molecules.Molecule, turn: int) -> dict[str, Any]:
-    """Arguments of a scan that say what is special about its bond; empty for others, whose keys they leave alone."""
+    """Arguments of a scan that say what is special about its bond; empty for most bonds, so that their keys stay."""
     cut = geometries.bond_to_cut(len(mol.atomic_numbers), mol.bonds, turn)
     if cut is None:
         return {}
