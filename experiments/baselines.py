@@ -1,4 +1,4 @@
-"""How well does physics without learning do on the H2 curve? The bar for every learned model.
+"""Baselines: how close physics without learning comes to the H2 curve, the bar for every learned model.
 
 Command: python launch.py --config=experiments/baselines.py[:smoke|default|full]
 Hardware: two CPU cores, 3 minutes of CPU time in all (about 100 s of wall time on idle cores); smoke 40 s at most.

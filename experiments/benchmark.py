@@ -1,4 +1,4 @@
-"""How fast is a training step, and how do time and memory grow with edges and replicas?
+"""Benchmark: the time and memory of a training step, and their growth with edges and replicas.
 
 Command: python launch.py --config=experiments/benchmark.py[:smoke|default|full]
 Cases: random H/C/N/O clusters of 5 to 12 atoms (h2scale/benchmark/clusters.py), energy and forces, Adam, three layers,
@@ -20,7 +20,7 @@ def get_config(size: str = "default") -> ConfigDict:
     config.size = size
     config.stage = "benchmark"
     config.model.num_layers = 3
-    # What is timed includes compilation, which a cache would hide.
+    # Compilation is timed too, which a cache would hide.
     config.devices.compile_cache = False
     if size == "smoke":
         config.model.num_layers = 1

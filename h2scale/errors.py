@@ -1,4 +1,4 @@
-"""Errors that a user can mend, and results that are not whole: shown as one line, without a traceback."""
+"""Errors that are shown to a user as one line, without a traceback."""
 
 
 class InputError(ValueError):

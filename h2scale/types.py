@@ -1,4 +1,4 @@
-"""The records that stages hand to each other: shapes and units are stated here and nowhere else."""
+"""The records that stages share, with their shapes and units."""
 
 from typing import NamedTuple
 
@@ -16,11 +16,11 @@ class Structure(NamedTuple):
     charge: int  # units of e
     spin_multiplicity: int  # 2S + 1
     rung: str  # equilibrium, thermal, stretched, h2; or atom, test_curve (never trained on by rung)
-    regime: str  # how the geometry was made: equilibrium, thermal, compressed, stretched, scaled, ...
+    regime: str  # origin of the geometry: equilibrium, thermal, compressed, stretched, scaled, ...
     molecule: str  # SMILES, or a formula where no SMILES exists
     teacher: str  # level of theory, e.g. pbe0/def2-svp
     spin_squared: float  # <S^2> of the label's wave function; 0 for a restricted one
-    convergence: str = ""  # which solution the label is of and how it was found; empty if not recorded
+    convergence: str = ""  # the solution that the label is of, and the way it was found; empty if not recorded
 
 
 class Graph(NamedTuple):
@@ -32,7 +32,7 @@ class Graph(NamedTuple):
 
     positions: jax.Array  # (n_node, 3), angstrom
     species: jax.Array  # (n_node,), int32, index into the species table, never Z
-    node_graph: jax.Array  # (n_node,), int32, which graph a node belongs to; non-decreasing
+    node_graph: jax.Array  # (n_node,), int32, graph of each node; non-decreasing
     senders: jax.Array  # (n_edge,), int32; messages go sender to receiver
     receivers: jax.Array  # (n_edge,), int32, non-decreasing
     charge: jax.Array  # (n_graph,), total charge in units of e, float

@@ -1,7 +1,7 @@
-"""Every constant and conversion of the project, once.
+"""The constants and conversions of the project.
 
 Values are CODATA 2018 (Tiesinga et al., Rev. Mod. Phys. 93, 025010, 2021). PySCF and ASE each ship another
-edition, so positions reach PySCF in bohr and results leave through this file.
+edition, so positions are handed to PySCF in bohr and its results are converted here.
 """
 
 HARTREE_EV = 27.211386245988

@@ -1,1 +1,1 @@
-"""Time and memory of training steps, measured on structures that anybody can make again."""
+"""Time and memory of training steps, measured on reproducible structures."""

@@ -1,4 +1,4 @@
-"""Random clusters of H, C, N and O: the same for everyone who follows the rule, whatever library is timed."""
+"""Random clusters of H, C, N and O by a rule that gives the same clusters for any library that is timed."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ SHORTEST_DISTANCE_ANGSTROM = 0.9
 
 
 def random_clusters(count: int, seed: int = 0) -> dataset_lib.Dataset:
-    """`count` clusters of 5 to 12 atoms with random labels; the first n of them are those of `random_clusters(n)`.
+    """Make `count` clusters of 5 to 12 atoms with random labels; the first n of them are those of `random_clusters(n)`.
 
     Atoms are placed uniformly in a cube of 4.4 angstrom, one after another, each at least 0.9 angstrom from those
     before it; elements, energies (eV) and forces (eV/angstrom) are drawn after the positions of a cluster.

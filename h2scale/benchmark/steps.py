@@ -1,4 +1,4 @@
-"""Times the training step that a study takes: draw, pack, energies and forces, gradient, Adam, average."""
+"""Times of a study's training step: draw, pack, energies and forces, gradient, Adam, average."""
 
 import functools
 import time
@@ -33,7 +33,7 @@ class Case(NamedTuple):
 
 
 class BenchmarkSettings(NamedTuple):
-    """What all cases share."""
+    """Settings that all cases share."""
 
     num_layers: int
     cutoff: float  # angstrom
@@ -42,7 +42,7 @@ class BenchmarkSettings(NamedTuple):
     envelope_power: int
     convolution: str
     steps: int  # timed
-    seconds: float  # a case stops after so long, with at least five steps
+    seconds: float  # a case stops after this time, with at least five steps
     replicas_at_once: int  # 0: one on a CPU, all on any other device
 
 
@@ -67,11 +67,11 @@ class Row(NamedTuple):
 
 
 def run_case(case: Case, settings: BenchmarkSettings, peak_gflops: Callable[[int], float]) -> Row:
-    """Compiles and times one case.
+    """Compile and time one case.
 
     Args:
-        case: what is timed.
-        settings: what all cases share.
+        case: the program to time.
+        settings: shared by all cases.
         peak_gflops: (number of devices) -> 10^9 float32 operations per second, as `measure_peak_gflops`.
     """
     mesh = population_lib.make_mesh(jax.devices()[: min(case.replicas, jax.device_count())])
@@ -83,7 +83,7 @@ def run_case(case: Case, settings: BenchmarkSettings, peak_gflops: Callable[[int
     quarter, median, three_quarters = np.percentile(milliseconds, [25, 50, 75])
     flops = _flops(program.advance) if case.replicas == 1 else _flops_alone(case._replace(replicas=1), settings)
     gflop = case.replicas * flops / 1e9
-    memory = compiled.memory_analysis()
+    memory: Any = compiled.memory_analysis()
     used = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
     return Row(
         molecules=case.molecules,
@@ -106,7 +106,7 @@ def run_case(case: Case, settings: BenchmarkSettings, peak_gflops: Callable[[int
 
 @functools.cache
 def measure_peak_gflops(num_devices: int) -> float:
-    """10^9 float32 operations per second of square matrix products on so many devices at once, the best of several."""
+    """Measure 10^9 float32 operations per second of matrix products on so many devices at once, the best of several."""
     mesh = population_lib.make_mesh(jax.devices()[:num_devices])
     shape = (num_devices, _PEAK_SIZE, _PEAK_SIZE)
     matrices = jax.device_put(np.ones(shape, np.float32), population_lib.mapped_sharding(mesh))
@@ -126,7 +126,7 @@ def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
 
 
 def line(sizes: Sequence[float], values: Sequence[float]) -> dict[str, float]:
-    """The straight line through `values`: its slope, and how far the worst value lies from it as a fraction."""
+    """Fit a straight line through `values`: its slope, and the largest relative deviation from it."""
     slope, start = np.polyfit(sizes, values, 1)
     fitted = start + slope * np.asarray(sizes)
     return {"slope": round(float(slope), 4), "worst": round(float(np.max(np.abs(values / fitted - 1))), 4)}
@@ -145,10 +145,10 @@ class Program(NamedTuple):
 
 
 def assemble(case: Case, settings: BenchmarkSettings, mesh: jax.sharding.Mesh) -> Program:
-    """A case traced and ready to be compiled."""
+    """Trace a case, ready to be compiled."""
     dataset = clusters.random_clusters(case.molecules)
     table = batching.make_table(dataset, settings.cutoff, clusters.SPECIES)
-    # Exactly what the clusters take: no padding is timed.
+    # Exactly the size of the clusters: no padding is timed.
     capacity = batching.Capacity(case.molecules, int(np.sum(table.n_atoms)), int(np.sum(table.n_edges)))
     model = _model(case, settings, capacity)
     potential = flat.flat_potential(potential_lib.make_potential(model))
@@ -179,7 +179,7 @@ def assemble(case: Case, settings: BenchmarkSettings, mesh: jax.sharding.Mesh) -
         ),
         mesh,
     )
-    inputs = jax.device_put(_inputs(case, mesh.size), population_lib.mapped_sharding(mesh))
+    inputs = step.ReplicaInputs(**jax.device_put(_inputs(case, mesh.size), population_lib.mapped_sharding(mesh)))
     table = jax.device_put(table, population_lib.shared_sharding(mesh))
     start = time.monotonic()
     state = jax.eval_shape(programs.init, inputs)
@@ -192,12 +192,13 @@ def assemble(case: Case, settings: BenchmarkSettings, mesh: jax.sharding.Mesh) -
 
 
 def _flops(advance: jax.stages.Lowered) -> float:
-    return float(advance.cost_analysis()["flops"])
+    analysis: Any = advance.cost_analysis()
+    return float(analysis["flops"])
 
 
 @functools.lru_cache(maxsize=1)  # populations of one size are measured one after another
 def _flops_alone(case: Case, settings: BenchmarkSettings) -> float:
-    """Of one replica's program; in a population's XLA counts the body of the loop over replicas only once."""
+    """Operations of one replica's program; in a population's, XLA counts the loop over replicas only once."""
     return _flops(assemble(case, settings, population_lib.make_mesh(jax.devices()[:1])).advance)
 
 
@@ -222,26 +223,26 @@ def _model(case: Case, settings: BenchmarkSettings, capacity: batching.Capacity)
 
 
 def _no_check(params: Any, references: Any) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-    """Nothing is evaluated here; a population's programs ask for a check."""
+    """Stand-in for the physics check that a population's programs need; nothing is evaluated here."""
     del params, references
     return {}, {}
 
 
-def _inputs(case: Case, num_devices: int) -> step.ReplicaInputs:
+def _inputs(case: Case, num_devices: int) -> dict[str, np.ndarray | None]:
     padded = population_lib.padded_size(case.replicas, num_devices)
     order = np.broadcast_to(np.arange(case.molecules, dtype=np.int32), (padded, case.molecules))
-    return step.ReplicaInputs(
-        seed=np.arange(padded, dtype=np.int32),
-        learning_rate=np.full(padded, 1e-3, np.float32),
-        weight_decay=np.zeros(padded, np.float32),
-        steps=np.full(padded, np.iinfo(np.int32).max, np.int32),
-        order=order,
-        num_train=np.full(padded, case.molecules, np.int32),
-        rung=np.zeros(padded, np.int32),
-        active=np.arange(padded) < case.replicas,
-        width=np.zeros(padded, np.int32),
-        weight_scale=None,
-    )
+    return {
+        "seed": np.arange(padded, dtype=np.int32),
+        "learning_rate": np.full(padded, 1e-3, np.float32),
+        "weight_decay": np.zeros(padded, np.float32),
+        "steps": np.full(padded, np.iinfo(np.int32).max, np.int32),
+        "order": order,
+        "num_train": np.full(padded, case.molecules, np.int32),
+        "rung": np.zeros(padded, np.int32),
+        "active": np.arange(padded) < case.replicas,
+        "width": np.zeros(padded, np.int32),
+        "weight_scale": None,
+    }
 
 
 def _time(compiled: Callable[..., Any], program: Program, settings: BenchmarkSettings) -> np.ndarray:

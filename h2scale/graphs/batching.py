@@ -46,7 +46,7 @@ class Capacity(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """What a batch should give; zero where padded."""
+    """Labels of a batch; zero where padded."""
 
     energy: jax.Array  # (n_graph,), eV
     forces: jax.Array  # (n_node, 3), eV/angstrom
@@ -72,7 +72,7 @@ def species_indices(atomic_numbers: np.ndarray, species: tuple[int, ...]) -> np.
 def make_table(
     dataset: dataset_lib.Dataset, cutoff: float, species: tuple[int, ...], dtype: jax.typing.DTypeLike = jnp.float32
 ) -> Table:
-    """Puts a dataset on the device with its edges within `cutoff` (angstrom).
+    """Put a dataset on the device with its edges within `cutoff` (angstrom).
 
     Edges and centroids are found in float64; floating arrays are rounded to `dtype` afterwards, so that float32
     resolves distances within a molecule and not its place in space.
@@ -106,11 +106,11 @@ def make_table(
 def choose_capacity(
     table: Table, structures_per_batch: int, indices: np.ndarray | None = None, headroom: float = 0.1
 ) -> Capacity:
-    """Room for `structures_per_batch` structures of mean size and `headroom` more, and for any single structure.
+    """Choose room for `structures_per_batch` structures of mean size and `headroom` more, and for any single one.
 
     Args:
         table: the structures.
-        structures_per_batch: how many candidates a step is offered; the batch's number of graphs.
+        structures_per_batch: number of candidates of a step; the batch's number of graphs.
         indices: structures that will be drawn; all of the table if not given.
         headroom: fraction added to the mean, so that most batches take all candidates.
 
@@ -130,7 +130,7 @@ def choose_capacity(
 
 
 def enclosing_capacity(capacities: Sequence[Capacity]) -> Capacity:
-    """The smallest capacity that holds a batch of each of the given ones.
+    """Return the smallest capacity that holds a batch of each of the given ones.
 
     Populations that mix data distributions need it: minima are larger graphs than stretched molecules, and a capacity
     for the average of both would give those that train on minima a quarter fewer structures a step.
@@ -141,7 +141,7 @@ def enclosing_capacity(capacities: Sequence[Capacity]) -> Capacity:
 
 
 def fit_prefix(table: Table, indices: jax.Array, capacity: Capacity) -> tuple[jax.Array, jax.Array]:
-    """The longest run of leading candidates whose atoms and edges fit into the capacity.
+    """Select the longest run of leading candidates whose atoms and edges fit into the capacity.
 
     A sampler that advances by the count it gets sees every candidate of its stream exactly once.
 
@@ -160,7 +160,7 @@ def fit_prefix(table: Table, indices: jax.Array, capacity: Capacity) -> tuple[ja
 
 
 def pack(table: Table, indices: jax.Array, take: jax.Array, capacity: Capacity) -> tuple[Graph, Targets]:
-    """Lays the taken structures end to end in one padded graph; jittable, and mappable over `indices` and `take`.
+    """Lay the taken structures end to end in one padded graph; jittable, and mappable over `indices` and `take`.
 
     Graph slot i belongs to candidate i, whether taken or not. Padding nodes belong to the last graph and are masked;
     padding edges join the last node to itself.
@@ -169,7 +169,7 @@ def pack(table: Table, indices: jax.Array, take: jax.Array, capacity: Capacity) 
         table: the structures.
         indices: candidates, shape (capacity.n_graph,).
         take: which of them to pack, shape (capacity.n_graph,), bool; they must fit, as `fit_prefix` and
-            `plan_batches` see to.
+            `plan_batches` ensure.
         capacity: static.
 
     Returns:
@@ -207,7 +207,7 @@ def pack(table: Table, indices: jax.Array, take: jax.Array, capacity: Capacity) 
 
 
 def plan_batches(table: Table, indices: np.ndarray, capacity: Capacity) -> tuple[np.ndarray, np.ndarray]:
-    """Splits an evaluation set into batches that fit, every structure exactly once, in order.
+    """Split an evaluation set into batches that fit, every structure exactly once, in order.
 
     Args:
         table: the structures.
@@ -222,7 +222,7 @@ def plan_batches(table: Table, indices: np.ndarray, capacity: Capacity) -> tuple
     """
     n_atoms, n_edges = np.asarray(table.n_atoms), np.asarray(table.n_edges)
     batches: list[list[int]] = []
-    room = (0, 0, 0)
+    room: tuple[int, ...] = (0, 0, 0)
     for index in np.asarray(indices).tolist():
         size = (1, int(n_atoms[index]), int(n_edges[index]))
         if any(s > c for s, c in zip(size, capacity, strict=True)):
@@ -241,10 +241,10 @@ def plan_batches(table: Table, indices: np.ndarray, capacity: Capacity) -> tuple
 
 
 def _layout(counts: jax.Array, take: jax.Array, size: int) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Where `size` slots go when graphs of `counts` entries stand end to end.
+    """Assignment of `size` slots to graphs of `counts` entries that stand end to end.
 
     Returns:
-        Per slot: its graph (the last one for padding), its place within the graph, whether it is real. Per graph: its
+        Per slot: its graph (the last one for padding), its place within the graph, True if it is real. Per graph: its
         first slot.
     """
     counts = jnp.where(take, counts, 0)

@@ -19,7 +19,7 @@ def graph_from_structure(
     species: tuple[int, ...],
     dtype: jax.typing.DTypeLike = jnp.float64,
 ) -> Graph:
-    """One structure as a graph, with no padding node and, if it has no edges, one padding edge.
+    """Return one structure as a graph, with no padding node and, if it has no edges, one padding edge.
 
     Args:
         atomic_numbers: shape (n_atoms,).
@@ -37,7 +37,7 @@ def graph_from_structure(
     positions = np.asarray(positions, np.float64)
     n_atoms = len(atomic_numbers)
     edges = neighbors.find_edges(positions, np.array([n_atoms]), cutoff)
-    # Zero-size arrays upset reshapes with -1 downstream, so an edgeless graph keeps one masked edge.
+    # Reshapes with -1 downstream fail on arrays of size zero, so a graph without edges keeps one masked edge.
     edge_mask = np.ones(len(edges.senders), bool)
     padding = 0 if len(edges.senders) else 1
     dtype = jax.dtypes.canonicalize_dtype(dtype)
@@ -62,7 +62,7 @@ def dimer_graphs(
     spin_multiplicity: float,
     cutoff: float,
 ) -> Graph:
-    """Pairs of atoms at many distances as one graph; differentiable in the distances, in their dtype.
+    """Return pairs of atoms at many distances as one graph; differentiable in the distances, in their dtype.
 
     Pair i is graph i, nodes 2 i and 2 i + 1 on the z axis, centred. Both edges of every pair are there whatever the
     distance, so that shapes are static; `edge_mask` is False from the cutoff on.
@@ -95,7 +95,7 @@ def dimer_graphs(
 
 
 def concatenate(graphs: Sequence[Graph]) -> Graph:
-    """Several unpadded graphs as one, in order, so that one call of a potential answers them all."""
+    """Join unpadded graphs into one, in order, so that one call of a potential evaluates them all."""
     nodes = np.cumsum([0, *(len(graph.species) for graph in graphs)])
     structures = np.cumsum([0, *(len(graph.charge) for graph in graphs)])
     shifted = [
@@ -110,7 +110,7 @@ def concatenate(graphs: Sequence[Graph]) -> Graph:
 
 
 def pad_edges(graph: Graph, n_edge: int) -> Graph:
-    """The same graph with masked edges up to `n_edge` in all, so that graphs of nearby sizes share a compiled program.
+    """Pad a graph with masked edges to `n_edge` in all, so that graphs of nearby sizes share a compiled program.
 
     Raises:
         ValueError: the graph has more edges than that.

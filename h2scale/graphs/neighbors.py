@@ -1,4 +1,4 @@
-"""Neighbour lists on the host: which atoms of a structure lie within the cutoff of each other."""
+"""Neighbour lists on the host: pairs of atoms of a structure within the cutoff of each other."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Edges(NamedTuple):
 
 
 def find_edges(positions: np.ndarray, n_atoms: np.ndarray, cutoff: float) -> Edges:
-    """All ordered pairs of atoms of one structure closer than the cutoff, for every structure.
+    """Find all ordered pairs of atoms of one structure closer than the cutoff, for every structure.
 
     Args:
         positions: shape (n_atoms.sum(), 3), angstrom; atoms of the structures one after the other.

@@ -1,1 +1,1 @@
-"""What is known without learning; imports nothing learned."""
+"""Physics that is known without learning; imports nothing learned."""

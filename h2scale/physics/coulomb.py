@@ -17,7 +17,7 @@ def nuclear_repulsion(charges: jax.Array, positions_bohr: jax.Array) -> jax.Arra
         infinite if two real nuclei coincide.
 
     Raises:
-        ValueError: on wrong shapes and, outside `jit`, on two real nuclei at one place.
+        ValueError: wrong shapes or, outside `jit`, two real nuclei at one place.
 
     Reference:
         Szabo and Ostlund, Modern Quantum Chemistry, section 2.1.
@@ -41,7 +41,7 @@ def nuclear_forces(charges: jax.Array, positions_bohr: jax.Array) -> jax.Array:
 
 
 def _checked(charges: jax.Array, positions_bohr: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Both arguments as arrays of one dtype; raises on what no point charges can be."""
+    """Return both arguments as arrays of one dtype; raise ValueError on impossible point charges."""
     positions = jnp.asarray(positions_bohr)
     if positions.ndim != 2 or positions.shape[1] != 3:
         raise ValueError(f"positions_bohr must have shape (n_atoms, 3); got {positions.shape}.")

@@ -1,4 +1,4 @@
-"""The H2 test curve: its distances, its regions, and the reference curves that judge it, as one pytree."""
+"""The H2 test curve: its distances, its regions, and the reference curves it is compared with, as one pytree."""
 
 from importlib import resources
 from typing import NamedTuple
@@ -45,7 +45,7 @@ class References(NamedTuple):
 
 
 def h2_training_distances() -> np.ndarray:
-    """Distances (angstrom) at which H2 may be learned from at rung `h2`, increasing.
+    """Return the distances (angstrom) at which rung `h2` may train on H2, increasing.
 
     Every second geometric midpoint of the test distances between 0.25 and 7 angstrom, the bond-length window left out,
     so that each keeps 1.4 % of its length from every test distance.
@@ -54,8 +54,8 @@ def h2_training_distances() -> np.ndarray:
     return between[(between > 0.25) & (between < 7.0) & ((between < 0.72) | (between > 0.79))]
 
 
-def regions(distances_angstrom: jax.Array) -> Regions:
-    """Which distances belong to the wall, the well, the middle and the tail; any shape."""
+def regions(distances_angstrom: jax.typing.ArrayLike) -> Regions:
+    """Divide distances, of any shape, into the wall, the well, the middle and the tail."""
     distance = jnp.asarray(distances_angstrom)
     wall = distance < WALL_BELOW_ANGSTROM
     well = ~wall & (distance < WELL_BELOW_ANGSTROM)
@@ -76,14 +76,14 @@ def h2_exact_ev(distances_angstrom: np.ndarray) -> np.ndarray:
 
 
 def load_h2_references(teacher_ev: np.ndarray | None = None) -> References:
-    """The references on the 128 test distances, from shipped numbers: no electronic structure is computed.
+    """Load the references on the 128 test distances from shipped numbers; no electronic structure is computed.
 
     Args:
         teacher_ev: the teacher's own curve on `H2_TEST_DISTANCES_ANGSTROM`, relative to its own atoms, shape (128,);
             None leaves NaN, so that errors against a teacher come out as not measured.
 
     Raises:
-        ValueError: if `teacher_ev` has another shape.
+        ValueError: `teacher_ev` has another shape.
     """
     distances = H2_TEST_DISTANCES_ANGSTROM
     teacher = np.full(distances.shape, np.nan) if teacher_ev is None else np.asarray(teacher_ev, np.float64)

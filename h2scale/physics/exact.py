@@ -44,14 +44,14 @@ class Piecewise(NamedTuple):
 
 
 class Spectroscopy(NamedTuple):
-    """Where the minimum of a curve lies and how it is bent."""
+    """Position, depth and curvature of the minimum of a curve."""
 
     bond_length_bohr: float
     well_depth_hartree: float
     omega_e_per_cm: float
 
 
-def h2_ground_state(distance_bohr: jax.Array) -> jax.Array:
+def h2_ground_state(distance_bohr: jax.typing.ArrayLike) -> jax.Array:
     """Total energy of H2 in X 1Sigma_g+, in hartree: jittable, three times continuously differentiable.
 
     Args:
@@ -70,7 +70,7 @@ def h2_ground_state(distance_bohr: jax.Array) -> jax.Array:
     return evaluate(_h2_piecewise(), distance_bohr)
 
 
-def h2_cation(distance_bohr: jax.Array) -> jax.Array:
+def h2_cation(distance_bohr: jax.typing.ArrayLike) -> jax.Array:
     """Total energy of H2+ in 1s sigma_g, in hartree; arguments and errors as in `h2_ground_state`.
 
     Below 1e-5 hartree off with any one tabulated point missing, and 1e-6 beyond 8 bohr.
@@ -82,13 +82,13 @@ def h2_cation(distance_bohr: jax.Array) -> jax.Array:
 
 
 def spectroscopy(
-    energy: Callable[[jax.Array], jax.Array],
+    energy: Callable[[jax.typing.ArrayLike], jax.Array],
     *,
     start_bohr: float,
     limit_hartree: float,
     reduced_mass: float = PROTON_ELECTRON_MASS / 2,
 ) -> Spectroscopy:
-    """Equilibrium constants of a diatomic curve, by Newton's method on its derivative.
+    """Compute equilibrium constants of a diatomic curve, by Newton's method on its derivative.
 
     Args:
         energy: differentiable, bohr to hartree.
@@ -97,7 +97,7 @@ def spectroscopy(
         reduced_mass: in electron masses; nuclear masses, as befits a Born-Oppenheimer curve.
 
     Raises:
-        ValueError: if the iteration leaves the region where the curve is convex, or does not settle.
+        ValueError: the iteration leaves the region where the curve is convex, or does not settle.
     """
     slope, bend = jax.grad(energy), jax.grad(jax.grad(energy))
     distance = float(start_bohr)
@@ -116,14 +116,14 @@ def spectroscopy(
 
 
 def fit_h2(distances_bohr: np.ndarray, energies_hartree: np.ndarray) -> Piecewise:
-    """The H2 curve through tabulated total energies, shapes (n,); separate so that points can be left out."""
+    """Fit the H2 curve through tabulated total energies, shapes (n,)."""
     united = (HELIUM_ATOM_HARTREE, np.pi / 3 * HELIUM_DENSITY_AT_NUCLEUS)
     electronic = energies_hartree - 1 / distances_bohr
     return _fit(distances_bohr, electronic, united, _H2_JOIN_BOHR, 2 * HYDROGEN_ATOM_HARTREE, H2_DISPERSION)
 
 
 def fit_h2_cation(distances_bohr: np.ndarray, gerade_hartree: np.ndarray, ungerade_hartree: np.ndarray) -> Piecewise:
-    """The H2+ curve through tabulated total energies of its two lowest states, shapes (n,).
+    """Fit the H2+ curve through tabulated total energies of its two lowest states, shapes (n,).
 
     The table is sparse beyond 8 bohr, where a spline would swing by 1e-4. There the mean of the two states is
     the series and half their difference is R exp(-R), each times a smooth function of 1/R, so that a polynomial
@@ -160,7 +160,7 @@ def _fit(
     `united` is the energy at R = 0 and the coefficient of R^2, pi/3 times the density at the nucleus; the cusp makes
     that of R^3 minus twice the latter for a united nucleus of charge 2 (Bingel, J. Chem. Phys. 30, 1250, 1959).
     """
-    far = [_series_derivative(join, limit, {**series, 1: 1.0}, order) for order in range(4)]
+    far = [float(_series_derivative(np.array(join), limit, {**series, 1: 1.0}, order)) for order in range(4)]
     spline = piecewise_polynomials.fit(
         np.concatenate([[0.0], distances, [join]]),
         np.concatenate([[united[0]], electronic, [far[0]]]),
@@ -174,7 +174,7 @@ def _fit(
 
 
 def _series_derivative(distance: np.ndarray, limit: float, series: dict[int, float], order: int) -> np.ndarray:
-    """Derivative of given order of `limit - sum C_n / R^n`."""
+    """Derivative of given order of `limit - sum C_n / R^n`, in the shape of `distance`."""
     total = limit * (order == 0) + 0 * distance
     for n, c in series.items():
         rising = np.prod([-(n + j) for j in range(order)], dtype=float)
@@ -182,7 +182,7 @@ def _series_derivative(distance: np.ndarray, limit: float, series: dict[int, flo
     return total
 
 
-def evaluate(piecewise: Piecewise, distance_bohr: jax.Array) -> jax.Array:
+def evaluate(piecewise: Piecewise, distance_bohr: jax.typing.ArrayLike) -> jax.Array:
     """Total energy in hartree on a fitted curve; arguments and errors as in `h2_ground_state`."""
     distance = jnp.asarray(distance_bohr)
     if not jnp.issubdtype(distance.dtype, jnp.floating):
@@ -201,7 +201,7 @@ def evaluate(piecewise: Piecewise, distance_bohr: jax.Array) -> jax.Array:
 
 
 def shipped_table(name: str) -> np.ndarray:
-    """A table of h2scale/physics/shipped as a structured array with the header's column names."""
+    """Load a table of h2scale/physics/shipped as a structured array with the header's column names."""
     path = resources.files("h2scale.physics") / "shipped" / name
     with path.open(encoding="utf-8") as lines:
         return np.genfromtxt(lines, delimiter=",", names=True, dtype=None, encoding="utf-8")

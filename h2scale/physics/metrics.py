@@ -1,4 +1,4 @@
-"""How far a curve is from the physics: pure functions of arrays, jittable and mappable over replicas.
+"""Deviation of a curve from the physics: pure functions of arrays, jittable and mappable over replicas.
 
 Energies are in eV relative to two separated reference atoms. References in float64 make the results float64
 whatever the dtype of the model.
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from h2scale import numerics
 from h2scale.physics import curves
@@ -33,9 +34,9 @@ class H2Metrics(NamedTuple):
 
 
 def h2_metrics(
-    distances_angstrom: jax.Array, energies_ev: jax.Array, exact_ev: jax.Array, teacher_ev: jax.Array
+    distances_angstrom: ArrayLike, energies_ev: ArrayLike, exact_ev: ArrayLike, teacher_ev: ArrayLike
 ) -> H2Metrics:
-    """Metrics of one H2 curve.
+    """Compute the metrics of one H2 curve.
 
     Args:
         distances_angstrom: shape (n,), increasing, with points in every region.
@@ -48,6 +49,7 @@ def h2_metrics(
         neighbours, the well depth minus the energy there. Minima are counted by `count_minima`. The wall is
         repulsive when the energy falls with every step in distance below 0.6 angstrom.
     """
+    distances_angstrom, energies_ev = jnp.asarray(distances_angstrom), jnp.asarray(energies_ev)
     error = energies_ev - exact_ev
     absolute = jnp.abs(error)
     region = curves.regions(distances_angstrom)
@@ -69,7 +71,7 @@ def h2_metrics(
     )
 
 
-def protons_mae_ev(energies_ev: jax.Array, protons_ev: jax.Array) -> jax.Array:
+def protons_mae_ev(energies_ev: jax.Array, protons_ev: ArrayLike) -> jax.Array:
     """Mean absolute error of a two-proton curve, shape (n,), against Z Z / R, in eV."""
     return jnp.mean(jnp.abs(energies_ev - protons_ev))
 

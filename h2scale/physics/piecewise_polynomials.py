@@ -1,7 +1,6 @@
 """Piecewise polynomials fitted on the host and evaluated inside jit."""
 
-import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,18 +19,18 @@ def fit(
     points: np.ndarray,
     values: np.ndarray,
     degree: int,
-    end_derivatives: tuple[list[tuple[int, float]], list[tuple[int, float]]] | None = None,
+    end_derivatives: tuple[list[tuple[int, float]], list[tuple[int, float]]],
 ) -> Spline:
-    """The spline of odd degree through all points, with `degree - 1` continuous derivatives.
+    """Fit the spline of odd degree through all points, with `degree - 1` continuous derivatives.
 
     Args:
         points: shape (m,), increasing.
         values: shape (m,).
         degree: odd.
-        end_derivatives: (order, value) pairs, (degree - 1) / 2 at either end; without them the first and last pieces
-            join their neighbours ("not a knot"), which takes at least degree + 1 points.
+        end_derivatives: (order, value) pairs, (degree - 1) / 2 at either end.
     """
-    spline = interpolate.make_interp_spline(points, values, k=degree, bc_type=end_derivatives)
+    conditions: Any = end_derivatives  # the stubs know neither pairs nor the conversion of a spline
+    spline: Any = interpolate.make_interp_spline(points, values, k=degree, bc_type=conditions)
     pieces = interpolate.PPoly.from_spline(spline)
     filled = np.diff(pieces.x) > 0  # the end knots repeat
     return Spline(np.append(pieces.x[:-1][filled], pieces.x[-1]), np.ascontiguousarray(pieces.c[:, filled].T))
@@ -44,4 +43,7 @@ def evaluate(spline: Spline, points: jax.Array) -> jax.Array:
     number, powers = coefficients.shape
     index = jnp.clip(jnp.searchsorted(breaks, points, side="right") - 1, 0, number - 1)
     offset = points - breaks[index]
-    return functools.reduce(lambda total, power: total * offset + coefficients[index, power], range(powers), 0.0)
+    total: Any = 0.0
+    for power in range(powers):
+        total = total * offset + coefficients[index, power]
+    return total

@@ -1,6 +1,7 @@
 """The figure of physics without learning: H2 curves of standard methods, and their errors."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,14 +26,14 @@ _FCI_COLOURS = ("#c9c9c9", "#9a9a9a", "#5f5f5f", style.INK)
 
 
 def baseline_curves(rows: Sequence[baselines.Row]) -> Figure:
-    """Energy and absolute error against distance, one line a method and basis; errors below 1e-4 eV lie on the axis."""
+    """Draw energy and absolute error against distance, a line per method and basis; errors are cut at 1e-4 eV."""
     figure, grid = style.panels(1, 2, 5.6, 4.4)
     energy_axes, error_axes = grid[0]
     handles = []
     for (method, basis), (colour, dashes) in _looks(rows).items():
         own = [row for row in rows if (row.method, row.basis) == (method, basis)]
         distance = [row.distance_angstrom for row in own]
-        look = {"color": colour, "linestyle": dashes, "linewidth": 1.5}
+        look: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": 1.5}
         energy_axes.plot(distance, [row.energy_ev for row in own], **look)
         error_axes.plot(distance, np.maximum(np.abs([row.error_ev for row in own]), _ERROR_FLOOR_EV), **look)
         handles.append(Line2D([], [], label=f"{method}/{basis}", **look))

@@ -13,7 +13,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 
 
 def step_time_against_edges(rows: Sequence[steps.Row]) -> Figure:
-    """One line a model, replicas trained alone; the dashed line through its last point is proportional to the edges."""
+    """Draw a line per model, replicas trained alone; the dashed line through its end is proportional to the edges."""
     figure, grid = style.panels(1, 1, 5.6, 4.2)
     axes = grid[0, 0]
     for colour, own in zip(_COLOURS, _by_model([row for row in rows if row.replicas == 1]), strict=False):
@@ -29,7 +29,7 @@ def step_time_against_edges(rows: Sequence[steps.Row]) -> Figure:
 
 
 def step_time_against_replicas(rows: Sequence[steps.Row], molecules: int) -> Figure:
-    """Time of a step of all replicas, and memory of the program, at one number of molecules."""
+    """Draw the time of a step of all replicas, and the memory of the program, at one number of molecules."""
     figure, grid = style.panels(1, 2, 5.0, 4.2)
     chosen = [row for row in rows if row.molecules == molecules]
     for colour, own in zip(_COLOURS, _by_model(chosen), strict=False):
@@ -51,7 +51,8 @@ def _by_model(rows: Sequence[steps.Row]) -> list[list[steps.Row]]:
 
 def _columns(rows: Sequence[steps.Row], x: str, y: str = "step_ms_median") -> tuple[np.ndarray, np.ndarray]:
     pairs = sorted((getattr(row, x), getattr(row, y)) for row in rows)
-    return tuple(np.array(column, float) for column in zip(*pairs, strict=True))
+    first, second = (np.array(column, float) for column in zip(*pairs, strict=True))
+    return first, second
 
 
 def _draw(axes: Axes, x: np.ndarray, milliseconds: np.ndarray, rows: Sequence[steps.Row], colour: str) -> None:

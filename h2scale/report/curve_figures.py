@@ -1,4 +1,4 @@
-"""Figures of energy against distance: what the models say of H2 and of two bare protons."""
+"""Figures of energy against distance: the models' curves of H2 and of two bare protons."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +16,7 @@ _REGIONS = ("wall", "well", "middle", "tail")
 
 
 def h2_curves(run: summary.Run, arm: str) -> Figure:
-    """H2 curves of every size and seed at the most data, beside exact, FCI and teacher; one panel a rung."""
+    """Draw H2 curves of every size and seed at the most data, beside exact, FCI and teacher; one panel per rung."""
     rungs = summary.rungs_of(run, arm)
     figure, grid = style.panels(1, len(rungs), _panel_width(rungs), 4.0, sharey=True)
     colours = _size_colours(run, arm)
@@ -35,7 +35,7 @@ def h2_curves(run: summary.Run, arm: str) -> Figure:
 
 
 def signed_error(run: summary.Run, arm: str) -> Figure:
-    """Model minus exact along the curve with the four regions shaded, and the teacher's own error."""
+    """Draw model minus exact along the curve with the four regions shaded, and the teacher's own error."""
     rungs = summary.rungs_of(run, arm)
     figure, grid = style.panels(1, len(rungs), _panel_width(rungs), 4.0, sharey=True)
     colours = _size_colours(run, arm)
@@ -48,8 +48,8 @@ def signed_error(run: summary.Run, arm: str) -> Figure:
             axes.plot(curve["distance_angstrom"], error, color=colours[num_params], linewidth=1.3, alpha=0.9)
         if found:
             curve = found[0][1]
-            teacher = curve["teacher_ev"] - curve["exact_ev"]
-            axes.plot(curve["distance_angstrom"], teacher, color=style.TEACHER, linewidth=2, linestyle=(0, (4, 1.5)))
+            error = curve["teacher_ev"] - curve["exact_ev"]
+            axes.plot(curve["distance_angstrom"], error, color=style.TEACHER, linewidth=2, linestyle=(0, (4, 1.5)))
         axes.set_yscale("symlog", linthresh=0.1, linscale=0.6)
         frame(axes, words.rung(rung), (-40, 40))
         axes.set_yticks([-10, -1, -0.1, 0, 0.1, 1, 10], [f"{words.MINUS}10", f"{words.MINUS}1", "", "0", "", "1", "10"])
@@ -60,7 +60,7 @@ def signed_error(run: summary.Run, arm: str) -> Figure:
 
 
 def proton_curves(run: summary.Run, arm: str) -> Figure:
-    """Energy of two bare protons beside 1/R, for arms that take the charge as input."""
+    """Draw the energy of two bare protons beside 1/R, for arms that take the charge as input."""
     rungs = summary.rungs_of(run, arm)
     figure, grid = style.panels(1, len(rungs), _panel_width(rungs), 4.0, sharey=True)
     colours = _size_colours(run, arm)
@@ -80,7 +80,7 @@ def proton_curves(run: summary.Run, arm: str) -> Figure:
 
 
 def draw_references(axes: Axes, curve: tables.Table) -> None:
-    """Exact, FCI and teacher curves over whatever is drawn; a reference without numbers leaves no line."""
+    """Draw exact, FCI and teacher curves over the others; a reference without numbers leaves no line."""
     distance = curve["distance_angstrom"]
     axes.plot(distance, curve["teacher_ev"], color=style.TEACHER, linewidth=2, linestyle=(0, (4, 1.5)), zorder=4)
     axes.plot(distance, curve["exact_ev"], color=style.INK, linewidth=2.2, zorder=5)
@@ -94,7 +94,7 @@ REFERENCE_LINES = [
 ]
 
 
-def _size_colours(run: summary.Run, arm: str) -> dict[float, tuple[float, ...]]:
+def _size_colours(run: summary.Run, arm: str) -> dict[float, style.Colour]:
     return style.size_colours(run.replicas["num_params"][run.arms == arm].tolist())
 
 
@@ -103,7 +103,7 @@ def _panel_width(rungs: list[str]) -> float:
 
 
 def frame(axes: Axes, title: str, limits: tuple[float, float]) -> None:
-    """Distance axis, energy limits in eV and title of one panel."""
+    """Set distance axis, energy limits in eV and title of one panel."""
     style.distance_axis(axes)
     axes.set_ylim(*limits)
     axes.set_xlabel(DISTANCE)
@@ -117,7 +117,7 @@ def _shade_regions(axes: Axes) -> None:
         axes.text(np.sqrt(low * high), 28, name, ha="center", va="center", fontsize=8.5, color=style.GREY)
 
 
-def _legend(figure: Figure, colours: dict[float, tuple[float, ...]], references: list[Line2D]) -> None:
+def _legend(figure: Figure, colours: dict[float, style.Colour], references: list[Line2D]) -> None:
     sizes = [
         Line2D([], [], color=colour, linewidth=2, label=f"{words.short_count(size)} parameters")
         for size, colour in colours.items()

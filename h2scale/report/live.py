@@ -8,7 +8,7 @@ from h2scale.study import training
 
 
 def h2_figure(snapshot: training.Snapshot) -> Figure:
-    """H2 curves of every replica of a population at this moment: one panel a rung, one colour a training-set size."""
+    """Draw H2 curves of every replica of a population now: a panel per rung, a colour per training-set size."""
     population, references = snapshot.population, snapshot.references
     rungs = list(dict.fromkeys(spec.rung for spec in population.replicas))
     colours = style.size_colours([spec.num_train for spec in population.replicas])

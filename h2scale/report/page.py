@@ -1,4 +1,4 @@
-"""Pieces of the page: escaped HTML, one style sheet and one small script, nothing from a network."""
+"""Elements of the page: escaped HTML, one style sheet and one small script, nothing from a network."""
 
 import base64
 import html
@@ -61,7 +61,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
 
 
 def document(title: str, body: Sequence[str]) -> str:
-    """A whole page from finished pieces of its body."""
+    """Return a whole page from finished elements of its body."""
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{html.escape(title)}</title>\n'
@@ -71,12 +71,12 @@ def document(title: str, body: Sequence[str]) -> str:
 
 
 def element(tag: str, text: str, css_class: str = "") -> str:
-    """An element around plain text, escaped."""
+    """Return an element around plain text, escaped."""
     return f"<{tag}{_class(css_class)}>{html.escape(text)}</{tag}>"
 
 
 def sortable(headers: Sequence[str], rows: Sequence[Sequence[str | tuple[str, float]]]) -> str:
-    """A table that sorts on a click; a cell is text, or text with the number that it sorts by."""
+    """Return a table that sorts on a click; a cell is text, or text with the number that it sorts by."""
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in headers)
     body = "\n".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
     return (
@@ -86,7 +86,7 @@ def sortable(headers: Sequence[str], rows: Sequence[Sequence[str | tuple[str, fl
 
 
 def picture(svg: bytes, alternative: str, caption: str) -> str:
-    """A figure embedded in the page, with the text that stands for it and its caption."""
+    """Return a figure embedded in the page, with its alternative text and its caption."""
     data = base64.b64encode(svg).decode("ascii")
     return (
         f'<figure><img alt="{html.escape(alternative)}" src="data:image/svg+xml;base64,{data}">'
@@ -95,7 +95,7 @@ def picture(svg: bytes, alternative: str, caption: str) -> str:
 
 
 def verdict_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The table of verdicts from finished cells; on a phone each row becomes a card."""
+    """Return the table of verdicts from finished cells; on a phone each row becomes a card."""
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in headers)
     body = "\n".join(
         "<tr>"
@@ -110,18 +110,18 @@ def verdict_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    """A list of plain texts; a dash if there are none."""
+    """Return a list of plain texts; a dash if there are none."""
     items = "".join(element("li", line) for line in lines)
     return f"<ul>{items}</ul>" if lines else "–"
 
 
 def folded(title: str, content: str) -> str:
-    """Finished content behind a title that opens it."""
+    """Return finished content behind a title that opens it."""
     return f"<details><summary>{html.escape(title)}</summary>{content}</details>"
 
 
 def link(target: str, text: str) -> str:
-    """A link to a file beside the page."""
+    """Return a link to a file beside the page."""
     return f'<a href="{html.escape(target)}">{html.escape(text)}</a>'
 
 

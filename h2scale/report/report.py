@@ -1,4 +1,4 @@
-"""The page that says what a run found: verdicts first, then figures, tables and settings; opens without a network."""
+"""The page of a run's findings: verdicts first, then figures, tables and settings; opens without a network."""
 
 import json
 import os
@@ -36,7 +36,7 @@ _MAX_BASELINE_ROWS = 12
 
 
 def write_report(workdir: str | os.PathLike, *, baselines: str | os.PathLike | None = None) -> Path:
-    """Draws `figures/` and writes `report.html` from the files of a finished workdir.
+    """Draw `figures/` and write `report.html` from the files of a finished workdir.
 
     Args:
         workdir: folder with replicas.csv, curves.csv, history.csv, fits.json, config.json and environment.json.
@@ -46,7 +46,7 @@ def write_report(workdir: str | os.PathLike, *, baselines: str | os.PathLike | N
         The path of the page.
 
     Raises:
-        ValueError: if a file is missing or malformed, or the tables hold no replica.
+        ValueError: a file is missing or malformed, or the tables hold no replica.
     """
     workdir = Path(workdir)
     run = summary.load_run(workdir, baselines)
@@ -161,7 +161,7 @@ def _cell_section(run: summary.Run) -> str:
     metrics = [name for name in _TABLE_METRICS if np.any(np.isfinite(run.replicas[name]))]
     headers = ["Model", "Rung", "Parameters", "Structures", "Replicas"]
     headers += [f"{words.METRICS[name][0]}, {words.METRICS[name][1]}" for name in metrics]
-    rows = []
+    rows: list[list[str | tuple[str, float]]] = []
     for arm in summary.arms_of(run):
         for rung in summary.rungs_of(run, arm):
             for cell in summary.cells_of(run, arm, rung):
@@ -189,7 +189,7 @@ def _mean_and_spread(cell: summary.Cell, name: str) -> tuple[str, float]:
 def _fit_section(run: summary.Run) -> str:
     headers = ["Model", "Rung", "Metric", "Used", "Left out", "slope in N", "slope in D"]
     headers += ["E", "alpha", "beta", "alpha at most data", "beta at largest size", "foretells best", "without numbers"]
-    rows = [
+    rows: list[list[str | tuple[str, float]]] = [
         [
             words.arm(record["arm"]),
             record["rung"],
@@ -213,7 +213,7 @@ def _fit_section(run: summary.Run) -> str:
         f"{method['num_bootstrap']:,} resamples; {method['groups']}. The form that "
         "foretells best is fitted without the quarter of cells with the largest N D and judged there."
     )
-    correlations = [
+    correlations: list[list[str | tuple[str, float]]] = [
         [
             words.arm(record["arm"]),
             record["rung"],

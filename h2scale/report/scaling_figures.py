@@ -16,7 +16,7 @@ _AXES = {"num_params": "Parameters", "num_train": "Training structures"}
 
 
 def error_against_scale(run: summary.Run, arm: str) -> Figure:
-    """In-distribution and H2 error side by side, against parameters and against data, with fitted law and band."""
+    """Draw in-distribution and H2 error side by side, against parameters and against data, with fitted law and band."""
     figure, grid = style.panels(2, 2, 4.6, 3.4, sharex="row", sharey="col")
     rungs = summary.rungs_of(run, arm)
     for row, axis in enumerate(_AXES):
@@ -37,14 +37,14 @@ def error_against_scale(run: summary.Run, arm: str) -> Figure:
 
 
 def heat_map(run: summary.Run, arm: str) -> Figure:
-    """Mean H2 error over seeds in every cell of size and data, one panel a rung."""
+    """Draw the mean H2 error over seeds in every cell of size and data, one panel per rung."""
     rungs = summary.rungs_of(run, arm)
     cells = {rung: summary.cells_of(run, arm, rung) for rung in rungs}
     levels = [cell.mean[_OUTSIDE] for rung in rungs for cell in cells[rung] if cell.mean[_OUTSIDE] > 0]
     figure, grid = style.panels(1, len(rungs), 3.6 if len(rungs) > 1 else 5.0, 3.4, sharey=True)
     low, high = (min(levels), max(levels)) if levels else (0.1, 1.0)
     scale = colors.LogNorm(low * 0.95, high * 1.05)
-    image = None
+    image: Any = None
     for axes, rung in zip(grid[0], rungs, strict=True):
         image = _draw_heat(axes, cells[rung], scale)
         axes.set_title(words.rung(rung))
@@ -58,7 +58,7 @@ def heat_map(run: summary.Run, arm: str) -> Figure:
 
 
 def training(run: summary.Run, arm: str) -> Figure:
-    """H2 error against validation error as training proceeds, at the most data; one panel a rung."""
+    """Draw H2 error against validation error as training proceeds, at the most data; one panel per rung."""
     rungs = summary.rungs_of(run, arm)
     figure, grid = style.panels(1, len(rungs), 3.6 if len(rungs) > 1 else 6.0, 3.8, sharey=True)
     colours = style.size_colours(run.replicas["num_params"][run.arms == arm].tolist())
@@ -90,7 +90,7 @@ def training(run: summary.Run, arm: str) -> Figure:
 
 
 def headline(run: summary.Run, arm: str, title: str) -> Figure:
-    """The answer in one picture: the largest models' H2 curves, and both errors against size and data."""
+    """Draw the answer in one picture: the largest models' H2 curves, and both errors against size and data."""
     figure, grid = style.panels(1, 3, 4.0, 3.9, width_ratios=[1.15, 1, 1])
     rungs = summary.rungs_of(run, arm)
     for rung in rungs:
@@ -139,8 +139,8 @@ def _draw_replicas(axes: Axes, run: summary.Run, arm: str, rung: str, axis: str,
     axes.plot(rows[axis][largest], rows[metric][largest], "o", color=colour, markersize=5, markeredgewidth=0)
 
 
-def _draw_band(axes: Axes, record: dict[str, Any] | None, axis: str, colour: str) -> None:
-    if record is None or record["bands"] is None:
+def _draw_band(axes: Axes, record: dict[str, Any], axis: str, colour: str) -> None:
+    if record["bands"] is None:
         return
     band = {key: np.array(values, dtype=float) for key, values in record["bands"][axis].items()}
     axes.plot(band["x"], band["fit"], color=colour, linewidth=1.8)
@@ -166,7 +166,7 @@ def _draw_heat(axes: Axes, cells: list[summary.Cell], scale: colors.LogNorm) -> 
         values[sizes.index(cell.num_params), data.index(cell.num_train)] = cell.mean[_OUTSIDE]
     image = axes.imshow(values, origin="lower", aspect="auto", norm=scale, cmap="cividis")
     for row, column in np.ndindex(values.shape):
-        value = values[row, column]
+        value = float(values[row, column])
         dark = np.isfinite(value) and scale(value) < 0.5
         text = words.number(value) if np.isfinite(value) else "diverged"
         axes.text(column, row, text, ha="center", va="center", fontsize=9, color="white" if dark else style.INK)

@@ -1,8 +1,10 @@
-"""One look for every figure: a colour-blind safe palette, quiet axes, words in legends."""
+"""The look of every figure: a colour-blind safe palette, plain axes, words in legends."""
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -11,6 +13,7 @@ matplotlib.use("Agg")
 
 from matplotlib import colormaps, ticker
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -22,7 +25,7 @@ RUNG_COLOURS = {"equilibrium": "#D55E00", "thermal": "#CC79A7", "stretched": "#0
 TEACHER = "#E69F00"
 _LEGEND_ENTRY_INCHES = 1.53  # "74.2k parameters" with its line
 _MAX_TICKS = 6
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,
@@ -48,24 +51,26 @@ _SETTINGS = {
 }
 
 
-def panels(
-    num_rows: int, num_columns: int, width: float, height: float, **keywords: object
-) -> tuple[Figure, np.ndarray]:
-    """A figure with a grid of axes, (num_rows, num_columns), in the project's look; width and height of one panel."""
+Colour = tuple[float, float, float, float]
+"""Red, green, blue and opacity."""
+
+
+def panels(num_rows: int, num_columns: int, width: float, height: float, **keywords: Any) -> tuple[Figure, np.ndarray]:
+    """Make a figure with a grid of axes, (num_rows, num_columns), in the project's look; sizes are of one panel."""
     matplotlib.rcParams.update(_SETTINGS)
     figure = Figure(figsize=(width * num_columns, height * num_rows), layout="constrained")
     return figure, figure.subplots(num_rows, num_columns, squeeze=False, **keywords)
 
 
 def legend_below(figure: Figure, handles: list[Line2D]) -> None:
-    """One legend under all panels, in as many columns as the figure is wide enough for."""
+    """Draw one legend under all panels, in as many columns as the figure is wide enough for."""
     columns = max(1, min(len(handles), int(figure.get_figwidth() / _LEGEND_ENTRY_INCHES)))
     columns = math.ceil(len(handles) / math.ceil(len(handles) / columns))  # rows of equal length
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.3, handlelength=1.8)
 
 
 def save(figure: Figure, folder: Path, name: str) -> bytes:
-    """Writes `name`.png and `name`.svg through renames, into a folder made if missing, and returns the SVG."""
+    """Write `name`.png and `name`.svg into a folder, which is made if missing, and return the SVG."""
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
@@ -80,15 +85,15 @@ def rung_colour(rung: str) -> str:
     return RUNG_COLOURS.get(rung, GREY)
 
 
-def size_colours(sizes: list[float]) -> dict[float, tuple[float, ...]]:
-    """A colour for each size, light for the smallest and dark for the largest."""
+def size_colours(sizes: Sequence[float]) -> dict[float, Colour]:
+    """Assign a colour to each size, light for the smallest and dark for the largest."""
     distinct = sorted(set(sizes))
     positions = np.linspace(0.85, 0.08, len(distinct)) if len(distinct) > 1 else [0.3]
     return {size: colormaps["viridis"](position) for size, position in zip(distinct, positions, strict=True)}
 
 
 def distance_axis(axes: Axes) -> None:
-    """A logarithmic axis of distances in plain numbers."""
+    """Make the x axis a logarithmic one of distances in plain numbers."""
     axes.set_xscale("log")
     axes.set_xlim(0.2, 8)
     axes.xaxis.set_major_locator(ticker.FixedLocator([0.2, 0.5, 1, 2, 4, 8]))
@@ -96,17 +101,18 @@ def distance_axis(axes: Axes) -> None:
     axes.xaxis.set_minor_locator(ticker.NullLocator())
 
 
-def log_axis(axis: matplotlib.axis.Axis, values: np.ndarray | None = None, *, counts: bool = False) -> None:
-    """Plain numbers on a logarithmic axis, at `values` if given; an axis without data still gets a range."""
+def log_axis(axis: XAxis | YAxis, values: np.ndarray | None = None, *, counts: bool = False) -> None:
+    """Put plain numbers on a logarithmic axis, at `values` if given; an axis without data still gets a range."""
+    name = "x" if isinstance(axis, XAxis) else "y"
     if not np.isfinite(axis.get_minpos()):
-        axis.axes.set(**{f"{axis.axis_name}lim": (0.1, 1.0)})
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+        axis.axes.set(**{f"{name}lim": (0.1, 1.0)})
+    axis.axes.set(**{f"{name}scale": "log"})
     axis.set_minor_formatter(ticker.NullFormatter())
     axis.set_major_formatter(ticker.FuncFormatter(_count if counts else _plain))
     if values is None:
         axis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=9))
     else:
-        axis.set_major_locator(ticker.FixedLocator(np.unique(values), nbins=_MAX_TICKS))
+        axis.set_major_locator(ticker.FixedLocator(np.unique(values).tolist(), nbins=_MAX_TICKS))
         axis.set_minor_locator(ticker.NullLocator())
 
 

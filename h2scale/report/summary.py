@@ -1,4 +1,4 @@
-"""What the report knows of a run, and the aggregates that verdicts, figures and tables share."""
+"""The files of a run as the report reads them, and the aggregates that verdicts, figures and tables share."""
 
 import csv
 import json
@@ -42,14 +42,14 @@ class Cell(NamedTuple):
 
 
 def load_run(workdir: str | os.PathLike, baselines: str | os.PathLike | None = None) -> Run:
-    """Reads a finished workdir.
+    """Read a finished workdir.
 
     Args:
         workdir: the folder.
         baselines: a CSV file of curves made without learning, if there is one.
 
     Raises:
-        ValueError: if a table is missing or malformed.
+        ValueError: a table is missing or malformed.
     """
     workdir = Path(workdir)
     replicas = tables.read_table(workdir / "replicas.csv")
@@ -66,23 +66,23 @@ def load_run(workdir: str | os.PathLike, baselines: str | os.PathLike | None = N
 
 
 def arms_of(run: Run) -> list[str]:
-    """Labels of the arms in the order of the table."""
+    """Return the labels of the arms in the order of the table."""
     return list(dict.fromkeys(run.arms.tolist()))
 
 
 def rungs_of(run: Run, arm: str) -> list[str]:
-    """Rungs of an arm from the narrowest distribution to the widest."""
+    """Return the rungs of an arm from the narrowest distribution to the widest."""
     present = dict.fromkeys(run.replicas["rung"][run.arms == arm].tolist())
     return sorted(present, key=lambda rung: (RUNG_ORDER.index(rung) if rung in RUNG_ORDER else 99, rung))
 
 
 def rows_of(run: Run, arm: str, rung: str) -> tables.Table:
-    """Replicas of one arm and rung."""
+    """Select the replicas of one arm and rung."""
     return tables.select(run.replicas, (run.arms == arm) & (run.replicas["rung"] == rung))
 
 
 def cells_of(run: Run, arm: str, rung: str) -> list[Cell]:
-    """Every (num_params, num_train) cell of an arm and rung, in order of size, then data."""
+    """Aggregate every (num_params, num_train) cell of an arm and rung, in order of size, then data."""
     rows = rows_of(run, arm, rung)
     cells = []
     for num_params, num_train in sorted(set(zip(rows["num_params"], rows["num_train"], strict=True))):
@@ -96,7 +96,7 @@ def cells_of(run: Run, arm: str, rung: str) -> list[Cell]:
 
 
 def curves_of(run: Run, rows: tables.Table, system: str) -> list[tuple[float, tables.Table]]:
-    """Size and curve of each finite replica in `rows`, smallest model first."""
+    """Return size and curve of each finite replica in `rows`, smallest model first."""
     of_system = tables.select(run.curves, run.curves["system"] == system)
     found = []
     for index in np.argsort(rows["num_params"], kind="stable"):
@@ -107,16 +107,20 @@ def curves_of(run: Run, rows: tables.Table, system: str) -> list[tuple[float, ta
 
 
 def at_largest(rows: tables.Table, name: str) -> tables.Table:
-    """The rows with the largest value of a column."""
+    """Select the rows with the largest value of a column."""
     return tables.select(rows, rows[name] == rows[name].max()) if len(rows[name]) else rows
 
 
-def fit_of(run: Run, arm: str, rung: str, metric: str) -> dict[str, Any] | None:
-    """The record of `fits.json` for an arm, rung and metric."""
+def fit_of(run: Run, arm: str, rung: str, metric: str) -> dict[str, Any]:
+    """Find the record of `fits.json` for an arm, rung and metric.
+
+    Raises:
+        ValueError: there is none.
+    """
     for record in run.fits["fits"]:
         if (record["arm"], record["rung"], record["metric"]) == (arm, rung, metric):
             return record
-    return None
+    raise ValueError(f"fits.json: no fit of {metric} for arm {arm!r} on rung {rung!r}; fit the tables again.")
 
 
 def _mean(values: np.ndarray) -> float:

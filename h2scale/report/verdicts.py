@@ -31,13 +31,13 @@ class Verdict(NamedTuple):
 
 
 def judge(run: summary.Run) -> list[Verdict]:
-    """Every claim for every arm, claims first."""
+    """Judge every claim for every arm, claims first."""
     claims = (equilibrium_fails, stretched_shape, two_protons)
     return [claim(run, arm) for claim in claims for arm in summary.arms_of(run)]
 
 
 def equilibrium_fails(run: summary.Run, arm: str) -> Verdict:
-    """Do models of equilibrium structures fail on H2 whatever their size and data?"""
+    """Judge whether models of equilibrium structures fail on H2 whatever their size and data."""
     claim = "Trained on equilibrium structures only, models fail on H₂ whatever their size and data"
     rule = (
         f"Confirmed if the mean H₂ error over seeds is above {FAILURE_LEVEL_EV:g} eV in every cell of size and data "
@@ -77,7 +77,7 @@ def equilibrium_fails(run: summary.Run, arm: str) -> Verdict:
 
 
 def stretched_shape(run: summary.Run, arm: str) -> Verdict:
-    """Do stretched and compressed molecules bring the shape of the H2 curve roughly right?"""
+    """Judge whether stretched and compressed molecules bring the shape of the H2 curve roughly right."""
     claim = "With stretched and compressed geometries, the shape of the H₂ curve comes out roughly right"
     rule = (
         "Judged on all sizes and seeds at the largest training set of rung stretched. A curve is roughly right if it "
@@ -115,7 +115,7 @@ def stretched_shape(run: summary.Run, arm: str) -> Verdict:
 
 
 def two_protons(run: summary.Run, arm: str) -> Verdict:
-    """Does any model know that two bare protons repel as 1/R?"""
+    """Judge whether any model has two bare protons repel as 1/R."""
     claim = "No model gets two bare protons right"
     rule = (
         f"Only replicas that take the charge as input are scored. Refuted if any has a mean error of at most "
@@ -135,7 +135,7 @@ def two_protons(run: summary.Run, arm: str) -> Verdict:
 
 
 def headline(run: summary.Run, arm: str) -> str:
-    """One sentence: what scale did to the in-distribution error and to the H2 error on the narrowest rung."""
+    """Write the effect of scale on the in-distribution and the H2 error on the narrowest rung, in one sentence."""
     rungs = summary.rungs_of(run, arm)
     rung = rungs[0]
     inside = summary.fit_of(run, arm, rung, "test_energy_mae_ev_per_atom")
@@ -158,7 +158,7 @@ def headline(run: summary.Run, arm: str) -> str:
 
 
 def summarise(run: summary.Run, arm: str) -> str:
-    """The finding of an arm in one sentence, with what was trained and how often each claim held."""
+    """Write the finding of an arm in one sentence, with the scope of what was trained."""
     rows = tables.select(run.replicas, run.arms == arm)
     sizes, data = rows["num_params"], rows["num_train"]
     diverged = int(np.sum(~rows["finite"]))
@@ -193,13 +193,13 @@ def _trend_words(with_parameters: str, with_data: str) -> str:
 
 
 def _what_lowers(record: dict) -> str:
-    """Scale if a metric falls with parameters and data, else the one it falls with."""
+    """Name the one of parameters and data that a metric falls with, or scale if it falls with both."""
     falling = [words for name, words in _SCALES.items() if record["slopes"][name]["direction"] == "falls"]
     return falling[0] if len(falling) == 1 else "scale"
 
 
 def _scale_words(record: dict) -> str:
-    """What more parameters and data together do to a metric, as a verb."""
+    """Effect of more parameters and data together on a metric, as a verb."""
     directions = {record["slopes"][name]["direction"] for name in _SCALES}
     if "unknown" in directions:
         return "unknown"

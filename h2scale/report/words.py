@@ -1,4 +1,4 @@
-"""How numbers, metrics and rungs are written in figures and text."""
+"""Wording of numbers, metrics and rungs in figures and text."""
 
 import math
 
@@ -28,7 +28,7 @@ _MODELS = {"nequip": "NequIP", "schnet": "SchNet"}
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number to so many significant digits, with a true minus sign; a dash where there is none."""
+    """Write a number to so many significant digits, with a true minus sign; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
     if value == 0:
@@ -41,7 +41,7 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def interval(record: dict[str, float | None] | None, digits: int = 2) -> str:
-    """An estimate with its interval as `0.4 [0.3, 0.5]`; the estimate alone where there is no interval."""
+    """Write an estimate with its interval as `0.4 [0.3, 0.5]`; the estimate alone where there is no interval."""
     if record is None or record["estimate"] is None:
         return "–"
     estimate = number(record["estimate"], digits)
@@ -51,12 +51,12 @@ def interval(record: dict[str, float | None] | None, digits: int = 2) -> str:
 
 
 def count(value: float) -> str:
-    """A whole number with thousands separated: 74,240."""
+    """Write a whole number with thousands separated: 74,240."""
     return f"{value:,.0f}"
 
 
 def short_count(value: float) -> str:
-    """A count for axes and legends: 740, 7.4k, 1.2M."""
+    """Write a count for axes and legends: 740, 7.4k, 1.2M."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= limit:
             return f"{value / limit:.3g}{unit}"
@@ -64,7 +64,7 @@ def short_count(value: float) -> str:
 
 
 def plural(amount: int, noun: str) -> str:
-    """`1 replica`, `2 replicas`."""
+    """Write an amount with its noun: `1 replica`, `2 replicas`."""
     return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
 
 

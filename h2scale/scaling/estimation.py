@@ -1,4 +1,4 @@
-"""Least absolute deviations in log loss for many data sets at once: the engine under every law fit.
+"""Least absolute deviations in log loss for many data sets at once: the solver behind every law fit.
 
 A law is a sum of terms exp(c_k - sum_m mask[k, m] s_m x_m) of centred regressors x, so its coefficients stay positive
 and the loss is always defined. The objective is the Huber loss of log residuals; it is minimised by damped
@@ -17,9 +17,9 @@ _LOG_RANGE = (-14.0, 12.0)  # of a coefficient over the median loss: wide enough
 
 
 class Problem(NamedTuple):
-    """What stays fixed while data are resampled; points with the same regressors share a cell."""
+    """Parts of a fit that stay fixed while data are resampled; points with the same regressors share a cell."""
 
-    mask: np.ndarray  # (n_terms, n_regressors), which exponents act on which term
+    mask: np.ndarray  # (n_terms, n_regressors), True where an exponent acts on a term
     regressors: np.ndarray  # (n_regressors, n_cells), centred logarithms
     membership: np.ndarray  # (n_points, n_cells), 1 where a point lies in a cell
     huber_delta: float
@@ -62,14 +62,14 @@ def minimise(
     num_iterations: int,
     free_exponents: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fits every member of a batch from its own start.
+    """Fit every member of a batch from its own start.
 
     Args:
         problem: the law on its points.
         log_loss: (batch or 1, n_points).
         weights: (batch or 1, n_points); 0 leaves a point out.
         start: (batch, n_terms + n_regressors).
-        num_iterations: how many steps are tried; a step that does not improve is refused and damped.
+        num_iterations: steps to try; one that does not improve is refused and damped.
         free_exponents: if False, only the coefficients move.
 
     Returns:
@@ -99,7 +99,7 @@ def minimise(
 def project_grid(
     problem: Problem, log_loss: np.ndarray, weights: np.ndarray, *, num_iterations: int = 15
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Best coefficients on a grid of exponents (variable projection).
+    """Find the best coefficients on a grid of exponents (variable projection).
 
     Args:
         problem: the law on its points.
@@ -110,7 +110,7 @@ def project_grid(
     Returns:
         Parameters (n_grid, n_terms + n_regressors) and objective (n_grid,).
     """
-    used = problem.mask.any(axis=0)
+    used = np.any(problem.mask, axis=0).tolist()
     axes = [_GRID if on else (0.0,) for on in used]
     exponents = np.array(list(itertools.product(*axes)))
     level = np.median(log_loss[weights > 0]) - np.log(problem.num_terms)

@@ -1,4 +1,4 @@
-"""Every law, slope and correlation of a run: from `replicas.csv` to `fits.json`.
+"""Laws, slopes and correlations of a run: from `replicas.csv` to `fits.json`.
 
 Layout of `fits.json` (null where there is no number; a neighbouring `reason` says why):
 
@@ -31,7 +31,7 @@ import numpy as np
 
 from h2scale.runtime import files, tables
 from h2scale.scaling import estimation, laws, parametric, slopes
-from h2scale.scaling.parametric import fit_parametric  # others script against fits.fit_parametric
+from h2scale.scaling.parametric import fit_parametric  # users' scripts call fits.fit_parametric
 
 __all__ = ("arm_labels", "fit_parametric", "fit_study", "write_fits")
 
@@ -58,7 +58,7 @@ _HUBER_DELTA = 1e-3
 
 
 def write_fits(workdir: str | os.PathLike, *, num_bootstrap: int = 1000, seed: int = 0) -> None:
-    """Reads `replicas.csv` in a folder and writes `fits.json` beside it, in the layout above.
+    """Read `replicas.csv` in a folder and write `fits.json` beside it, in the layout above.
 
     Args:
         workdir: the folder of a run.
@@ -66,7 +66,7 @@ def write_fits(workdir: str | os.PathLike, *, num_bootstrap: int = 1000, seed: i
         seed: of the resampling.
 
     Raises:
-        ValueError: if `replicas.csv` is missing or malformed.
+        ValueError: `replicas.csv` is missing or malformed.
     """
     workdir = Path(workdir)
     replicas = tables.read_table(workdir / "replicas.csv")
@@ -75,7 +75,7 @@ def write_fits(workdir: str | os.PathLike, *, num_bootstrap: int = 1000, seed: i
 
 
 def fit_study(replicas: tables.Table, *, num_bootstrap: int = 1000, seed: int = 0) -> dict:
-    """The content of `fits.json` for a table of replicas, ready for JSON."""
+    """Return the content of `fits.json` for a table of replicas, ready for JSON."""
     arms = arm_labels(replicas)
     records, correlations = [], []
     for arm in _ordered(arms):
@@ -100,7 +100,7 @@ def fit_study(replicas: tables.Table, *, num_bootstrap: int = 1000, seed: int = 
 
 
 def arm_labels(replicas: tables.Table) -> np.ndarray:
-    """Name of the arm of every replica: its model, and each setting that differs within the model in this table."""
+    """Name the arm of every replica: its model, and each setting that differs within the model in this table."""
     labels = np.array(replicas["model"], dtype=object)
     for model in np.unique(replicas["model"]):
         rows = replicas["model"] == model
@@ -133,7 +133,7 @@ def _fit_metric(rows: tables.Table, metric: str, num_bootstrap: int, seed: int) 
     groupings = np.stack([cells, _labels(num_params, rows["seed"]), _labels(num_train, rows["seed"])])
     slope = slopes.fit_slope(np.log([num_params, num_train]), log_metric, groupings)
     forms = parametric.compare_forms(num_params, num_train, loss)
-    scored = {form: score for form, score in forms.items() if np.isfinite(score)}
+    scored = [form for form, score in forms.items() if np.isfinite(score)]
     return {
         "num_points": joint.num_points,
         "num_excluded": joint.num_excluded,
@@ -148,7 +148,7 @@ def _fit_metric(rows: tables.Table, metric: str, num_bootstrap: int, seed: int) 
         "along_num_train": _along(num_train, num_params, loss, num_bootstrap, seed),
         "bands": None if joint.reason and np.isnan(joint.E.estimate) else _bands(joint, num_params, num_train),
         "forms": {form: _number(score) for form, score in forms.items()},
-        "best_form": min(scored, key=scored.get) if len(scored) > 1 else None,
+        "best_form": min(scored, key=lambda form: forms[form]) if len(scored) > 1 else None,
     }
 
 
@@ -184,7 +184,7 @@ def _interval(interval: parametric.Interval) -> dict:
 
 
 def _number(value: float | str) -> float | str | None:
-    """A value for JSON, which knows no NaN; seven digits are more than any fit earns."""
+    """Convert a value for JSON, which has no NaN; seven digits are more than any fit determines."""
     if isinstance(value, str):
         return value
     return float(f"{value:.7g}") if np.isfinite(value) else None

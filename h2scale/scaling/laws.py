@@ -1,7 +1,7 @@
 """Functional forms of scaling laws: sums of power-law terms in the number of parameters N and of training data D.
 
-Every form is a sum of terms c * N^-alpha or c * D^-beta (or both, or neither) with c >= 0, so that one description,
-which exponents act on which term, is enough to evaluate and to fit all of them. A broken power law is left out: it
+Every form is a sum of terms c * N^-alpha or c * D^-beta (or both, or neither) with c >= 0, so that one description
+(the exponents that act on each term) is enough to evaluate and to fit all of them. A broken power law is left out: it
 has six parameters in one variable, more than a grid of a few sizes can tell apart.
 
 Reference:
@@ -19,11 +19,11 @@ class Law(NamedTuple):
 
     formula: str
     coefficients: tuple[str, ...]  # name of each term's coefficient: E, A or B
-    exponents: tuple[tuple[bool, bool], ...]  # per term: does N^-alpha act on it, does D^-beta
+    exponents: tuple[tuple[bool, bool], ...]  # per term: True where N^-alpha acts on it, and where D^-beta does
 
     @property
     def num_free(self) -> int:
-        """How many numbers a fit has to find."""
+        """Number of parameters to be fitted."""
         return len(self.coefficients) + sum(any(column) for column in zip(*self.exponents, strict=True))
 
 
@@ -38,7 +38,7 @@ LAWS = {
 
 
 def get(form: str) -> Law:
-    """The law of that name.
+    """Return the law of that name.
 
     Raises:
         ValueError: for an unknown name.
@@ -54,7 +54,7 @@ def evaluate(
     num_params: np.ndarray,
     num_data: np.ndarray,
 ) -> np.ndarray:
-    """Loss that a law predicts, in the unit of E, A and B.
+    """Compute the loss that a law predicts, in the unit of E, A and B.
 
     Args:
         form: name of the law.
@@ -67,11 +67,11 @@ def evaluate(
     """
     law = get(form)
     named = dict(zip(("E", "A", "B", "alpha", "beta"), np.moveaxis(np.asarray(parameters), -1, 0), strict=True))
-    total = 0.0
+    total: np.ndarray | float = 0.0
     for name, acting in zip(law.coefficients, law.exponents, strict=True):
         term = named[name][..., None] * np.ones(len(num_params))
         for exponent, size, acts in zip(("alpha", "beta"), (num_params, num_data), acting, strict=True):
             if acts:
                 term = term * np.asarray(size, dtype=float) ** -named[exponent][..., None]
         total = total + term
-    return total
+    return np.asarray(total)

@@ -1,7 +1,7 @@
-"""Scaling laws with intervals: how a loss falls with the number of parameters N and of training structures D.
+"""Scaling laws with intervals: the fall of a loss with the number of parameters N and of training structures D.
 
 The method follows what was learnt from refitting the Chinchilla law: Huber loss of log residuals, coefficients solved
-for on a grid of exponents before everything is polished together (variable projection, Open Athena,
+for on a grid of exponents before all parameters are refined together (variable projection, Open Athena,
 arXiv:2603.22339), intervals from a bootstrap that resamples whole groups (Besiroglu et al., arXiv:2404.10102).
 """
 
@@ -54,7 +54,7 @@ def fit_parametric(
     seed: int = 0,
     huber_delta: float = 1e-3,
 ) -> ParametricFit:
-    """Fits a law of `laws.LAWS` to losses in N and D, with 95 % bootstrap intervals.
+    """Fit a law of `laws.LAWS` to losses in N and D, with 95 % bootstrap intervals.
 
     Args:
         num_params: (n,), N, positive.
@@ -71,7 +71,7 @@ def fit_parametric(
         The fit; all NaN with a reason if the points cannot identify the law.
 
     Raises:
-        ValueError: if shapes differ, N or D is not positive, or the form is unknown.
+        ValueError: shapes differ, N or D is not positive, or the form is unknown.
     """
     law = laws.get(form)
     num_params, num_data, loss = (np.asarray(values, dtype=float) for values in (num_params, num_data, loss))
@@ -98,7 +98,7 @@ def fit_parametric(
         samples = _named(law, problem, refitted, center[:, 0])
         low, high = np.percentile(samples, [2.5, 97.5], axis=0)
         intervals = [Interval(*map(float, ends)) for ends in zip(estimate, low, high, strict=True)]
-    return ParametricFit(*intervals, form, int(valid.sum()), int((~valid).sum()), reason, samples)
+    return _assemble(intervals, form, int(valid.sum()), int((~valid).sum()), reason, samples)
 
 
 def fit_power_law(
@@ -109,7 +109,7 @@ def fit_power_law(
     groups: np.ndarray | None = None,
     seed: int = 0,
 ) -> ParametricFit:
-    """Fits E + A x^-alpha in one variable: error against N at fixed D, or against D at fixed N.
+    """Fit E + A x^-alpha in one variable: error against N at fixed D, or against D at fixed N.
 
     Args, behaviour and errors are those of `fit_parametric`; B and beta are NaN.
     """
@@ -122,7 +122,7 @@ def fit_power_law(
 def predict(
     fit: ParametricFit, num_params: np.ndarray, num_data: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Loss under the fitted law and its 95 % band, each (n,); NaN where the fit has no numbers or no interval."""
+    """Compute the loss under the fitted law and its 95 % band, each (n,); NaN without numbers or an interval."""
     parameters = np.array([getattr(fit, name).estimate for name in _NAMES])
     center = laws.evaluate(fit.form, parameters, num_params, num_data)
     if len(fit.samples) == 0:
@@ -132,7 +132,7 @@ def predict(
 
 
 def compare_forms(num_params: np.ndarray, num_data: np.ndarray, loss: np.ndarray) -> dict[str, float]:
-    """How well each law foretells cells that it was not fitted to: the quarter of (N, D) cells with the largest N D.
+    """Compute the error of each law on cells it was not fitted to: the quarter of (N, D) cells with the largest N D.
 
     Args:
         num_params: (n,), N.
@@ -167,7 +167,7 @@ def _check(num_params: np.ndarray, num_data: np.ndarray, loss: np.ndarray, group
 
 
 def _too_few(law: laws.Law, regressors: np.ndarray) -> str:
-    """Why the points cannot identify the law, or an empty string."""
+    """Return the reason why the points cannot identify the law, or an empty string."""
     for row, name, used in zip(regressors, ("N", "D"), zip(*law.exponents, strict=True), strict=True):
         distinct = len(np.unique(row))
         if any(used) and distinct < 3:
@@ -185,11 +185,18 @@ def _too_few_resamples(num_kept: int, num_bootstrap: int) -> str:
 
 def _without_numbers(form: str, num_points: int, num_excluded: int, reason: str) -> ParametricFit:
     nothing = Interval(np.nan, np.nan, np.nan)
-    return ParametricFit(*[nothing] * 5, form, num_points, num_excluded, reason, np.empty((0, 5)))
+    return _assemble([nothing] * 5, form, num_points, num_excluded, reason, np.empty((0, 5)))
+
+
+def _assemble(
+    intervals: list[Interval], form: str, num_points: int, num_excluded: int, reason: str, samples: np.ndarray
+) -> ParametricFit:
+    constant, params, data, alpha, beta = intervals
+    return ParametricFit(constant, params, data, alpha, beta, form, num_points, num_excluded, reason, samples)
 
 
 def _fit_point(problem: estimation.Problem, log_loss: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Best parameters, and the projected grid they were polished from."""
+    """Best parameters, and the projected grid from which they were refined."""
     weights = np.ones_like(log_loss)
     grid, values = estimation.project_grid(problem, log_loss, weights)
     starts = grid[np.argsort(values)[:6]]
@@ -200,7 +207,7 @@ def _fit_point(problem: estimation.Problem, log_loss: np.ndarray) -> tuple[np.nd
 def _resample(
     labels: np.ndarray, regressors: np.ndarray, law: laws.Law, num_bootstrap: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """How often each point is drawn, (n_kept, n_points); resamples that cannot identify the law are dropped."""
+    """Number of draws of each point, (n_kept, n_points); resamples that cannot identify the law are dropped."""
     _, membership = np.unique(labels, return_inverse=True)
     num_groups = membership.max() + 1
     counts = generator.multinomial(num_groups, np.full(num_groups, 1 / num_groups), size=num_bootstrap)

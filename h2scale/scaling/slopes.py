@@ -1,4 +1,4 @@
-"""Does a metric change with scale at all? Log-log slopes whose intervals survive few, correlated replicas.
+"""Log-log slopes of a metric against scale, with intervals that hold for few, correlated replicas.
 
 Least squares on logarithms with the bias-reduced cluster-robust variance CR2 and Satterthwaite degrees of freedom,
 which hold their level with a handful of clusters where the usual sandwich does not.
@@ -44,7 +44,7 @@ def fit_slope(
     *,
     names: Sequence[str] = ("N", "D"),
 ) -> SlopeFit:
-    """Slopes of log(metric) against one or several log(x), fitted together.
+    """Fit slopes of log(metric) against one or several log(x) together.
 
     Args:
         log_x: (n,) or (n_regressors, n).
@@ -58,7 +58,7 @@ def fit_slope(
         interval impossible.
 
     Raises:
-        ValueError: if shapes do not fit.
+        ValueError: shapes do not fit.
     """
     log_x, log_metric = np.atleast_2d(np.asarray(log_x, dtype=float)), np.asarray(log_metric, dtype=float)
     labels = np.arange(log_metric.size)[None] if groups is None else np.atleast_2d(np.asarray(groups))
@@ -89,7 +89,7 @@ def fit_slope(
 def rank_correlation(
     x: np.ndarray, y: np.ndarray, groups: np.ndarray, *, num_bootstrap: int = 1000, seed: int = 0
 ) -> tuple[float, float, float, int]:
-    """Spearman correlation of two metrics with a 95 % interval from resampling groups (ranks kept as they are).
+    """Compute the Spearman correlation of two metrics with a 95 % interval from resampling groups; ranks are kept.
 
     Args:
         x: (n,).
@@ -139,13 +139,13 @@ def _spread(
     annihilator = np.eye(len(design)) - design @ inverse @ design.T
     members = [np.flatnonzero(grouping == label) for label in np.unique(grouping)]
     variance = np.zeros_like(inverse)
-    loads = []  # per group: (n, n_coefficients), how the group's score depends on independent errors
+    per_group = []  # (n, n_coefficients) each: the group's score as a function of independent errors
     for rows in members:
         adjust = _inverse_root(annihilator[np.ix_(rows, rows)])
         score = inverse @ design[rows].T @ adjust  # (n_coefficients, n_rows)
         variance += np.outer(score @ residuals[rows], score @ residuals[rows])
-        loads.append(annihilator[:, rows] @ score.T)
-    loads = np.array(loads)  # (n_groups, n, n_coefficients)
+        per_group.append(annihilator[:, rows] @ score.T)
+    loads = np.array(per_group)  # (n_groups, n, n_coefficients)
     products = np.einsum("gnc,hnc->cgh", loads, loads)
     trace = np.einsum("cgg->c", products)
     freedom = trace**2 / np.sum(products**2, axis=(1, 2))

@@ -1,4 +1,4 @@
-"""The benchmark: one row of benchmark.csv per case, figures, and how time and memory grow."""
+"""The benchmark: one row of benchmark.csv per case, figures, and the growth of time and memory."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ SUMMARY_FILE = "benchmark.json"
 
 
 def run(config: FrozenConfigDict, folder: str) -> Path:
-    """Times every case that has no row yet, draws the figures and returns the workdir.
+    """Time every case that has no row yet, draw the figures and return the workdir.
 
     Raises:
         InputError: a model setting cannot be used, or the workdir is of another run.
@@ -39,7 +39,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
         )
     summary = summarise(rows, config.benchmark.population_molecules)
     files.write_text(path / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
-    # Matplotlib takes half a second to import, which no step waits for.
+    # Imported late: matplotlib takes half a second, and no step need wait for it.
     from h2scale.report import benchmark_figures, style
 
     figures = path / workdir.FIGURES_FOLDER
@@ -51,7 +51,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
 
 
 def benchmark_settings(config: FrozenConfigDict) -> steps.BenchmarkSettings:
-    """What all cases share."""
+    """Return the settings that all cases share."""
     benchmark, model = config.benchmark, config.model
     return steps.BenchmarkSettings(
         num_layers=model.num_layers,
@@ -67,7 +67,7 @@ def benchmark_settings(config: FrozenConfigDict) -> steps.BenchmarkSettings:
 
 
 def benchmark_cases(config: FrozenConfigDict) -> Iterator[steps.Case]:
-    """Time against edges for every model, then time against replicas; a case may come twice."""
+    """Yield the cases of time against edges for every model, then of time against replicas; a case may repeat."""
     benchmark = config.benchmark
     for place, (features, l_max) in enumerate(benchmark.models):
         for molecules in benchmark.num_molecules:
@@ -79,7 +79,7 @@ def benchmark_cases(config: FrozenConfigDict) -> Iterator[steps.Case]:
 
 
 def summarise(rows: Sequence[steps.Row], population_molecules: int) -> dict[str, object]:
-    """Exponents of time and memory in edges and replicas, per model, and the devices they were measured on."""
+    """Compute exponents of time and memory in edges and replicas, per model; name the devices they are of."""
     summary: dict[str, object] = {
         "devices": [device.device_kind for device in jax.devices()],
         "peak_gflops_of_one_device": round(steps.measure_peak_gflops(1), 1),
@@ -88,7 +88,7 @@ def summarise(rows: Sequence[steps.Row], population_molecules: int) -> dict[str,
         own = [row for row in rows if (row.features, row.l_max) == (features, l_max)]
         alone = [row for row in own if row.replicas == 1]
         together = [row for row in own if row.molecules == population_molecules]
-        laws = {}
+        laws: dict[str, object] = {}
         if len(alone) > 1:
             laws["step_time_in_edges"] = _exponent(alone, "edges", "step_ms_median")
         if len(together) > 1:
@@ -105,7 +105,7 @@ def _exponent(rows: Sequence[steps.Row], x: str, y: str) -> float:
 
 
 def _read(path: Path) -> list[steps.Row]:
-    """Rows measured earlier."""
+    """Read the rows measured earlier."""
     if not path.exists():
         return []
     kinds = steps.Row.__annotations__

@@ -1,82 +1,18 @@
-"""Baselines: the ranking physics dictates, a resumable run, and summaries known by hand."""
+"""Baselines: limits of the methods and summaries known by hand."""
 
-import csv
 import pathlib
 
 import numpy as np
-import pytest
 
-from h2scale import units
-from h2scale.physics import baselines, exact
-
-DISTANCES = np.array([0.741, 2.5, 8.0])
+from h2scale.physics import baselines
 
 
-@pytest.fixture(scope="module")
-def workdir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    return tmp_path_factory.mktemp("baselines")
-
-
-@pytest.fixture(scope="module")
-def rows(workdir: pathlib.Path) -> list[baselines.Row]:
-    return _run(workdir)
-
-
-def _run(workdir: pathlib.Path) -> list[baselines.Row]:
-    return baselines.run_baselines(
-        workdir, distances_angstrom=DISTANCES, basis="6-31g", fci_bases=("6-31g", "cc-pvdz"), workers=2
+def test_two_electrons_in_two_orbitals_are_full_ci_in_two_functions(tmp_path: pathlib.Path) -> None:
+    active, full = (
+        baselines.compute_curve(baselines.Task(method, "sto-3g"), np.array([1.4, 20.0]), tmp_path)
+        for method in ("CAS(2,2)", "FCI")
     )
-
-
-def _errors(rows: list[baselines.Row], method: str, basis: str = "6-31g") -> np.ndarray:
-    return np.array([row.error_ev for row in rows if (row.method, row.basis) == (method, basis)])
-
-
-def test_every_method_has_every_distance(rows: list[baselines.Row]) -> None:
-    names = dict.fromkeys((row.method, row.basis) for row in rows)
-    assert len(names) == 10
-    for method, basis in names:
-        own = [row.distance_angstrom for row in rows if (row.method, row.basis) == (method, basis)]
-        np.testing.assert_allclose(own, DISTANCES, rtol=1e-14)
-
-
-def test_errors_are_against_the_exact_curve(rows: list[baselines.Row]) -> None:
-    total = exact.h2_ground_state(np.array([row.distance_angstrom for row in rows]) / units.BOHR_ANGSTROM)
-    expected = np.array([row.energy_ev for row in rows]) - (np.asarray(total) + 1) * units.HARTREE_EV
-    np.testing.assert_allclose([row.error_ev for row in rows], expected, rtol=0, atol=1e-12)
-
-
-def test_limits_and_order_of_the_methods(rows: list[baselines.Row]) -> None:
-    for method in ("UHF", "UPBE0", "CAS(2,2)", "FCI", "UHF - c s^2", "CAS(2,2) - c (n_g - 1)^2"):
-        assert abs(_errors(rows, method)[-1]) < 2e-3, method
-    for method in ("RHF", "PBE0", "B3LYP"):
-        assert _errors(rows, method)[-1] > 2.0, method
-    assert (_errors(rows, "RHF") >= _errors(rows, "UHF") - 1e-6).all()
-    assert (_errors(rows, "UHF") >= _errors(rows, "FCI") - 1e-6).all()
-    assert (_errors(rows, "CAS(2,2)") >= _errors(rows, "FCI") - 1e-6).all()
-
-
-def test_corrected_curves_are_exact_where_their_constant_was_fixed(tmp_path: pathlib.Path) -> None:
-    bond = exact.spectroscopy(exact.h2_ground_state, start_bohr=1.4, limit_hartree=-1.0).bond_length_bohr
-    found = baselines.run_baselines(
-        tmp_path, distances_angstrom=[bond * units.BOHR_ANGSTROM], basis="sto-3g", fci_bases=("sto-3g",), workers=1
-    )
-    for method in ("UHF - c s^2", "CAS(2,2) - c (n_g - 1)^2"):
-        assert abs(_errors(found, method, "sto-3g")[0]) < 1e-9
-    # In two functions two electrons in two orbitals are full CI.
-    np.testing.assert_allclose(_errors(found, "CAS(2,2)", "sto-3g"), _errors(found, "FCI", "sto-3g"), atol=1e-6)
-
-
-def test_a_second_run_reads_what_the_first_wrote(
-    rows: list[baselines.Row], workdir: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = sorted(path.name for path in (workdir / "curves").iterdir())
-    assert len(files) == 8
-    before = (workdir / "baselines.csv").read_bytes()
-    assert _run(workdir) == rows
-    assert (workdir / "baselines.csv").read_bytes() == before
-    assert sorted(path.name for path in (workdir / "curves").iterdir()) == files
-    assert baselines.read_rows(workdir / "baselines.csv") == rows
+    np.testing.assert_allclose(active.energies_hartree, full.energies_hartree, rtol=0, atol=1e-7)
 
 
 def test_the_summary_is_sorted_and_known_by_hand() -> None:
@@ -85,19 +21,3 @@ def test_the_summary_is_sorted_and_known_by_hand() -> None:
     best, worst = baselines.summarize(made)
     np.testing.assert_allclose(best[2:], [0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.1], atol=1e-15)
     np.testing.assert_allclose(worst[2:], [1.0, 2.0, 1.0, np.nan, 0.0, 3.0, -2.0], rtol=1e-15)
-    markdown = baselines.summary_markdown(made).splitlines()
-    assert markdown[0] == "| method | basis | MAE | wall | well | middle | tail | NPE | largest error |"
-    assert markdown[2] == "| B | x | 0.100 | 0.100 | 0.100 | 0.100 | 0.100 | 0.000 | 0.100 |"
-    assert len(markdown) == 4
-
-
-def test_the_summary_file_has_the_columns_of_a_report(rows: list[baselines.Row], workdir: pathlib.Path) -> None:
-    with (workdir / "baselines_summary.csv").open(newline="") as file:
-        table = list(csv.DictReader(file))
-    assert [row["method"] for row in table] == [line.method for line in baselines.summarize(rows)]
-    assert float(table[0]["h2_mae_ev"]) == baselines.summarize(rows)[0].h2_mae_ev
-
-
-def test_bad_distances_are_refused_before_any_work(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ValueError, match="distances_bohr must increase"):
-        baselines.run_baselines(tmp_path, distances_angstrom=[2.0, 1.0], basis="sto-3g", fci_bases=())

@@ -1,4 +1,4 @@
-"""Metrics of curves whose answer is known by hand."""
+"""Metrics of curves for which they are known by hand."""
 
 import jax
 import jax.numpy as jnp

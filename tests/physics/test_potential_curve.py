@@ -1,12 +1,9 @@
-"""Interpolants of known functions, and a cache that gives back what was written or complains."""
+"""A cache of curves that gives back what was written or complains."""
 
-import dataclasses
 import json
 import pathlib
 import time
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -24,62 +21,6 @@ def _h2(number: int = 64) -> potential_curve.Curve:
         separated_atoms_hartree=-1.0,
         provenance={"method": "exact", "states": ["1Sigma_g+"] * number},
     )
-
-
-def test_the_interpolant_is_within_a_microhartree_where_it_has_not_been() -> None:
-    curve = _h2()
-    unseen = np.sqrt(curve.distances_bohr[1:] * curve.distances_bohr[:-1])
-    found = jax.jit(potential_curve.interpolate)(potential_curve.make_interpolant(curve), unseen)
-    assert np.abs(found - exact.h2_ground_state(unseen)).max() < 1e-6
-
-
-def test_the_interpolant_passes_through_its_points_and_ends() -> None:
-    curve = _h2()
-    found = potential_curve.interpolate(potential_curve.make_interpolant(curve), curve.distances_bohr)
-    np.testing.assert_allclose(found, curve.energies_hartree, rtol=0, atol=1e-12)
-
-
-def test_the_interpolant_gives_the_force() -> None:
-    interpolant = potential_curve.make_interpolant(_h2(128))
-    distances = jnp.geomspace(0.4, 15.0, 40)
-    slope = jax.vmap(jax.grad(potential_curve.interpolate, argnums=1), (None, 0))(interpolant, distances)
-    np.testing.assert_allclose(slope, jax.vmap(jax.grad(exact.h2_ground_state))(distances), rtol=0, atol=2e-6)
-
-
-def test_outside_its_distances_the_interpolant_is_not_a_number() -> None:
-    interpolant = potential_curve.make_interpolant(_h2())
-    value = potential_curve.interpolate(interpolant, jnp.array([0.3779, 0.378, 15.12, 15.1201]))
-    np.testing.assert_array_equal(np.isfinite(value), [False, True, True, False])
-
-
-def test_the_interpolant_is_an_argument_of_jit_and_keeps_float32() -> None:
-    traces = []
-
-    @jax.jit
-    def energy(interpolant: potential_curve.Interpolant, distance: jax.Array) -> jax.Array:
-        traces.append(1)
-        return potential_curve.interpolate(interpolant, distance)
-
-    interpolant = potential_curve.make_interpolant(_h2())
-    shifted = dataclasses.replace(_h2(), energies_hartree=_h2().energies_hartree + 1)
-    distance = jnp.linspace(1.0, 14.0, 7, dtype=jnp.float32)
-    first, second = energy(interpolant, distance), energy(potential_curve.make_interpolant(shifted), distance)
-    assert first.dtype == jnp.float32
-    np.testing.assert_allclose(second - first, 1.0, rtol=1e-5)
-    assert len(traces) == 1
-
-
-def test_leaving_points_out_overestimates_the_error() -> None:
-    curve = _h2(48)
-    unseen = np.geomspace(0.45, 12.0, 500)
-    interpolant = potential_curve.make_interpolant(curve)
-    actual = np.abs(potential_curve.interpolate(interpolant, unseen) - exact.h2_ground_state(unseen)).max()
-    assert actual < np.abs(potential_curve.leave_one_out_error(curve)).max()
-
-
-def test_too_few_points_are_refused() -> None:
-    with pytest.raises(ValueError, match="an interpolant needs at least 4 distances; got 3"):
-        potential_curve.make_interpolant(_h2(3))
 
 
 def _never() -> potential_curve.Curve:

@@ -1,4 +1,4 @@
-"""A verdict follows from the tables by its stated rule, and what was not asked is not judged."""
+"""A verdict follows from the tables by its stated rule, and what was not measured is not judged."""
 
 import numpy as np
 import pytest

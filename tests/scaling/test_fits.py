@@ -67,7 +67,7 @@ def test_every_arm_rung_and_metric_has_its_record(tmp_path):
     write_replicas(tmp_path, models=("nequip", "schnet"))
     study = fitted(tmp_path)
     keys = [(record["arm"], record["rung"], record["metric"]) for record in study["fits"]]
-    assert len(keys) == len(set(keys)) == 2 * 2 * (len(fits.METRICS) - 1)  # protons were not asked of these models
+    assert len(keys) == len(set(keys)) == 2 * 2 * (len(fits.METRICS) - 1)  # these models have no proton curve
     assert len(study["rank_correlations"]) == 2 * 2 * sum(name.startswith("h2_") for name in fits.METRICS)
 
 
