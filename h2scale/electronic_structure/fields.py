@@ -14,12 +14,12 @@ from h2scale.electronic_structure import molecules
 from h2scale.electronic_structure.molecules import Field
 
 _LOWER_HARTREE = 1e-7
-"""How far one solution must lie below another to count as lower."""
+"""Difference from which one solution counts as lower than another."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Convergence:
-    """How far, and by how many attempts, a field is converged."""
+    """Tolerance of a self-consistent field, and how many attempts reach it."""
 
     tolerance_hartree: float  # of the energy; its root is that of the gradient
     cycles: int  # of plain iteration
@@ -72,7 +72,7 @@ def converge(field: Field, density: np.ndarray | None, convergence: Convergence)
     Args:
         field: from `mean_fields` or `kohn_sham`; it holds the result.
         density: to start from; None continues from the field's orbitals, if it has any, or from PySCF's guess.
-        convergence: how many steps of each kind.
+        convergence: numbers of steps; `configure` gave the field its own share.
 
     Raises:
         ValueError: neither converges.

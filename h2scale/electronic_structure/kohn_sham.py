@@ -7,6 +7,7 @@ throughout; the occupied orbitals of one solution start the next at another geom
 
 import dataclasses
 import weakref
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class Problem:
         kind = dft.RKS if restricted else dft.UKS
         field = kind(self.molecule, xc=self.level.functional).density_fit(with_df=self.density_fitting)
         field.grids = self.grid.grids
-        own = weakref.ref(field)  # a cycle would keep grids in memory until the collector comes by
+        own: Callable[[], Field] = weakref.ref(field)  # a cycle would keep grids in memory until the collector comes by
 
         def potential(
             mol: gto.Mole | None = None,
@@ -55,7 +56,7 @@ class Problem:
             hermi: int = 1,
         ) -> np.ndarray:
             del mol, dm_last, vhf_last, hermi  # PySCF's signature
-            return _potential(self, _alive(own).make_rdm1() if dm is None else dm, restricted=restricted)
+            return _potential(self, own().make_rdm1() if dm is None else dm, restricted=restricted)
 
         # On the instance and not on a class: PySCF's second-order solver copies the instance's attributes.
         field.get_veff = potential
@@ -91,7 +92,7 @@ def prepare(molecule: gto.Mole, level: Level) -> Problem:
 
 
 def refine(problem: Problem, grid_level: int) -> Problem:
-    """The same geometry and integrals with another grid."""
+    """Problem of the same geometry and integrals with another grid."""
     level = problem.level._replace(grid_level=grid_level)
     grid = quadrature.make(problem.molecule, level.functional, grid_level)
     return dataclasses.replace(problem, level=level, grid=grid)
@@ -137,10 +138,10 @@ def forces(problem: Problem, solution: Solution) -> np.ndarray:
     """Forces on the nuclei, (n_atoms, 3), hartree/bohr, without the weight derivatives of the grid (as PySCF's)."""
     gradient = solution.field.nuc_grad_method()
     gradient.verbose = 0
-    own = weakref.ref(gradient)
+    own: Callable[[], Any] = weakref.ref(gradient)
 
     def two_electron(mol: gto.Mole, dm: np.ndarray) -> np.ndarray:
-        coulomb, exchange = _alive(own).get_jk(mol, dm)
+        coulomb, exchange = own().get_jk(mol, dm)
         fraction = problem.exchange_fraction
         if solution.restricted:
             fitted = (coulomb.aux - 0.5 * fraction * exchange.aux).sum((0, 1))
@@ -157,7 +158,7 @@ def forces(problem: Problem, solution: Solution) -> np.ndarray:
 
 
 def contract(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """sum_po left[p, i, o] right[p, j, o]."""
+    """Sum over p and o of left[p, i, o] right[p, j, o]."""
     number = left.shape[1]
     return left.transpose(1, 0, 2).reshape(number, -1) @ right.transpose(1, 0, 2).reshape(number, -1).T
 
@@ -196,11 +197,3 @@ def _potential(problem: Problem, density: np.ndarray, *, restricted: bool) -> np
     matrix = potential[0] if restricted else potential
     energy = 0.5 * float(np.sum(coulomb * total))
     return lib.tag_array(matrix, ecoul=energy, exc=exc, vj=None, vk=None)
-
-
-def _alive(field: "weakref.ref[Any]") -> Field:
-    """Field behind a weak reference, which lives while one of its own methods runs."""
-    found = field()
-    if found is None:
-        raise ReferenceError("the field of this potential is gone.")
-    return found

@@ -12,7 +12,7 @@ from h2scale.electronic_structure.fields import Convergence, Solution
 from h2scale.electronic_structure.molecules import Field, Molecule
 
 CONVERGENCE = Convergence(1e-10, cycles=50, newton_cycles=50, plain_ending=False, rounds=6)
-"""What needs more cycles has a direction in which the energy is flat, where second-order steps are quicker."""
+"""Fields that need more cycles have a direction in which the energy is flat, where second-order steps are quicker."""
 FITTED_CONVERGENCE = dataclasses.replace(CONVERGENCE, tolerance_hartree=1e-8)
 """That of labels, whose Coulomb integrals are density-fitted too."""
 

@@ -21,7 +21,7 @@ Neither changes an energy by 1e-9 hartree."""
 
 
 _SECOND = ((4, 5, 6), (5, 7, 8), (6, 8, 9))
-"""Where PySCF puts the second derivatives xx, xy, xz, yy, yz, zz among value, gradient and themselves."""
+"""Places of the second derivatives xx, xy, xz, yy, yz, zz after value and gradient in PySCF's arrays, by axes."""
 
 
 class Block(NamedTuple):
@@ -105,7 +105,7 @@ def energy_and_potential(
 
 
 def make_kernel(quadrature: Quadrature, orbitals: tuple[np.ndarray, np.ndarray]) -> Kernel:
-    """What `response` needs at the density of these occupied orbitals (spin up, spin down), each (n_ao, n_occupied)."""
+    """Second derivatives of the functional at the density of occupied orbitals (up, down), each (n_ao, n_occupied)."""
     on_grid, second = [], []
     for block in quadrature.blocks:
         values = tuple(_on_grid(block, spin) for spin in orbitals)
@@ -176,7 +176,7 @@ def _density(on_grid: np.ndarray) -> np.ndarray:
 
 
 def _add_matrix(matrix: np.ndarray, block: Block, slopes: np.ndarray) -> None:
-    """Adds half of the symmetric potential matrix of energy slopes (4, n_points), weights included, to `matrix`."""
+    """Add half of the symmetric potential matrix of energy slopes (4, n_points), weights included, to `matrix`."""
     weighted = 0.5 * slopes[0] * block.values[0]
     for component in (1, 2, 3):
         weighted += slopes[component] * block.values[component]

@@ -26,31 +26,33 @@ def mixed(molecule: Molecule, restricted: Solution | None = None) -> np.ndarray 
 
     Args:
         molecule: without symmetry.
-        restricted: whose orbitals are mixed; None for those in the field of superposed atoms.
+        restricted: whose orbitals are mixed; None for those in the field of superposed atoms, as PySCF does it.
 
     Returns:
-        None for open shells and fewer than two electrons, which have no symmetry between the spins to break.
+        None for open shells, fewer than two electrons and no empty orbitals, where nothing can be mixed.
     """
-    from pyscf.scf import uhf
+    from pyscf import scf
 
-    if molecule.spin or molecule.nelectron < 2:
-        return None
-    coefficients = _orbitals_of_superposed_atoms(molecule) if restricted is None else restricted.field.mo_coeff
     occupied = molecule.nelectron // 2
-    spins = []
+    if molecule.spin or not 0 < occupied < molecule.nao:
+        return None
+    if restricted is None:
+        field = scf.UHF(molecule)
+        field.init_guess_breaksym = "mix"
+        return field.get_init_guess()
+    coefficients, spins = restricted.field.mo_coeff, []
     for sign in (1.0, -1.0):
-        orbitals = coefficients[:, :occupied].copy()
-        if occupied < coefficients.shape[1]:
-            orbitals[:, -1] = np.sqrt(0.5) * (coefficients[:, occupied - 1] + sign * coefficients[:, occupied])
-        spins.append(orbitals)
-    return np.asarray(uhf.make_rdm1(spins, np.ones((2, occupied))))
+        orbitals = coefficients.copy()
+        orbitals[:, occupied - 1] = (coefficients[:, occupied - 1] + sign * coefficients[:, occupied]) / np.sqrt(2)
+        spins.append(orbitals[:, :occupied] @ orbitals[:, :occupied].T)
+    return np.stack(spins)
 
 
 def opposed_atoms(molecule: Molecule) -> np.ndarray:
     """Densities of both spins with the unpaired electrons of the first atom up and those of the others down.
 
-    Where a stretched bond ends, and where mixed frontier orbitals do not always lead. A closed shell's total density is
-    that of its mixed frontier orbitals, an open shell's that of superposed atoms.
+    The limit of a stretched bond, to which mixed frontier orbitals do not always lead. A closed shell's total density
+    is that of its mixed frontier orbitals, an open shell's that of superposed atoms.
     """
     from pyscf import scf
 
@@ -64,8 +66,8 @@ def opposed_atoms(molecule: Molecule) -> np.ndarray:
 def separated_atoms(molecule: Molecule, functional: str, *, grid_level: int) -> np.ndarray | None:
     """Densities of both spins of two atoms' own ground states side by side, with opposite spins.
 
-    Where the bond of a neutral diatomic molecule ends, every open p shell as in the isolated atom. None for anything
-    else, and where these spins do not make the molecule's, as in triplet O2.
+    The limit of the bond of a neutral diatomic molecule, every open p shell oriented as in the isolated atom. None for
+    anything else, and where these spins do not make the molecule's, as in triplet O2.
 
     Raises:
         ValueError: an atom does not converge.
@@ -135,12 +137,6 @@ def transferred(problem: "kohn_sham.Problem", orbitals: Orbitals) -> Orbitals:
         values, vectors = np.linalg.eigh(spin.T @ problem.overlap @ spin)
         made.append(spin @ (vectors / np.sqrt(values)) @ vectors.T)
     return Orbitals(*made)
-
-
-def _orbitals_of_superposed_atoms(molecule: Molecule) -> np.ndarray:
-    """All orbitals, (n_ao, n_mo), in the Hartree-Fock field of PySCF's guess, by increasing energy."""
-    field = mean_fields.make_field(molecule, "hf", restricted=True, convergence=mean_fields.CONVERGENCE)
-    return field.eig(field.get_fock(dm=field.get_init_guess()), field.get_ovlp())[1]
 
 
 def _polarised_density(molecule: Molecule, total: np.ndarray, polarisation: np.ndarray) -> np.ndarray:

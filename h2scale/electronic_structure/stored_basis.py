@@ -7,7 +7,7 @@ from pyscf import gto
 from pyscf.dft import numint
 
 MEMORY_BYTES = 512 * 2**20
-"""What is beyond is evaluated anew, as PySCF does."""
+"""Largest size of the kept values; those beyond are evaluated anew, as PySCF does."""
 _STORED_DERIVATIVES = (0, 1)
 """Orders that iterations ask for; a gradient asks once for the second."""
 
@@ -31,7 +31,7 @@ class StoredBasis(numint.NumInt):
         out: np.ndarray | None = None,
         verbose: Any = None,
     ) -> np.ndarray:
-        """As PySCF's; `out` may be left as it is."""
+        """Return values of the basis functions, as PySCF's own method; `out` may be left as it is."""
         key = (coords.__array_interface__["data"][0], len(coords), deriv)
         if key in self._stored and shls_slice is None:
             return self._stored[key][0]

@@ -13,7 +13,7 @@ from h2scale.physics import few_electrons, potential_curve
 ASYMPTOTIC_BOHR = 12.0
 NEUTRAL_TOLERANCE_HARTREE = 1e-4
 CHARGED_TOLERANCE_HARTREE = 1e-3
-"""How far the last point may be from the separated atoms from 12 bohr on; a charge polarises: alpha / (2 R^4)."""
+"""Largest difference from the separated atoms from 12 bohr on; a charge polarises: alpha / (2 R^4)."""
 
 
 def diatomic_curve(

@@ -62,8 +62,8 @@ def test_unrestricted_energy_forces_and_spin_are_pyscfs():
 def test_another_grid_of_the_same_problem_is_that_grid():
     coarse = diatomic(("F", "H"), 0.92, COARSE)
     found = kohn_sham.restricted(coarse)
-    refined = kohn_sham.restricted(kohn_sham.refine(coarse, LEVEL.grid_level), found.orbitals)
-    own = kohn_sham.restricted(diatomic(("F", "H"), 0.92))
+    refined = kohn_sham.restricted(kohn_sham.refine(coarse, 1), found.orbitals)
+    own = kohn_sham.restricted(diatomic(("F", "H"), 0.92, COARSE._replace(grid_level=1)))
     assert refined.energy_hartree == pytest.approx(own.energy_hartree, abs=2e-8)
     assert abs(refined.energy_hartree - found.energy_hartree) > 1e-6
 

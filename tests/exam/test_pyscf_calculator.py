@@ -27,7 +27,7 @@ def test_forces_are_minus_the_slope_of_the_energy(method, symbols, charge, spin,
     force = calculated(method, symbols, distance, charge, spin).get_forces()[1, 2]
     step = 1e-3
     around = [energy(method, symbols, distance + side * step, charge, spin) for side in (1, -1)]
-    # The grid is not round, so that an open shell's energy depends by some 1e-6 eV on where its lobe points.
+    # The grid is not round, so that an open shell's energy depends by some 1e-6 eV on its orientation.
     assert force == pytest.approx(-(around[0] - around[1]) / (2 * step), abs=5e-3)
 
 
@@ -40,18 +40,18 @@ def test_a_stretched_triple_bond_has_a_smooth_energy():
 @pytest.mark.parametrize(
     ("method", "first", "second", "distance", "spin", "well"),
     [
-        ("pbe0", ("C", 3), ("C", 3), 20.0, 1, 0.002),  # a lone lobe may point anywhere, which is no instability
+        ("pbe0", ("C", 3), ("C", 3), 20.0, 1, 0.002),  # an isolated atom may turn, which is no instability
         ("pbe0", ("C", 3), ("O", 3), 4.0, 1, 0.05),  # plain iteration falls back to a saddle
         ("hf", ("C", 3), ("N", 4), 3.5, 2, 0.01),  # mixed frontier orbitals end 1.7 eV too high
     ],
 )
-def test_a_broken_bond_leaves_the_lone_atoms(method, first, second, distance, spin, well):
+def test_a_broken_bond_leaves_the_isolated_atoms(method, first, second, distance, spin, well):
     parts = sum(energy(method, symbol, 0.0, 0, multiplicity) for symbol, multiplicity in (first, second))
     together = energy(method, first[0] + second[0], distance, 0, spin)
     assert -well < together - parts < 0.002
 
 
-def test_near_the_bond_length_the_lone_atoms_own_lobes_are_not_the_best_start():
+def test_near_the_bond_length_the_isolated_atoms_are_not_the_best_start():
     """Of C2 they alone lead to a solution 0.5 eV above the one that round atoms lead to."""
     together = energy("hf", "C2", 1.31, 0, 1)
     assert together - 2 * energy("hf", "C", 0.0, 0, 3) < -3.8

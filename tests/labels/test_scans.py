@@ -114,7 +114,7 @@ def test_a_jump_counts_unless_the_spin_explains_it():
     assert scans._unexplained_jump(jumping(0.0)[:2]) is None
 
 
-def test_lobes_of_lone_atoms_are_turned_until_nothing_is_lower():
+def test_isolated_open_p_shells_are_turned_until_nothing_is_lower():
     # Left along the bond, as without `alone`, the holes of two fluorine atoms cost 4 meV at the second distance.
     level, path = kohn_sham.Level(), along(1.52, 3.87)
     opposite = [np.array([1.0, -1.0])]
@@ -163,7 +163,7 @@ def test_scaled_molecules_start_from_opposite_spins_over_all_and_over_each_kind_
 
 
 @pytest.mark.parametrize(
-    ("smiles", "fragments", "lobes"),
+    ("smiles", "fragments", "searches"),
     [
         ("C#C", 2, {(False, 0)}),
         ("CC", 0, {(False, 0)}),
@@ -173,7 +173,7 @@ def test_scaled_molecules_start_from_opposite_spins_over_all_and_over_each_kind_
         ("C=O", 2, {(False, 0), (True, 0)}),
     ],
 )
-def test_what_the_plan_says_of_a_bond_reaches_the_search(monkeypatch, smiles, fragments, lobes):
+def test_what_the_plan_says_of_a_bond_reaches_the_search(monkeypatch, smiles, fragments, searches):
     pytest.importorskip("rdkit")
     seen = []
 
@@ -191,18 +191,18 @@ def test_what_the_plan_says_of_a_bond_reaches_the_search(monkeypatch, smiles, fr
     config = config_lib.default()
     config.labels.update({"smiles": (smiles,), "scans": (4,)})
     settings = labels.make_recipe(config)
-    for unit in recipe.plan(settings):
-        if unit.kind == "scan":
-            work_scans.scan(settings, unit.arguments, parent, np.random.default_rng(0))
+    for task in recipe.plan(settings):
+        if task.kind == "scan":
+            work_scans.scan(settings, task.arguments, parent, np.random.default_rng(0))
     assert len(seen) == 4
     assert max(len(search["fragments"]) for search in seen) == fragments
-    assert {(search["own_grid"], search["alone"]) for search in seen} == lobes
+    assert {(search["own_grid"], search["alone"]) for search in seen} == searches
 
 
 @pytest.mark.parametrize(
-    ("pair", "lobes"), [(("C", "O"), True), (("O", "H"), True), (("N", "N"), False), (("Li", "H"), False)]
+    ("pair", "own_grid"), [(("C", "O"), True), (("O", "H"), True), (("N", "N"), False), (("Li", "H"), False)]
 )
-def test_whole_curves_that_end_in_lobes_are_searched_on_their_own_grid(monkeypatch, pair, lobes):
+def test_curves_that_end_in_open_p_shells_are_searched_on_their_own_grid(monkeypatch, pair, own_grid):
     pytest.importorskip("rdkit")
     seen = []
 
@@ -213,4 +213,4 @@ def test_whole_curves_that_end_in_lobes_are_searched_on_their_own_grid(monkeypat
     monkeypatch.setattr(scans, "label_scan", label_scan)
     arguments = {"symbols": list(pair), "charge": 0, "spin_multiplicity": 1, "points": 4, "ground_state": True}
     work_scans.curve(labels.make_recipe(config_lib.default()), arguments, None, np.random.default_rng(0))
-    assert seen == [(lobes, int(lobes))]
+    assert seen == [(own_grid, int(own_grid))]

@@ -43,7 +43,7 @@ def test_h2_anchors(basis: str, cache: pathlib.Path) -> None:
 
 
 def test_h2_apart_is_two_atoms(cache: pathlib.Path) -> None:
-    """Where `direct_spin0` of PySCF 2.14 reports a root 0.47 hartree off as converged."""
+    """`direct_spin0` of PySCF 2.14 reports a root 0.47 hartree off as converged here."""
     curve = fci.diatomic_curve(H2, "cc-pvdz", [16.0, 20.0, 30.0], cache_dir=cache)
     np.testing.assert_allclose(curve.interaction_hartree, 0.0, atol=1e-6)
     atom = fci.lowest_energy(("H",), np.zeros((1, 3)), "cc-pvdz", 0, 2)
