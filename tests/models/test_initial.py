@@ -9,7 +9,7 @@ from h2scale.models import potential
 
 
 def settings(name, conditioning):
-    l_max = 2 if name == "nequip" else 0
+    l_max = 1 if name == "nequip" else 0
     return model_cases.make_settings(
         name=name, l_max=l_max, num_features=32, radial_hidden=(64, 64), conditioning=conditioning
     )
