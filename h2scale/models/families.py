@@ -1,4 +1,4 @@
-"""The families of models: one line each, and what the rest of the package must know of a family.
+"""The families of models, and the facts about a family that the rest of the package needs.
 
 A new family is a module beside this one that ends with `FAMILY = families.Family(...)`, and its line in `MODULES`.
 `schnet.py` is the shorter example.
@@ -14,7 +14,7 @@ MODULES = {
     "nequip": "h2scale.models.nequip",
     "schnet": "h2scale.models.schnet",
 }
-"""Name in the settings to module, imported on demand: the families themselves need the settings."""
+"""Module of each name in the settings; imported on demand, because the families themselves import the settings."""
 
 
 class Family(NamedTuple):

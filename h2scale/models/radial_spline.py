@@ -1,4 +1,4 @@
-"""A function of the distance, known at a few points, as a cubic spline on all edges.
+"""Cubic splines that carry a function of the distance from a few points to all edges.
 
 A radial network is one curve per weight, needed at thousands of distances in a batch, with first and second
 derivatives: evaluated edge by edge it is most of the cost of a small model. Here the network is evaluated at a few
