@@ -1,4 +1,4 @@
-"""Runs of launch.py in processes of their own: a study of two tiny populations, a NequIP and a SchNet."""
+"""Runs of launch.py in processes of their own: a study of one or two tiny populations, a NequIP and a SchNet."""
 
 import csv
 import os
@@ -14,12 +14,11 @@ TABLES = ("replicas.csv", "curves.csv", "history.csv")
 _SETTINGS = {
     "grid.num_features": "(2,)",
     "grid.num_train": "(8,)",
-    "arms.schnet.grid.num_features": "(2,)",
-    "arms.schnet.grid.num_train": "(8,)",
     "model.num_layers": 1,
     "train.structures_per_batch": 4,
     "report.num_bootstrap": 100,
 }
+_SECOND_ARM = {"arms.schnet.grid.num_features": "(2,)", "arms.schnet.grid.num_train": "(8,)"}
 
 
 def environment():
@@ -32,10 +31,12 @@ def environment():
     return {name: value for name, value in os.environ.items() if name != "JAX_ENABLE_X64"} | told
 
 
-def start(workdir, settings, log):
+def start(workdir, settings, log, *, two_arms=True):
     """Starts the command; what it prints is added to the file `log`."""
-    flags = [f"--config.{key}={value}" for key, value in (_SETTINGS | settings).items()]
-    command = [sys.executable, str(ROOT / "launch.py"), f"--config={ROOT}/experiments/scaling.py:smoke"]
+    settings = _SETTINGS | (_SECOND_ARM if two_arms else {}) | settings
+    flags = [f"--config.{key}={value}" for key, value in settings.items()]
+    experiment = f"{ROOT}/experiments/scaling.py:smoke" if two_arms else f"{ROOT}/tests/one_arm.py:smoke"
+    command = [sys.executable, str(ROOT / "launch.py"), f"--config={experiment}"]
     with log.open("a") as file:
         return subprocess.Popen(
             [*command, f"--workdir={workdir}", *flags],

@@ -9,7 +9,6 @@ import pytest
 from h2scale.runtime import tables
 
 SETTINGS = {
-    "arms.schnet.grid.rungs": "('stretched',)",
     "train.steps": 20,
     "train.steps_per_call": 5,
     "eval.every": 10,
@@ -23,13 +22,14 @@ def free_port():
         return found.getsockname()[1]
 
 
-def run_one_process(workdir, **settings):
+def run_one_process(workdir, settings, two_arms=True):
     log = workdir.with_suffix(".log")
-    process = launching.start(workdir, {**SETTINGS, "devices.cpu_devices": 2, **settings}, log)
+    told = {"devices.cpu_devices": 2}
+    process = launching.start(workdir, SETTINGS | told | settings, log, two_arms=two_arms)
     assert process.wait(launching.MOST_SECONDS) == 0, log.read_text()[-2000:]
 
 
-def run_two_processes(workdir, **settings):
+def run_two_processes(workdir, settings, two_arms=True):
     told = {
         "devices.cpu_devices": 1,
         "devices.distributed.enabled": True,
@@ -37,10 +37,10 @@ def run_two_processes(workdir, **settings):
         "devices.distributed.num_processes": 2,
     }
     logs = [workdir.with_suffix(f".{rank}.log") for rank in range(2)]
-    processes = [
-        launching.start(workdir, {**SETTINGS, **told, **settings, "devices.distributed.process_id": rank}, log)
-        for rank, log in enumerate(logs)
-    ]
+    processes = []
+    for rank, log in enumerate(logs):
+        own = SETTINGS | told | settings | {"devices.distributed.process_id": rank}
+        processes.append(launching.start(workdir, own, log, two_arms=two_arms))
     try:
         for process, log in zip(processes, logs, strict=True):
             assert process.wait(launching.MOST_SECONDS) == 0, log.read_text()[-2000:]
@@ -67,8 +67,10 @@ def assert_same_tables(one, other):
 
 @pytest.mark.slow
 def test_population_over_two_processes_equals_one_process(tmp_path):
-    run_one_process(tmp_path / "one")
-    run_two_processes(tmp_path / "two")
+    # Populations of each process are placed in the same order, or the run would wait for ever: two of them.
+    settings = {"arms.schnet.grid.rungs": "('stretched',)"}
+    run_one_process(tmp_path / "one", settings)
+    run_two_processes(tmp_path / "two", settings)
     assert_same_tables(tmp_path / "one", tmp_path / "two")
     assert "Report:" in (tmp_path / "two.0.log").read_text()
     assert "Report:" not in (tmp_path / "two.1.log").read_text()
@@ -77,7 +79,7 @@ def test_population_over_two_processes_equals_one_process(tmp_path):
 @pytest.mark.slow
 def test_batches_shared_by_two_processes_equal_one_process(tmp_path):
     """Every replica's step is split over both processes; only the order of the sum over its two batches differs."""
-    settings = {"train.batches_per_step": 2, "grid.rungs": "('stretched',)", "grid.seeds": "(0,)"}
-    run_one_process(tmp_path / "one", **settings, **{"devices.cpu_devices": 1})
-    run_two_processes(tmp_path / "two", **settings, **{"devices.data_parallel": 2})
+    settings = {"train.batches_per_step": 2, "grid.seeds": "(0,)"}
+    run_one_process(tmp_path / "one", settings | {"devices.cpu_devices": 1}, two_arms=False)
+    run_two_processes(tmp_path / "two", settings | {"devices.data_parallel": 2}, two_arms=False)
     assert_same_tables(tmp_path / "one", tmp_path / "two")
