@@ -1,8 +1,8 @@
 """Baselines without a neural network: zero, and ridge regression on two-body distance histograms.
 
 The ridge regression sees how many atoms of each element a structure has and how its interatomic distances are
-distributed for each pair of elements. Cubic B-splines in the logarithm of the distance take the place of histogram bins.
-Their number, the largest distance and the strength of the ridge are chosen on the validation structures.
+distributed for each pair of elements. Cubic B-splines in the logarithm of the distance take the place of histogram
+bins. Their number, the largest distance and the strength of the ridge are chosen on the validation structures.
 """
 
 import itertools

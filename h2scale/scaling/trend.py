@@ -1,0 +1,242 @@
+"""Exponents of a metric in model size and data from a grid with seeds, and what they allow to be said.
+
+The logarithm of the metric is a plane in log N and log D plus random effects: of the cell (what a plane does not
+describe), of the seed, and of the seed on each exponent. Seeds are crossed with cells, since one seed draws nested
+training sets for all of them. `mixed_model` averages over the sizes of these effects.
+
+A direction is stated by rules that are fixed beforehand:
+
+    flat           the 90 % interval of the exponent lies inside (-bound, bound): two one-sided tests at 5 %
+    falls, rises   not flat, and the 95 % interval lies on one side of 0
+    does not fall  none of these, and the exponent is above -bound by a one-sided test at 5 %
+    unresolved     none of these
+
+Reference:
+    Schuirmann, J. Pharmacokinet. Biopharm. 15, 657 (1987), for the two one-sided tests.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from h2scale.scaling import mixed_model
+
+EXPONENT_BOUND = 0.1
+"""Largest size of an exponent that counts as flat; stated before any study is run."""
+POWER = 0.8
+MIN_SEEDS = 3
+MOST_SEEDS = 1000
+FLAT, FALLS, RISES, DOES_NOT_FALL, UNRESOLVED = "flat", "falls", "rises", "does not fall", "unresolved"
+_MIN_VALUES = 3
+_MAX_POWER_SAMPLES = 64
+_PROBABILITIES = (0.025, 0.05, 0.95, 0.975)
+
+
+class Exponent(NamedTuple):
+    """Exponent of a metric in one variable; NaN and `unresolved` where `reason` says why."""
+
+    estimate: float
+    low: float  # 95 % interval
+    high: float
+    low_90: float
+    high_90: float
+    direction: str
+    resolved: float  # smallest size that this grid tells from 0 in 80 % of repetitions
+    reason: str = ""
+
+
+class Levels(NamedTuple):
+    """Expected logarithm of the metric of a typical seed in each cell, from the fitted model; arrays (n_cells,)."""
+
+    num_params: np.ndarray
+    num_train: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray  # standard deviation of what is known of the mean
+
+
+class Trend(NamedTuple):
+    """What a grid says of one metric."""
+
+    exponents: tuple[Exponent, Exponent]  # in N, in D
+    levels: Levels
+    num_points: int
+    num_excluded: int  # rows without a finite logarithm
+    num_cells: int
+    num_seeds: int
+    seeds_needed: tuple[int | None, int | None]  # a cell, to call an exponent of 0 flat in 80 % of repetitions
+    reason: str  # why there are no numbers at all; empty otherwise
+
+
+def fit_trend(
+    num_params: np.ndarray,
+    num_train: np.ndarray,
+    seed: np.ndarray,
+    log_metric: np.ndarray,
+    *,
+    bound: float = EXPONENT_BOUND,
+    num_samples: int = mixed_model.NUM_SAMPLES,
+) -> Trend:
+    """Fit the trend of one metric.
+
+    Args:
+        num_params: (n,), N of each replica.
+        num_train: (n,), D.
+        seed: (n,).
+        log_metric: (n,); rows that are not finite are left out and counted.
+        bound: largest size of an exponent that counts as flat.
+        num_samples: variance ratios to average over.
+    """
+    usable = np.isfinite(log_metric)
+    rows = [np.asarray(column, dtype=float)[usable] for column in (num_params, num_train, seed)]
+    values = np.asarray(log_metric, dtype=float)[None, usable]
+    (trend,) = fit_trends(*rows, values, bound=bound, num_samples=num_samples, plan_seeds=True)
+    return trend._replace(num_excluded=int(np.sum(~usable)))
+
+
+def fit_trends(
+    num_params: np.ndarray,
+    num_train: np.ndarray,
+    seed: np.ndarray,
+    log_metrics: np.ndarray,
+    *,
+    bound: float = EXPONENT_BOUND,
+    num_samples: int = mixed_model.NUM_SAMPLES,
+    plan_seeds: bool = False,
+) -> list[Trend]:
+    """Fit several metrics of the same replicas at once, as `fit_trend`.
+
+    Args:
+        log_metrics: (n_metrics, n), all finite.
+        plan_seeds: whether `seeds_needed` is computed.
+    """
+    log_metrics = np.atleast_2d(log_metrics)
+    log_x = np.log([num_params, num_train])
+    cells, cell = np.unique(np.stack([num_params, num_train]), axis=1, return_inverse=True)
+    cell = cell.ravel()
+    counts = (log_metrics.shape[1], 0, cells.shape[1], len(np.unique(seed)))
+    reasons = [_too_few(row, name) for row, name in zip(log_x, ("N", "D"), strict=True)]
+    varied = [index for index in range(2) if not reasons[index]]
+    if counts[0] < len(varied) + 3 or not varied:
+        reason = "; ".join(filter(None, reasons)) or f"{counts[0]} points for {len(varied) + 1} parameters"
+        return [_without_numbers(counts, reason, bound)] * len(log_metrics)
+    standard = _standardised(log_x)
+    design = np.concatenate([np.ones((1, counts[0])), standard[varied]]).T
+    components = (
+        mixed_model.Component("cell", cell),
+        mixed_model.Component("seed", seed),
+        *(mixed_model.Component(f"seed on exponent {index}", seed, standard[index]) for index in varied),
+    )
+    targets = _slope_targets(design, len(components)) + _cell_targets(design, len(components), cell)
+    fit = mixed_model.fit(design, components, log_metrics, targets, num_samples=num_samples)
+    widths = log_x.std(axis=1)
+    means, spreads = mixed_model.moments(fit)
+    quantiles = mixed_model.quantiles(
+        fit._replace(centers=fit.centers[:, : len(varied)], scales=fit.scales[:, : len(varied)]), _PROBABILITIES
+    )
+    trends = []
+    for metric in range(len(log_metrics)):
+        exponents = [_unresolved(reason) for reason in reasons]
+        needed: list[int | None] = [None, None]
+        for place, index in enumerate(varied):
+            numbers = quantiles[:, metric, place] / widths[index]
+            mean, spread = means[metric, place] / widths[index], spreads[metric, place] / widths[index]
+            exponents[index] = describe(mean, numbers, spread, bound)
+            if plan_seeds:
+                needed[index] = _seeds_needed(fit, metric, cells, varied, place, bound * widths[index])
+        levels = Levels(*cells, means[metric, len(varied) :], spreads[metric, len(varied) :])
+        trends.append(Trend((exponents[0], exponents[1]), levels, *counts, (needed[0], needed[1]), ""))
+    return trends
+
+
+def describe(mean: float, quantiles: Sequence[float], spread: float, bound: float = EXPONENT_BOUND) -> Exponent:
+    """Exponent with its direction.
+
+    Args:
+        mean: the estimate.
+        quantiles: at 2.5, 5, 95 and 97.5 %.
+        spread: standard deviation.
+        bound: largest size that counts as flat.
+    """
+    low, low_90, high_90, high = (float(value) for value in quantiles)
+    if -bound < low_90 and high_90 < bound:
+        direction = FLAT
+    elif high < 0 or low > 0:
+        direction = FALLS if high < 0 else RISES
+    else:
+        direction = DOES_NOT_FALL if low_90 > -bound else UNRESOLVED
+    resolved = 0.5 * (high - low) + float(stats.norm.ppf(POWER)) * float(spread)
+    return Exponent(float(mean), low, high, low_90, high_90, direction, resolved)
+
+
+def _standardised(log_x: np.ndarray) -> np.ndarray:
+    """Rows with mean 0 and standard deviation 1, so that one prior fits effects on either exponent."""
+    centred = log_x - log_x.mean(axis=1, keepdims=True)
+    width = log_x.std(axis=1, keepdims=True)
+    return centred / np.where(width > 0, width, 1.0)
+
+
+def _too_few(log_x: np.ndarray, name: str) -> str:
+    distinct = len(np.unique(log_x))
+    return "" if distinct >= _MIN_VALUES else f"{distinct} distinct values of {name}; an exponent needs {_MIN_VALUES}"
+
+
+def _slope_targets(design: np.ndarray, num_components: int) -> list[mixed_model.Target]:
+    num_rows, num_fixed = design.shape
+    nothing = np.zeros((num_components, num_rows))
+    return [mixed_model.Target(row, nothing, np.zeros(num_components)) for row in np.eye(num_fixed)[1:]]
+
+
+def _cell_targets(design: np.ndarray, num_components: int, cell: np.ndarray) -> list[mixed_model.Target]:
+    """Plane plus the effect of the cell, which is the first component, for every cell."""
+    targets = []
+    for label in range(cell.max() + 1):
+        inside = cell == label
+        random, own = np.zeros((num_components, len(cell))), np.zeros(num_components)
+        random[0], own[0] = inside, 1.0
+        targets.append(mixed_model.Target(design[inside][0], random, own))
+    return targets
+
+
+def _seeds_needed(
+    fit: mixed_model.MixedFit, metric: int, cells: np.ndarray, varied: Sequence[int], place: int, bound: float
+) -> int | None:
+    """Fewest seeds in each cell with which an exponent of 0 is called flat in 80 % of repetitions; None if none do.
+
+    The effects are taken as large as they were found. With so many seeds the estimates are normal, and both one-sided
+    tests pass when the error is below bound / (z_0.95 + z_0.90).
+    """
+    standard = _standardised(np.log(cells))[varied]
+    design = np.concatenate([np.ones((1, cells.shape[1])), standard]).T
+    weights = fit.weights[metric]
+    chosen = np.argsort(weights)[-_MAX_POWER_SAMPLES:]
+    ratios, weight = fit.ratios[chosen] ** 2, weights[chosen] * fit.noise_variance[metric, chosen]
+    by_seed = np.stack([np.ones((len(design),) * 2), *(np.outer(row, row) for row in standard)])
+    identity = np.eye(len(design))
+    largest_variance = (bound / (stats.norm.ppf(0.95) + stats.norm.ppf(1 - (1 - POWER) / 2))) ** 2
+
+    def decides(num_seeds: int) -> bool:
+        per_seed = identity + np.einsum("sc,cij->sij", ratios[:, 1:], by_seed)
+        covariance = ratios[:, :1, None] * identity + per_seed / num_seeds
+        information = design.T @ np.linalg.solve(covariance, np.broadcast_to(design, (len(ratios), *design.shape)))
+        variance = np.linalg.inv(information)[:, 1 + place, 1 + place]
+        return float(weight @ variance) / float(weights[chosen].sum()) <= largest_variance
+
+    if not decides(MOST_SEEDS):
+        return None
+    low, high = 0, MOST_SEEDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if decides(middle) else (middle, high)
+    return high
+
+
+def _unresolved(reason: str) -> Exponent:
+    return Exponent(*[np.nan] * 5, UNRESOLVED, np.nan, reason)
+
+
+def _without_numbers(counts: tuple[int, int, int, int], reason: str, bound: float) -> Trend:
+    nothing = np.empty(0)
+    unresolved = _unresolved(reason)
+    return Trend((unresolved, unresolved), Levels(*[nothing] * 4), *counts, (None, None), reason)
