@@ -7,7 +7,7 @@ training sets for all of them. `mixed_model` averages over the sizes of these ef
 A direction is stated by rules that are fixed beforehand:
 
     flat           the 90 % interval of the exponent lies inside (-bound, bound): two one-sided tests at 5 %
-    falls, rises   not flat, and the 95 % interval lies on one side of 0
+    falls, rises   not flat, and the interval lies on one side of 0; intervals hold both exponents at once in 95 %
     does not fall  none of these, and the exponent is above -bound by a one-sided test at 5 %
     unresolved     none of these
 
@@ -31,14 +31,15 @@ MOST_SEEDS = 1000
 FLAT, FALLS, RISES, DOES_NOT_FALL, UNRESOLVED = "flat", "falls", "rises", "does not fall", "unresolved"
 _MIN_VALUES = 3
 _MAX_POWER_SAMPLES = 64
-_PROBABILITIES = (0.025, 0.05, 0.95, 0.975)
+_PROBABILITIES = (0.0125, 0.05, 0.95, 0.9875)
+"""Of the interval of one of two exponents, and of the two one-sided tests."""
 
 
 class Exponent(NamedTuple):
     """Exponent of a metric in one variable; NaN and `unresolved` where `reason` says why."""
 
     estimate: float
-    low: float  # 95 % interval
+    low: float  # interval of 97.5 %, so that those of both exponents hold together in 95 %
     high: float
     low_90: float
     high_90: float
@@ -155,7 +156,7 @@ def describe(mean: float, quantiles: Sequence[float], spread: float, bound: floa
 
     Args:
         mean: the estimate.
-        quantiles: at 2.5, 5, 95 and 97.5 %.
+        quantiles: at 1.25, 5, 95 and 98.75 %.
         spread: standard deviation.
         bound: largest size that counts as flat.
     """
