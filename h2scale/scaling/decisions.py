@@ -37,16 +37,16 @@ def fails_at_any_scale(trend: trend_lib.Trend, smallest_failure: float) -> Decis
     blocked = _blocked(trend)
     if blocked is not None:
         return blocked
-    names = [name for name, one in zip("ND", trend.exponents, strict=True) if one.direction == trend_lib.FALLS]
-    if names:
-        return Decision(REFUTED, f"the error falls with {' and '.join(names)}")
+    falling = _names(trend, trend_lib.FALLS)
+    if falling:
+        return Decision(REFUTED, f"the error falls with {falling}")
     margin = (trend.levels.mean - math.log(smallest_failure)) / trend.levels.spread
     freedom = max(trend.num_points - trend.num_cells, 1)
     if np.any(margin < stats.t.ppf(_LEVEL / len(margin), freedom)):
         return Decision(REFUTED, "the error of a cell is below the level of failure")
-    undecided = [name for name, one in zip("ND", trend.exponents, strict=True) if one.direction == trend_lib.UNRESOLVED]
-    if undecided:
-        return Decision(INCONCLUSIVE, f"the exponent in {' and '.join(undecided)} is not resolved")
+    undecided = _undecided(trend)
+    if undecided is not None:
+        return undecided
     if np.any(margin <= stats.t.ppf(1 - _LEVEL, freedom)):
         return Decision(INCONCLUSIVE, "not every cell is above the level of failure beyond its noise")
     return Decision(CONFIRMED, "the error is large in every cell and falls with neither N nor D")
@@ -60,14 +60,10 @@ def falls_with_scale(trend: trend_lib.Trend) -> Decision:
     blocked = _blocked(trend)
     if blocked is not None:
         return blocked
-    directions = [one.direction for one in trend.exponents]
-    if trend_lib.FALLS in directions:
-        names = [name for name, one in zip("ND", directions, strict=True) if one == trend_lib.FALLS]
-        return Decision(CONFIRMED, f"the error falls with {' and '.join(names)}")
-    if trend_lib.UNRESOLVED in directions:
-        names = [name for name, one in zip("ND", directions, strict=True) if one == trend_lib.UNRESOLVED]
-        return Decision(INCONCLUSIVE, f"the exponent in {' and '.join(names)} is not resolved")
-    return Decision(REFUTED, "the error falls with neither N nor D")
+    falling = _names(trend, trend_lib.FALLS)
+    if falling:
+        return Decision(CONFIRMED, f"the error falls with {falling}")
+    return _undecided(trend) or Decision(REFUTED, "the error falls with neither N nor D")
 
 
 def _blocked(trend: trend_lib.Trend) -> Decision | None:
@@ -76,10 +72,21 @@ def _blocked(trend: trend_lib.Trend) -> Decision | None:
         return Decision(NOT_TESTED, "no replica has this number")
     if trend.reason:
         return Decision(INCONCLUSIVE, trend.reason)
-    reasons = [one.reason for one in trend.exponents if one.reason]
-    if reasons:
-        return Decision(INCONCLUSIVE, "; ".join(reasons))
     if trend.num_seeds < trend_lib.MIN_SEEDS:
         count = f"{trend.num_seeds} seed{'s' if trend.num_seeds > 1 else ''}"
         return Decision(INCONCLUSIVE, f"{count} a cell; a verdict needs at least {trend_lib.MIN_SEEDS}")
     return None
+
+
+def _undecided(trend: trend_lib.Trend) -> Decision | None:
+    """Why the exponents do not show that the error does not fall, or None if they do."""
+    reasons = [one.reason for one in trend.exponents if one.reason]
+    if reasons:
+        return Decision(INCONCLUSIVE, "; ".join(reasons))
+    names = _names(trend, trend_lib.UNRESOLVED)
+    return Decision(INCONCLUSIVE, f"the exponent in {names} is not resolved") if names else None
+
+
+def _names(trend: trend_lib.Trend, direction: str) -> str:
+    """Variables whose exponent has a direction: `N`, `D`, `N and D`, or an empty string."""
+    return " and ".join(name for name, one in zip("ND", trend.exponents, strict=True) if one.direction == direction)

@@ -90,9 +90,15 @@ def fit_trend(
         num_samples: variance ratios to average over.
     """
     usable = np.isfinite(log_metric)
-    rows = [np.asarray(column, dtype=float)[usable] for column in (num_params, num_train, seed)]
-    values = np.asarray(log_metric, dtype=float)[None, usable]
-    (trend,) = fit_trends(*rows, values, bound=bound, num_samples=num_samples, plan_seeds=True)
+    (trend,) = fit_trends(
+        np.asarray(num_params, dtype=float)[usable],
+        np.asarray(num_train, dtype=float)[usable],
+        np.asarray(seed)[usable],
+        np.asarray(log_metric, dtype=float)[None, usable],
+        bound=bound,
+        num_samples=num_samples,
+        plan_seeds=True,
+    )
     return trend._replace(num_excluded=int(np.sum(~usable)))
 
 
@@ -119,9 +125,9 @@ def fit_trends(
     counts = (log_metrics.shape[1], 0, cells.shape[1], len(np.unique(seed)))
     reasons = [_too_few(row, name) for row, name in zip(log_x, ("N", "D"), strict=True)]
     varied = [index for index in range(2) if not reasons[index]]
-    if counts[0] < len(varied) + 3 or not varied:
-        reason = "; ".join(filter(None, reasons)) or f"{counts[0]} points for {len(varied) + 1} parameters"
-        return [_without_numbers(counts, reason, bound)] * len(log_metrics)
+    reason = _no_fit(log_x, varied, reasons)
+    if reason:
+        return [_without_numbers(counts, reason)] * len(log_metrics)
     standard = _standardised(log_x)
     design = np.concatenate([np.ones((1, counts[0])), standard[varied]]).T
     components = (
@@ -132,21 +138,21 @@ def fit_trends(
     targets = _slope_targets(design, len(components)) + _cell_targets(design, len(components), cell)
     fit = mixed_model.fit(design, components, log_metrics, targets, num_samples=num_samples)
     widths = log_x.std(axis=1)
+    num_slopes = len(varied)
     means, spreads = mixed_model.moments(fit)
-    quantiles = mixed_model.quantiles(
-        fit._replace(centers=fit.centers[:, : len(varied)], scales=fit.scales[:, : len(varied)]), _PROBABILITIES
-    )
+    slopes = fit._replace(centers=fit.centers[:, :num_slopes], scales=fit.scales[:, :num_slopes])
+    quantiles = mixed_model.quantiles(slopes, _PROBABILITIES)
     trends = []
     for metric in range(len(log_metrics)):
         exponents = [_unresolved(reason) for reason in reasons]
         needed: list[int | None] = [None, None]
         for place, index in enumerate(varied):
-            numbers = quantiles[:, metric, place] / widths[index]
-            mean, spread = means[metric, place] / widths[index], spreads[metric, place] / widths[index]
-            exponents[index] = describe(mean, numbers, spread, bound)
+            width = widths[index]
+            ends = quantiles[:, metric, place] / width
+            exponents[index] = describe(means[metric, place] / width, ends, spreads[metric, place] / width, bound)
             if plan_seeds:
-                needed[index] = _seeds_needed(fit, metric, cells, varied, place, bound * widths[index])
-        levels = Levels(*cells, means[metric, len(varied) :], spreads[metric, len(varied) :])
+                needed[index] = _seeds_needed(fit, metric, cells, varied, place, bound * width)
+        levels = Levels(cells[0], cells[1], means[metric, num_slopes:], spreads[metric, num_slopes:])
         trends.append(Trend((exponents[0], exponents[1]), levels, *counts, (needed[0], needed[1]), ""))
     return trends
 
@@ -181,6 +187,18 @@ def _standardised(log_x: np.ndarray) -> np.ndarray:
 def _too_few(log_x: np.ndarray, name: str) -> str:
     distinct = len(np.unique(log_x))
     return "" if distinct >= _MIN_VALUES else f"{distinct} distinct values of {name}; an exponent needs {_MIN_VALUES}"
+
+
+def _no_fit(log_x: np.ndarray, varied: Sequence[int], reasons: Sequence[str]) -> str:
+    """Why no exponent can be fitted, or an empty string."""
+    if not varied:
+        return "; ".join(reasons)
+    num_points = log_x.shape[1]
+    if num_points < len(varied) + 3:
+        return f"{num_points} points for {len(varied) + 1} parameters"
+    if np.linalg.matrix_rank(_standardised(log_x)[varied], tol=1e-6) < len(varied):
+        return "N and D vary together and cannot be told apart"
+    return ""
 
 
 def _slope_targets(design: np.ndarray, num_components: int) -> list[mixed_model.Target]:
@@ -234,10 +252,10 @@ def _seeds_needed(
 
 
 def _unresolved(reason: str) -> Exponent:
-    return Exponent(*[np.nan] * 5, UNRESOLVED, np.nan, reason)
+    return Exponent(np.nan, np.nan, np.nan, np.nan, np.nan, UNRESOLVED, np.nan, reason)
 
 
-def _without_numbers(counts: tuple[int, int, int, int], reason: str, bound: float) -> Trend:
+def _without_numbers(counts: tuple[int, int, int, int], reason: str) -> Trend:
     nothing = np.empty(0)
     unresolved = _unresolved(reason)
-    return Trend((unresolved, unresolved), Levels(*[nothing] * 4), *counts, (None, None), reason)
+    return Trend((unresolved, unresolved), Levels(nothing, nothing, nothing, nothing), *counts, (None, None), reason)

@@ -1,14 +1,15 @@
 """Parts of the variance of a metric over a study: rung, model size, training set, seed, and what is left.
 
-The logarithm of the metric is a mean plus random effects of rung, of size, of training set, of the cell of all three, of
-the seed, and of seed and rung together, plus noise. For each factor the variance of the effects of the levels that the
-study has is computed in draws from the fitted model, so that noise does not count as an effect. Only training sets that
-every rung has are compared, since otherwise rung and training set are confounded.
+The logarithm of the metric is a mean plus random effects of rung, of size, of training set, of the cell of all three,
+of the seed, and of seed and rung together, plus noise. For each factor the variance of the effects of the levels that
+the study has is computed in draws from the fitted model, so that noise does not count as an effect. Only training sets
+that every rung has are compared, since otherwise rung and training set are confounded.
 
 Reference:
     Gelman, Ann. Statist. 33, 1 (2005), for variances over the levels at hand.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -94,6 +95,18 @@ def bias_matters_more(decomposition: Decomposition) -> decisions.Decision:
     if decomposition.difference.high < 0:
         return decisions.Decision(decisions.REFUTED, "size and data together explain more than the rung")
     return decisions.Decision(decisions.INCONCLUSIVE, "the interval of the difference includes 0")
+
+
+def seeds_needed(decomposition: Decomposition) -> int:
+    """Seeds with which the interval of the difference would exclude 0, if it is as large as found.
+
+    The interval is taken to shrink with the square root of the number of seeds.
+    """
+    difference = decomposition.difference
+    half_width = (
+        difference.high - difference.estimate if difference.estimate < 0 else difference.estimate - difference.low
+    )
+    return math.ceil(decomposition.num_seeds * max(1.0, half_width / max(abs(difference.estimate), 1e-9)) ** 2)
 
 
 def _shared_values(rung: np.ndarray, num_train: np.ndarray) -> np.ndarray:
