@@ -7,6 +7,7 @@ over a fixed, quasi-random set of variance ratios, weighted by prior and restric
 residual variance and the fixed effects are integrated in closed form and what remains is a t distribution.
 
 Reference:
+    Henderson, Biometrics 31, 423 (1975), for the equations that give fixed and random effects together;
     Gelman, Bayesian Analysis 1, 515 (2006), for the half-Cauchy prior; Box and Tiao, Bayesian Inference in Statistical
     Analysis, chapter 2, for the integrals.
 """
@@ -22,7 +23,8 @@ NUM_SAMPLES = 512
 PRIOR_SCALE = 0.3
 """Median of the standard deviation of an effect in units of the noise, before the data are seen."""
 _LARGEST_RATIO = 30.0
-_BLOCK_ENTRIES = 4_000_000  # of the inverse covariance matrices held at once
+_BLOCK_ENTRIES = 4_000_000  # of the matrices of the mixed-model equations held at once
+_SMALLEST_RATIO = 1e-4
 _NEGLIGIBLE = 1e-4  # weight, relative to the largest, below which a sample is left out of quantiles
 _NUM_NODES = 61
 
@@ -33,19 +35,6 @@ class Component(NamedTuple):
     name: str
     labels: np.ndarray  # (n,)
     scale: np.ndarray | None = None  # (n,); ones if None
-
-    def covariance(self) -> np.ndarray:
-        """Covariance of the rows that an effect of unit variance makes, (n, n)."""
-        same = (self.labels[:, None] == self.labels[None, :]).astype(float)
-        return same if self.scale is None else same * np.outer(self.scale, self.scale)
-
-
-class Target(NamedTuple):
-    """A quantity to estimate: a combination of fixed effects and of the random effects of some components."""
-
-    fixed: np.ndarray  # (p,), coefficient of each fixed effect
-    random: np.ndarray  # (n_components, n), covariance with the rows for unit variances; zeros leave a component out
-    own: np.ndarray  # (n_components,), its own variance for unit variances
 
 
 class MixedFit(NamedTuple):
@@ -63,7 +52,7 @@ def fit(
     design: np.ndarray,
     components: Sequence[Component],
     response: np.ndarray,
-    targets: Sequence[Target],
+    targets: np.ndarray,
     *,
     num_samples: int = NUM_SAMPLES,
     prior_scale: float = PRIOR_SCALE,
@@ -74,7 +63,8 @@ def fit(
         design: fixed regressors, (n, p), of full rank.
         components: random effects beside the noise.
         response: (n_responses, n) or (n,).
-        targets: what is asked.
+        targets: what is asked, (n_targets, p + n_effects): coefficients of the fixed effects and of the random ones in
+            the order of `effects`.
         num_samples: variance ratios to average over.
         prior_scale: median of each ratio before the data are seen.
 
@@ -88,16 +78,52 @@ def fit(
     if n <= p:
         raise ValueError(f"a mixed model needs more rows than regressors; got {n} rows and {p} regressors.")
     ratios = sample_ratios(len(components), num_samples, prior_scale)
-    covariances = np.array([component.covariance() for component in components]).reshape(len(components), n, n)
-    size = max(1, _BLOCK_ENTRIES // n**2)
+    regressors, owner = effects(components, n)
+    whole = np.concatenate([design, regressors], axis=1)
+    size = max(1, _BLOCK_ENTRIES // whole.shape[1] ** 2)
     blocks = [
-        _integrate(design, covariances, response.T, targets, ratios[start : start + size])
+        _integrate(whole, owner, response, targets, ratios[start : start + size])
         for start in range(0, num_samples, size)
     ]
     log_likelihood, squares, centers, spreads = (np.concatenate(parts, axis=-1) for parts in zip(*blocks, strict=True))
-    weights = special.softmax(log_likelihood, axis=1)
     variance = squares / (n - p)
-    return MixedFit(weights, centers, np.sqrt(variance[:, None, :] * spreads), n - p, ratios, variance)
+    scales = np.sqrt(variance[:, None, :] * spreads)
+    return MixedFit(special.softmax(log_likelihood, axis=1), centers, scales, n - p, ratios, variance)
+
+
+def effects(components: Sequence[Component], num_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Regressor of every random effect, (n, n_effects), and the number of its component, (n_effects,).
+
+    The effects of a component stand together, in the order of its sorted labels.
+    """
+    columns, owner = [np.zeros((num_rows, 0))], [np.zeros(0, dtype=int)]
+    for index, component in enumerate(components):
+        labels, place = np.unique(component.labels, return_inverse=True)
+        indicator = np.eye(len(labels))[place.ravel()]
+        columns.append(indicator if component.scale is None else indicator * component.scale[:, None])
+        owner.append(np.full(len(labels), index))
+    return np.concatenate(columns, axis=1), np.concatenate(owner)
+
+
+def solve(whole: np.ndarray, owner: np.ndarray, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inverse and log determinant of Henderson's mixed-model equations, for each sample of variance ratios.
+
+    Args:
+        whole: regressors of the fixed effects, then of the random ones, (n, p + n_effects).
+        owner: component of each random effect, (n_effects,).
+        ratios: (n_samples, n_components).
+
+    Returns:
+        Covariance of all effects in units of the noise variance, (n_samples, p + n_effects, p + n_effects), and the
+        logarithm of |V| |X' V^-1 X|, (n_samples,), where V is the covariance of the response.
+    """
+    num_fixed = whole.shape[1] - len(owner)
+    variances = np.maximum(ratios, _SMALLEST_RATIO)[:, owner] ** 2  # (n_samples, n_effects)
+    equations = np.repeat((whole.T @ whole)[None], len(ratios), axis=0)
+    random = np.arange(num_fixed, whole.shape[1])
+    equations[:, random, random] += 1 / variances
+    logdet = np.linalg.slogdet(equations)[1] + np.log(variances).sum(axis=1)
+    return np.linalg.inv(equations), logdet
 
 
 def sample_ratios(num_components: int, num_samples: int, prior_scale: float = PRIOR_SCALE) -> np.ndarray:
@@ -130,36 +156,19 @@ def moments(fit: MixedFit) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _integrate(
-    design: np.ndarray, covariances: np.ndarray, response: np.ndarray, targets: Sequence[Target], ratios: np.ndarray
+    whole: np.ndarray, owner: np.ndarray, response: np.ndarray, targets: np.ndarray, ratios: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Log of the restricted likelihood, sum of squares, centre and squared spread of the targets, samples last."""
-    (n, p), squared = design.shape, ratios**2
-    total = np.eye(n) + np.einsum("sc,cij->sij", squared, covariances)
-    inverse = np.linalg.inv(total)
-    weighted = inverse @ design  # (samples, n, p)
-    information = design.T @ weighted
-    unscaled = np.linalg.inv(information)
-    solved = inverse @ response  # (samples, n, responses)
-    fixed = unscaled @ (design.T @ solved)  # (samples, p, responses)
-    residual = solved - weighted @ fixed
-    squares = np.einsum("nr,snr->rs", response, residual)
-    logdet = np.linalg.slogdet(total)[1] + np.linalg.slogdet(information)[1]
-    log_likelihood = -0.5 * logdet - 0.5 * (n - p) * np.log(np.maximum(squares, 1e-300))
-    coefficients = np.array([target.fixed for target in targets]).reshape(len(targets), p)
-    centers = np.einsum("tp,spr->rts", coefficients, fixed)
-    if not any(target.random.any() for target in targets):
-        spreads = np.einsum("tp,spq,tq->ts", coefficients, unscaled, coefficients)
-        return log_likelihood, squares, centers, np.broadcast_to(spreads, (response.shape[1], *spreads.shape))
-    shared = np.einsum("sc,tcn->snt", squared, np.array([target.random for target in targets]))
-    own = squared @ np.array([target.own for target in targets]).T  # (samples, targets)
-    centers = centers + np.einsum("snt,snr->rts", shared, residual)
-    remaining = coefficients - np.swapaxes(shared, 1, 2) @ weighted  # (samples, targets, p)
-    spreads = (
-        own
-        - np.einsum("snt,snm,smt->st", shared, inverse, shared, optimize=True)
-        + np.einsum("stp,spq,stq->st", remaining, unscaled, remaining, optimize=True)
-    ).T
-    return log_likelihood, squares, centers, np.broadcast_to(spreads, (response.shape[1], *spreads.shape))
+    degrees = len(whole) - (whole.shape[1] - len(owner))
+    covariance, logdet = solve(whole, owner, ratios)
+    projected = response @ whole  # (responses, effects)
+    estimates = projected @ covariance  # (samples, responses, effects)
+    explained = np.einsum("re,sre->rs", projected, estimates)
+    squares = np.maximum(np.sum(response**2, axis=1)[:, None] - explained, 1e-300)
+    log_likelihood = -0.5 * logdet - 0.5 * degrees * np.log(squares)
+    centers = np.moveaxis(estimates @ targets.T, 0, -1)  # (responses, targets, samples)
+    spreads = np.einsum("ste,te->ts", targets @ covariance, targets)
+    return log_likelihood, squares, centers, np.broadcast_to(spreads, centers.shape)
 
 
 def _mixture_quantiles(

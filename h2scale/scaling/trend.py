@@ -135,7 +135,7 @@ def fit_trends(
         mixed_model.Component("seed", seed),
         *(mixed_model.Component(f"seed on exponent {index}", seed, standard[index]) for index in varied),
     )
-    targets = _slope_targets(design, len(components)) + _cell_targets(design, len(components), cell)
+    targets = _targets(design, cell, len(mixed_model.effects(components, counts[0])[1]))
     fit = mixed_model.fit(design, components, log_metrics, targets, num_samples=num_samples)
     widths = log_x.std(axis=1)
     num_slopes = len(varied)
@@ -201,21 +201,13 @@ def _no_fit(log_x: np.ndarray, varied: Sequence[int], reasons: Sequence[str]) ->
     return ""
 
 
-def _slope_targets(design: np.ndarray, num_components: int) -> list[mixed_model.Target]:
-    num_rows, num_fixed = design.shape
-    nothing = np.zeros((num_components, num_rows))
-    return [mixed_model.Target(row, nothing, np.zeros(num_components)) for row in np.eye(num_fixed)[1:]]
-
-
-def _cell_targets(design: np.ndarray, num_components: int, cell: np.ndarray) -> list[mixed_model.Target]:
-    """Plane plus the effect of the cell, which is the first component, for every cell."""
-    targets = []
-    for label in range(cell.max() + 1):
-        inside = cell == label
-        random, own = np.zeros((num_components, len(cell))), np.zeros(num_components)
-        random[0], own[0] = inside, 1.0
-        targets.append(mixed_model.Target(design[inside][0], random, own))
-    return targets
+def _targets(design: np.ndarray, cell: np.ndarray, num_effects: int) -> np.ndarray:
+    """Slopes, then the plane plus its own effect at every cell; effects of cells are the first random ones."""
+    num_fixed, num_cells = design.shape[1], cell.max() + 1
+    _, first = np.unique(cell, return_index=True)
+    slopes = np.eye(num_fixed, num_fixed + num_effects)[1:]
+    levels = np.concatenate([design[first], np.eye(num_cells, num_effects)], axis=1)
+    return np.concatenate([slopes, levels])
 
 
 def _seeds_needed(

@@ -136,37 +136,26 @@ def _draw_effects(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Draws of the effects of every level of every factor, (n_draws, n_levels) each, and of the noise variance."""
     generator = np.random.default_rng(0)
-    indicators = [np.eye(factor.max() + 1)[factor] for factor in factors]
-    every = np.concatenate(indicators, axis=1)  # (n, n_effects)
-    owner = np.repeat(np.arange(len(factors)), [indicator.shape[1] for indicator in indicators])
+    values = values - values.mean()
     components = [mixed_model.Component(name, factor) for name, factor in zip(FACTORS, factors, strict=True)]
     design = np.ones((len(values), 1))
-    fit = mixed_model.fit(design, components, values, (), num_samples=num_samples, prior_scale=_PRIOR_SCALE)
+    regressors, owner = mixed_model.effects(components, len(values))
+    whole = np.concatenate([design, regressors], axis=1)
+    nothing = np.zeros((0, whole.shape[1]))
+    fit = mixed_model.fit(design, components, values, nothing, num_samples=num_samples, prior_scale=_PRIOR_SCALE)
     counts = generator.multinomial(num_draws, fit.weights[0])
     drawn, noise = [], []
     for sample in np.flatnonzero(counts):
+        covariance = mixed_model.solve(whole, owner, fit.ratios[sample : sample + 1])[0][0]
+        center = covariance @ (whole.T @ values)
         number = counts[sample]
-        prior = fit.ratios[sample, owner] ** 2  # variances in units of the noise
-        center, factor = _conditional(every, values, np.maximum(prior, 1e-12))
         variance = fit.freedom * fit.noise_variance[0, sample] / generator.chisquare(fit.freedom, number)
-        normal = generator.normal(size=(number, len(prior)))
+        factor = np.linalg.cholesky(0.5 * (covariance + covariance.T))
+        normal = generator.normal(size=(number, len(center)))
         drawn.append(center + np.sqrt(variance)[:, None] * (normal @ factor.T))
         noise.append(variance)
-    effects = np.concatenate(drawn)
+    effects = np.concatenate(drawn)[:, 1:]
     return [effects[:, owner == index] for index in range(len(factors))], np.concatenate(noise)
-
-
-def _conditional(every: np.ndarray, values: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of all effects given the values, and a factor of their covariance in units of the noise variance.
-
-    The general mean has a flat prior: it is one more effect, whose precision is 0.
-    """
-    whole = np.concatenate([np.ones((len(values), 1)), every], axis=1)
-    precision = whole.T @ whole + np.diag(np.concatenate([[0.0], 1.0 / prior]))
-    covariance = np.linalg.inv(precision)
-    center = covariance @ (whole.T @ values)
-    effects = covariance[1:, 1:]
-    return center[1:], np.linalg.cholesky(0.5 * (effects + effects.T))
 
 
 def _over_levels(effects: np.ndarray, factor: np.ndarray) -> np.ndarray:
