@@ -1,11 +1,13 @@
 """Measures how often intervals of exponents cover and how often verdicts are wrong, on tables of known truth.
 
-    python benchmarks/verdict_trials.py [--trials 500] [--coverage] [--bootstrap] [--seeds 3 5] [--noise 0.5 0.9]
+    python benchmarks/verdict_trials.py [--trials 500] [--coverage] [--bootstrap] [--rungs] [--grids "20 cells"]
+        [--seeds 3 5] [--noise 0.5 0.9] [--shares independent shared]
 
 One line for each grid, number of seeds, noise, kind of shared effects and truth. A verdict is wrong if it is confirmed
-where the claim is false or refuted where it is true; `inconclusive` never is. With --coverage, shares of intervals
-that hold the truth instead; with --bootstrap, those of a bootstrap that resamples seeds and cells independently beside
-them. One exponent of two is held in 97.5 %, both together in 95 %.
+where the claim is false or refuted where it is true; `inconclusive` never is. With --coverage, shares of intervals that
+hold the truth instead: one exponent in 97.5 %, so that both together are held in 95 %. With --bootstrap, those of a
+bootstrap that resamples seeds and cells independently beside them. With --rungs, verdicts on whether rung or scale
+matters more, on three rungs.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import itertools
 
 import numpy as np
 
-from h2scale.scaling import decisions, synthetic, trend
+from h2scale.scaling import decisions, synthetic, trend, variance
 
 GRIDS = {"12 cells": (4, 3, (30.0, 480.0)), "20 cells": (4, 5, (30.0, 480.0)), "30 cells": (5, 6, (30.0, 7500.0))}
 LEVEL, FAILURE = np.log(1.2), 0.38
@@ -31,6 +33,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=256)
     parser.add_argument("--coverage", action="store_true")
     parser.add_argument("--bootstrap", action="store_true")
+    parser.add_argument("--rungs", action="store_true")
     arguments = parser.parse_args()
     for name, num_seeds, noise, shares in itertools.product(
         arguments.grids, arguments.seeds, arguments.noise, arguments.shares
@@ -38,7 +41,9 @@ def main() -> None:
         num_sizes, num_data, data = GRIDS[name]
         grid = synthetic.make_grid(num_sizes, num_data, num_seeds, data=data)
         place = f"{name}, {num_seeds} seeds, noise {noise}, {shares}"
-        if arguments.coverage or arguments.bootstrap:
+        if arguments.rungs:
+            _rungs(place, grid, noise, shares, arguments)
+        elif arguments.coverage or arguments.bootstrap:
             _coverage(place, grid, noise, shares, arguments)
         else:
             _verdicts(place, grid, noise, shares, arguments)
@@ -67,6 +72,25 @@ def _verdicts(place: str, grid: synthetic.Grid, noise: float, shares: str, argum
         print(
             f"{place}, {name}: fails: wrong {wrong[0]:.1%} right {right[0]:.1%}; falls: wrong {wrong[1]:.1%} "
             f"right {right[1]:.1%}; resolved N {resolved[0]:.2f} D {resolved[1]:.2f}",
+            flush=True,
+        )
+
+
+def _rungs(place: str, grid: synthetic.Grid, noise: float, shares: str, arguments: argparse.Namespace) -> None:
+    for name, truth in synthetic.RUNG_TRUTHS.items():
+        generator = np.random.default_rng(0)
+        by_rung, by_size, by_data = synthetic.parts_of(truth, grid)
+        difference, held, verdicts = by_rung - by_size - by_data, 0, collections.Counter()
+        for _ in range(arguments.trials):
+            rung, rows, values = synthetic.draw_rungs(grid, truth, noise, synthetic.SHARES[shares], generator)
+            found = variance.decompose(rung, *rows, values, num_samples=arguments.samples, num_draws=500)
+            held += found.difference.low <= difference <= found.difference.high
+            verdicts[variance.bias_matters_more(found).verdict] += 1
+        ordered = (decisions.REFUTED, decisions.CONFIRMED)
+        wrong, right = ordered if difference > 0 else ordered[::-1]
+        print(
+            f"{place}, {name} (difference {difference:.2f}): wrong {verdicts[wrong] / arguments.trials:.1%} right "
+            f"{verdicts[right] / arguments.trials:.1%}; interval holds {held / arguments.trials:.1%}",
             flush=True,
         )
 

@@ -63,6 +63,47 @@ def make_grid(
     return Grid(*(column.ravel() for column in columns))
 
 
+class RungTruth(NamedTuple):
+    """What the logarithm of a metric does over three rungs."""
+
+    step: float  # from one rung to the next
+    exponents: tuple[float, float]  # in N, in D
+
+
+RUNG_TRUTHS = {
+    "bias": RungTruth(-1.0, (0.0, -0.1)),
+    "scale": RungTruth(-0.1, (-0.3, -0.5)),
+    "even, bias ahead": RungTruth(-0.6, (-0.1, -0.3)),
+    "even, scale ahead": RungTruth(-0.4, (-0.2, -0.4)),
+}
+RUNGS = ("equilibrium", "thermal", "stretched")
+
+
+def parts_of(truth: RungTruth, grid: Grid) -> tuple[float, float, float]:
+    """Variances that rung, size and training set cause over a grid, each rung alike."""
+    log_x = np.log([grid.num_params, grid.num_train])
+    size, data = np.array(truth.exponents) ** 2 * log_x.var(axis=1)
+    return truth.step**2 * float(np.var(np.arange(len(RUNGS)))), float(size), float(data)
+
+
+def draw_rungs(
+    grid: Grid, truth: RungTruth, noise: float, shares: Shares, generator: np.random.Generator
+) -> tuple[np.ndarray, Grid, np.ndarray]:
+    """Draw one table of three rungs with the same grid and seeds: rungs (n,), rows, logarithm of the metric (n,).
+
+    The seed's own effect is shared by the rungs, all other effects are drawn for each.
+    """
+    apart = draw(grid, truth.exponents, noise, shares._replace(seed=0.0), len(RUNGS), generator)
+    rest = np.sqrt(1 - shares.seed)  # the noise within a cell stays as stated
+    place = np.unique(grid.seed, return_inverse=True)[1]
+    common = np.sqrt(shares.seed) * noise * generator.normal(size=place.max() + 1)[place]
+    mean = np.array(truth.exponents) @ np.log([grid.num_params, grid.num_train])
+    mean -= mean.mean()
+    values = [truth.step * index + mean + rest * (apart[index] - mean) + common for index in range(len(RUNGS))]
+    rows = Grid(*(np.tile(column, len(RUNGS)) for column in grid))
+    return np.repeat(RUNGS, len(grid.seed)), rows, np.concatenate(values)
+
+
 def draw(
     grid: Grid,
     exponents: tuple[float, float],

@@ -9,7 +9,7 @@ import synthetic
 
 from h2scale.errors import InputError
 from h2scale.report import summary
-from h2scale.report.claims import bias, equilibrium, foundation, protons, regions, stretched, table
+from h2scale.report.claims import bias, equilibrium, foundation, in_distribution, protons, regions, stretched, table
 from h2scale.runtime import tables
 from h2scale.scaling import decisions, fits
 
@@ -46,7 +46,7 @@ def errors(run, rung, level, exponents=(0.0, 0.0), noise=0.05):
 
 def test_every_claim_is_judged_for_every_arm_and_region(run):
     judged = table.judge(run, foundation.read_exams(EXAMS))
-    assert sorted({one.number for one in judged}) == [1, 2, 3, 4, 5]
+    assert sorted({one.number for one in judged}) == [0, 1, 2, 3, 4, 5]
     assert [one.scope for one in judged if (one.number, one.arm) == (1, "nequip")] == [r.title for r in regions.REGIONS]
     allowed = {decisions.CONFIRMED, decisions.REFUTED, decisions.INCONCLUSIVE, decisions.NOT_TESTED}
     for one in judged:
@@ -104,6 +104,19 @@ def test_a_missing_column_rung_or_number_is_not_tested_with_the_reason(run):
     assert "no column" in bias.judge(run, "nequip", BEYOND).finding
     for verdict in (equilibrium.judge(diverged, "nequip", WHOLE), stretched.judge(without, "nequip", "exact")):
         assert verdict.verdict == decisions.NOT_TESTED
+
+
+@pytest.mark.parametrize(
+    ("exponents", "verdict"),
+    [((-0.3, -0.3), decisions.CONFIRMED), ((0.0, -0.4), decisions.CONFIRMED), ((0.0, 0.0), decisions.REFUTED)],
+    ids=["both", "data alone", "flat"],
+)
+def test_the_control_needs_one_exponent_that_falls(run, exponents, verdict):
+    found = errors(run, "thermal", 0.05, exponents)
+    other = changed(run, "thermal", test_energy_mae_ev_per_atom=found, ridge_test_energy_mae_ev=0.29)
+    one = in_distribution.judge(other, "nequip", "thermal")
+    assert one.verdict == verdict
+    assert "ridge regression 0.29 eV" in one.numbers[1]
 
 
 @pytest.mark.parametrize(

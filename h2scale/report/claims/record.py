@@ -13,7 +13,7 @@ from h2scale.scaling import decisions
 class Verdict(NamedTuple):
     """A claim judged for one arm and, where it speaks of the H2 curve, one region of it."""
 
-    number: int  # of the claim
+    number: int  # of the claim; 0 for the control
     claim: str
     arm: str  # a model of the study; empty where the claim is about other people's models
     scope: str  # region and reference; empty where there is none
