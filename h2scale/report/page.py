@@ -28,7 +28,8 @@ th { font-weight: 600; color: var(--soft); white-space: nowrap; }
 .sortable th[aria-sort=ascending]::after { content: " \\25B2"; }
 .sortable th[aria-sort=descending]::after { content: " \\25BC"; }
 .tag { font-weight: 700; white-space: nowrap; }
-.confirmed { color: var(--good); } .refuted { color: var(--bad); } .not-tested { color: var(--none); }
+.confirmed { color: var(--good); } .refuted { color: var(--bad); } .not-tested, .inconclusive {
+  color: var(--none); }
 .verdicts ul { margin: 0; padding-left: 17px; } .verdicts details { color: var(--soft); font-size: .88rem; }
 figure { margin: 14px 0 26px; } figure img { width: 100%; height: auto; border-radius: 8px; background: #fff;
   border: 1px solid var(--line); padding: 8px; display: block; }

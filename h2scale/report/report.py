@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from h2scale.report import curve_figures, page, scaling_figures, style, summary, verdicts, words
+from h2scale.report import curve_figures, headline, page, scaling_figures, style, summary, words
+from h2scale.report.claims import foundation, regions
+from h2scale.report.claims import record as record_lib
+from h2scale.report.claims import table as claims_table
 from h2scale.runtime import files, tables
 
 _TABLE_METRICS = (
@@ -35,12 +38,15 @@ _FILES = {
 _MAX_BASELINE_ROWS = 12
 
 
-def write_report(workdir: str | os.PathLike, *, baselines: str | os.PathLike | None = None) -> Path:
+def write_report(
+    workdir: str | os.PathLike, *, baselines: str | os.PathLike | None = None, exams: str | os.PathLike | None = None
+) -> Path:
     """Draw `figures/` and write `report.html` from the files of a finished workdir.
 
     Args:
         workdir: folder with replicas.csv, curves.csv, history.csv, fits.json, config.json and environment.json.
         baselines: CSV file of curves made without learning; its rows are shown, lowest `h2_mae_ev` first.
+        exams: folder of examined models, which the claims about other people's models are judged by.
 
     Returns:
         The path of the page.
@@ -57,8 +63,8 @@ def write_report(workdir: str | os.PathLike, *, baselines: str | os.PathLike | N
     body = [
         page.element("h1", "Does scale teach a neural potential physics?"),
         page.element("p", _title(run), "soft"),
-        *[page.element("p", verdicts.summarise(run, arm), "lead") for arm in summary.arms_of(run)],
-        _verdict_section(verdicts.judge(run)),
+        *[page.element("p", headline.summarise(run, arm), "lead") for arm in summary.arms_of(run)],
+        _verdict_section(run, claims_table.judge(run, foundation.read_exams(exams) if exams else ())),
         page.element("h2", "In one picture"),
         _headline(run, main_arm, figures),
     ]
@@ -74,24 +80,47 @@ def _title(run: summary.Run) -> str:
     return f"h2scale, experiment {run.config['experiment']}, size {run.config['size']}"
 
 
-def _verdict_section(judged: list[verdicts.Verdict]) -> str:
+def _verdict_section(run: summary.Run, judged: list[record_lib.Verdict]) -> str:
+    """Verdicts that the report opens with, and those of every region and rung folded away."""
+    opening = {
+        "",
+        regions.REGIONS[0].title,
+        regions.WHOLE.title,
+        *(one.scope for one in judged if one.number in (2, 4)),
+    }
+    opening |= {summary.rungs_of(run, arm)[0] for arm in summary.arms_of(run)}
+    first = [one for one in judged if one.scope in opening]
+    others = [one for one in judged if one.scope not in opening]
+    note = (
+        "A verdict speaks of these models, data and ranges only. Inconclusive means that this run cannot tell. "
+        "Intervals of exponents hold for both exponents at once in 95 %, all others are 95 % intervals."
+    )
+    return (
+        page.element("h2", "Verdicts")
+        + _verdict_table(first)
+        + page.element("p", note, "soft")
+        + page.folded("Region by region, and the other rungs", _verdict_table(others))
+    )
+
+
+def _verdict_table(judged: list[record_lib.Verdict]) -> str:
     rows = [
         [
-            page.element("strong", one.claim) + page.folded("Rule", page.element("p", one.rule)),
-            page.element("span", words.arm(one.arm)),
+            page.element("strong", f"({one.number}) {one.claim}" if one.number else f"Control: {one.claim}")
+            + page.folded("Rule", page.element("p", one.rule)),
+            page.element("span", words.arm(one.arm) if one.arm else "examined models")
+            + (page.element("p", one.scope, "soft") if one.scope else ""),
             page.element("span", one.finding),
             page.bullets(one.numbers),
             page.element("span", one.verdict, f"tag {one.verdict.replace(' ', '-')}"),
         ]
         for one in judged
     ]
-    table = page.verdict_table(["Claim of arXiv:2509.26397", "Model", "This run found", "Numbers", "Verdict"], rows)
-    note = "Intervals are 95 %. A verdict speaks of these models, data and ranges only."
-    return page.element("h2", "Verdicts") + table + page.element("p", note, "soft")
+    return page.verdict_table(["Claim of arXiv:2509.26397", "Model", "This run found", "Numbers", "Verdict"], rows)
 
 
 def _headline(run: summary.Run, arm: str, folder: Path) -> str:
-    title = verdicts.headline(run, arm)
+    title = headline.headline(run, arm)
     svg = style.save(scaling_figures.headline(run, arm, title), folder, "headline")
     caption = (
         f"{words.arm(arm)}. Left: H₂ curves of the largest model trained on the most data, one line per seed. Middle "

@@ -27,6 +27,8 @@ FIGURES_FOLDER = "figures"
 JOBS_FOLDER = "jobs"
 PARTS_FOLDER = "parts"
 LOCK_FILE = "lock"
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""Folder that holds the package: the repository, where it was not installed elsewhere."""
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "e3nn-jax", "pyscf", "numpy", "scipy", "orbax-checkpoint", "h2scale")
 # Settings that may change between a run and its continuation: they decide where, how fast and how many numbers come,
@@ -160,13 +162,12 @@ def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> N
 
 def _commit() -> str | None:
     """Return the commit of the checkout that holds the package, `-dirty` if it has changes; None outside of one."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
+    if not (CHECKOUT / ".git").exists():
         return None
 
     def git(*arguments: str) -> str | None:
         try:
-            done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+            done = subprocess.run(["git", "-C", str(CHECKOUT), *arguments], capture_output=True, text=True, check=False)
         except FileNotFoundError:
             return None
         return done.stdout.strip() if done.returncode == 0 else None

@@ -85,4 +85,5 @@ def _report(path: Path, num_bootstrap: int) -> Path:
     from h2scale.scaling import fits
 
     fits.write_fits(path, num_bootstrap=num_bootstrap)
-    return report.write_report(path, baselines=baselines.SHIPPED_SUMMARY)
+    exams = workdir.CHECKOUT / "experiments" / "results" / "exam"
+    return report.write_report(path, baselines=baselines.SHIPPED_SUMMARY, exams=exams if exams.exists() else None)

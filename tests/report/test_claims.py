@@ -36,6 +36,16 @@ def changed(run, rung, **columns):
     return run._replace(replicas=replicas)
 
 
+def with_h2_errors(run, rung, values):
+    """The run with H2 curves of the nequip replicas of one rung that are off by these errors at every distance."""
+    rows = summary.rows_of(run, "nequip", rung)
+    curves = {name: np.array(column) for name, column in run.curves.items()}
+    for name, value in zip(rows["replica_id"], np.broadcast_to(values, len(rows["seed"])), strict=True):
+        own = (curves["replica_id"] == name) & (curves["system"] == "h2")
+        curves["energy_ev"][own] = curves["exact_ev"][own] + value
+    return run._replace(curves=curves)
+
+
 def errors(run, rung, level, exponents=(0.0, 0.0), noise=0.05):
     """Errors of the nequip replicas of a rung that follow a power law through `level`."""
     rows = summary.rows_of(run, "nequip", rung)
@@ -77,7 +87,7 @@ def test_what_zero_scores_is_the_mean_of_the_reference(run):
     ids=["flat", "rising", "falling", "small"],
 )
 def test_failure_at_any_scale_needs_large_errors_that_do_not_fall(run, level, exponents, verdict):
-    other = changed(run, "equilibrium", h2_beyond_wall_mae_ev=errors(run, "equilibrium", level, exponents))
+    other = with_h2_errors(run, "equilibrium", errors(run, "equilibrium", level, exponents))
     one = equilibrium.judge(other, "nequip", BEYOND)
     assert one.verdict == verdict
     assert any("of the zero model's" in line for line in one.numbers)
@@ -86,22 +96,31 @@ def test_failure_at_any_scale_needs_large_errors_that_do_not_fall(run, level, ex
 
 def test_noise_makes_it_inconclusive_and_says_what_would_decide(run):
     noisy = errors(run, "equilibrium", 3.0, (-0.1, -0.1), noise=0.9)
-    one = equilibrium.judge(changed(run, "equilibrium", h2_beyond_wall_mae_ev=noisy), "nequip", BEYOND)
+    one = equilibrium.judge(with_h2_errors(run, "equilibrium", noisy), "nequip", BEYOND)
     assert one.verdict == decisions.INCONCLUSIVE
     assert any(line.startswith("to call a flat exponent") for line in one.numbers)
 
 
-def test_a_missing_column_rung_or_number_is_not_tested_with_the_reason(run):
-    assert "no column h2_beyond_wall_mae_ev" in equilibrium.judge(run, "nequip", BEYOND).finding
+def test_errors_of_a_region_are_those_of_the_tables(run):
+    for region, column in (
+        (WHOLE, "h2_mae_ev"),
+        (regions.REGIONS[4], "h2_wall_mae_ev"),
+        (regions.REGIONS[7], "h2_tail_mae_ev"),
+    ):
+        found = regions.errors(run.curves, run.replicas["replica_id"], region)
+        np.testing.assert_allclose(found, run.replicas[column], rtol=1e-9)
+
+
+def test_a_missing_rung_or_number_is_not_tested_with_the_reason(run):
     without = run._replace(
         replicas=tables.select(run.replicas, run.replicas["rung"] == "thermal"),
         arms=run.arms[run.replicas["rung"] == "thermal"],
     )
     assert "trained on rung equilibrium" in equilibrium.judge(without, "nequip", WHOLE).finding
     assert "trained on rung stretched" in stretched.judge(without, "nequip", "exact").finding
-    diverged = changed(run, "equilibrium", h2_mae_ev=np.nan)
+    diverged = with_h2_errors(run, "equilibrium", np.nan)
     assert "every replica diverged" in equilibrium.judge(diverged, "nequip", WHOLE).finding
-    assert "no column" in bias.judge(run, "nequip", BEYOND).finding
+    assert bias.judge(without, "nequip", BEYOND).verdict != decisions.CONFIRMED
     for verdict in (equilibrium.judge(diverged, "nequip", WHOLE), stretched.judge(without, "nequip", "exact")):
         assert verdict.verdict == decisions.NOT_TESTED
 
@@ -218,7 +237,7 @@ def test_two_protons_are_judged_only_where_they_were_asked(run):
 def test_the_fifth_claim_compares_rung_with_both_sizes(run, levels, exponents, verdict):
     other = run
     for rung, level in zip(synthetic.RUNGS, levels, strict=True):
-        other = changed(other, rung, h2_beyond_wall_mae_ev=errors(run, rung, level, exponents, noise=0.3))
+        other = with_h2_errors(other, rung, errors(run, rung, level, exponents, noise=0.3))
     one = bias.judge(other, "nequip", BEYOND)
     assert one.verdict == verdict
     assert one.numbers[0].startswith("variance of ln(error) by rung")

@@ -31,13 +31,9 @@ def rule() -> str:
 
 def judge(run: summary.Run, arm: str, region: regions.Region) -> record.Verdict:
     """Judge the claim for one arm in one region."""
-    reason = record.missing_columns(run.replicas, (region.column,))
-    if reason:
-        return record.not_tested(NUMBER, CLAIM, arm, region.title, reason, rule())
     rows = tables.select(run.replicas, run.arms == arm)
-    found = variance.decompose(
-        rows["rung"], rows["num_params"], rows["num_train"], rows["seed"], record.log_of(rows[region.column])
-    )
+    errors = regions.errors(run.curves, rows["replica_id"], region)
+    found = variance.decompose(rows["rung"], rows["num_params"], rows["num_train"], rows["seed"], record.log_of(errors))
     decision = variance.bias_matters_more(found)
     if decision.verdict == decisions.NOT_TESTED:
         return record.not_tested(NUMBER, CLAIM, arm, region.title, decision.reason, rule())

@@ -33,21 +33,20 @@ def rule() -> str:
 
 def judge(run: summary.Run, arm: str, region: regions.Region) -> record.Verdict:
     """Judge the claim for one arm in one region."""
-    reason = record.missing_columns(run.replicas, (region.column,))
     rows = summary.rows_of(run, arm, RUNG)
-    if not reason and len(rows["seed"]) == 0:
-        reason = f"no replica was trained on rung {RUNG}"
+    reason = "" if len(rows["seed"]) else f"no replica was trained on rung {RUNG}"
     scores = regions.scores(run.curves, region)
     if not reason and not np.isfinite(scores.failure):
         reason = f"curves.csv holds no {'H₂ curve' if region.against == 'exact' else 'curve of the teacher'}"
-    if not reason and not np.any(np.isfinite(record.log_of(rows[region.column]))):
+    errors = regions.errors(run.curves, rows["replica_id"], region)
+    if not reason and not np.any(np.isfinite(errors)):
         reason = "every replica diverged"
     if reason:
         return record.not_tested(NUMBER, CLAIM, arm, region.title, reason, rule())
-    found = trend.fit_trend(rows["num_params"], rows["num_train"], rows["seed"], record.log_of(rows[region.column]))
+    found = trend.fit_trend(rows["num_params"], rows["num_train"], rows["seed"], record.log_of(errors))
     decision = decisions.fails_at_any_scale(found, scores.failure)
-    numbers = (*_levels(found, rows[region.column], scores), *trend_numbers(found))
-    finding = record.sentence(f"{decision.reason}; it {direction_words(found)}")
+    numbers = (*_levels(found, errors, scores), *trend_numbers(found))
+    finding = record.sentence(f"{decision.reason}; the error {direction_words(found)}")
     return record.Verdict(NUMBER, CLAIM, arm, region.title, finding, numbers, decision.verdict, rule())
 
 

@@ -33,7 +33,7 @@ def judge(run: summary.Run, arm: str, rung: str) -> record.Verdict:
         return record.not_tested(NUMBER, CLAIM, arm, rung, reason, rule())
     found = trend.fit_trend(rows["num_params"], rows["num_train"], rows["seed"], record.log_of(rows[COLUMN]))
     decision = decisions.falls_with_scale(found)
-    finding = record.sentence(f"{decision.reason}; it {equilibrium.direction_words(found)}")
+    finding = record.sentence(f"{decision.reason}; the error {equilibrium.direction_words(found)}")
     numbers = (*_levels(rows), *equilibrium.trend_numbers(found))
     return record.Verdict(NUMBER, CLAIM, arm, rung, finding, numbers, decision.verdict, rule())
 

@@ -17,7 +17,6 @@ class Region(NamedTuple):
     """A part of the H2 curve against one reference."""
 
     title: str
-    column: str  # of replicas.csv
     low: float  # angstrom, included
     high: float  # angstrom
     against: str  # exact or teacher
@@ -33,16 +32,38 @@ class Scores(NamedTuple):
 
 _WALL, _WELL, _TAIL = curves.WALL_BELOW_ANGSTROM, curves.WELL_BELOW_ANGSTROM, curves.TAIL_BEYOND_ANGSTROM
 REGIONS = (
-    Region("from 0.6 Å on", "h2_beyond_wall_mae_ev", _WALL, np.inf, "exact"),
-    Region("from 0.6 Å on, against the teacher", "h2_beyond_wall_teacher_mae_ev", _WALL, np.inf, "teacher"),
-    Region("whole curve", "h2_mae_ev", 0.0, np.inf, "exact"),
-    Region("whole curve, against the teacher", "h2_teacher_mae_ev", 0.0, np.inf, "teacher"),
-    Region("wall, below 0.6 Å", "h2_wall_mae_ev", 0.0, _WALL, "exact"),
-    Region("well, 0.6 to 1.2 Å", "h2_well_mae_ev", _WALL, _WELL, "exact"),
-    Region("middle, 1.2 to 3 Å", "h2_middle_mae_ev", _WELL, np.nextafter(_TAIL, np.inf), "exact"),
-    Region("tail, beyond 3 Å", "h2_tail_mae_ev", np.nextafter(_TAIL, np.inf), np.inf, "exact"),
+    Region("from 0.6 Å on", _WALL, np.inf, "exact"),
+    Region("from 0.6 Å on, against the teacher", _WALL, np.inf, "teacher"),
+    Region("whole curve", 0.0, np.inf, "exact"),
+    Region("whole curve, against the teacher", 0.0, np.inf, "teacher"),
+    Region("wall, below 0.6 Å", 0.0, _WALL, "exact"),
+    Region("well, 0.6 to 1.2 Å", _WALL, _WELL, "exact"),
+    Region("middle, 1.2 to 3 Å", _WELL, np.nextafter(_TAIL, np.inf), "exact"),
+    Region("tail, beyond 3 Å", np.nextafter(_TAIL, np.inf), np.inf, "exact"),
 )
 """The first is the headline."""
+WHOLE = REGIONS[2]
+
+
+def errors(curve_table: tables.Table, replica_ids: np.ndarray, region: Region) -> np.ndarray:
+    """Return the mean absolute error of each replica in a region, from its H2 curve in curves.csv.
+
+    Args:
+        curve_table: curves.csv.
+        replica_ids: shape (n,).
+        region: part of the curve, and the reference.
+
+    Returns:
+        Shape (n,), eV; NaN for a replica without a curve.
+    """
+    distance = curve_table["distance_angstrom"]
+    inside = (curve_table["system"] == "h2") & (distance >= region.low) & (distance < region.high)
+    rows = tables.select(curve_table, inside)
+    names, owner = np.unique(rows["replica_id"], return_inverse=True)
+    error = np.abs(rows["energy_ev"] - rows[f"{region.against}_ev"])
+    mean = np.bincount(owner, error, len(names)) / np.bincount(owner, minlength=len(names))
+    known = dict(zip(names.tolist(), mean.tolist(), strict=True))
+    return np.array([known.get(name, np.nan) for name in replica_ids.tolist()])
 
 
 def scores(curve_table: tables.Table, region: Region) -> Scores:
