@@ -1,9 +1,11 @@
 """Which labels can a model learn physics from? Makes the datasets of the other experiments.
 
-Command: python launch.py --config=experiments/labels.py[:smoke|default|full|gfn2] [--config.labels.minutes=60]
+Command: python launch.py --config=experiments/labels.py[:smoke|default|full|gfn2|compressed]
+    [--config.labels.minutes=60]
 What: PBE0/def2-SVP labels of every closed-shell graph of C, N, O, F with up to four heavy atoms, small hydrides and
-diatomics: minima, thermal, stretched, compressed and scaled geometries, whole curves, ions. `gfn2` makes a large set at
-GFN2-xTB level instead, random molecules of up to seven heavy atoms. `full` adds scans of the largest molecules.
+diatomics: minima, thermal, stretched, compressed and scaled geometries, whole curves, ions. `full` adds scans of the
+largest molecules. `gfn2` makes a large set at GFN2-xTB level instead, random molecules of up to seven heavy atoms.
+`compressed` makes bonds of 0.26 to 0.5 of their length and hydrogens pushed together, from the shipped set's minima.
 Stopped at any moment, the same command continues; `labels.minutes` ends it after so long and assembles what there is.
 Needs: pip install 'h2scale[labels]'.
 """
@@ -14,7 +16,7 @@ from h2scale import config as config_lib
 
 
 def get_config(size: str = "default") -> ConfigDict:
-    """Settings of one size: smoke, default, full, or gfn2 for the other teacher."""
+    """Settings of one size: smoke, default, full, gfn2 for the other teacher, or compressed."""
     config = config_lib.default()
     config.experiment = "labels"
     config.size = size
@@ -26,6 +28,12 @@ def get_config(size: str = "default") -> ConfigDict:
         labels.ions, labels.frequencies_up_to, labels.curve_points = (), 1, 0
     elif size == "full":
         labels.scans, labels.scaled = (8, 8, 4, 2), (4, 4, 2, 1)
+    elif size == "compressed":
+        config.experiment, config.size = "labels-compressed", "default"
+        labels.minima, labels.max_heavy_atoms, labels.frequencies_up_to = "pbe0_def2svp", 3, 0
+        labels.thermal = labels.scans = labels.scaled = labels.ions = ()
+        labels.curve_points = 0
+        labels.compressed, labels.hydrogen_pairs = (4, 6, 3), (3, 3, 1)
     elif size == "gfn2":
         config.experiment, config.size = "labels-gfn2", "default"
         labels.teacher = "gfn2"

@@ -126,6 +126,9 @@ def default() -> ConfigDict:
                 "thermal": (20, 20, 15, 3),  # displacements of a molecule at 300 to 1500 K
                 "scans": (8, 8, 4, 0),  # of a molecule, eight lengths of one bond each
                 "scaled": (4, 4, 2, 0),  # of a molecule, seven sizes each
+                "compressed": (0,),  # of a molecule, four lengths of one bond each, 0.26 to 0.5 of what it was
+                "hydrogen_pairs": (0,),  # of a molecule, four distances of two of its hydrogens each
+                "minima": "",  # a dataset, by name or path, whose minima are taken; empty to relax every molecule
                 "ions": (25, 25),  # geometries of a molecule's cation
                 "frequencies_up_to": 3,  # heavy atoms up to which a minimum must have no imaginary mode
                 "curve_points": 45,  # of each diatomic's whole curve; 0 for none

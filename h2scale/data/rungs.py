@@ -19,6 +19,10 @@ ION = "ion"
 SPIN_STATE = "spin_state"
 """Neutral structures in another spin state than the molecule's ground state: outside the ladder for the same reason."""
 
+HYDROGEN_PAIR = "hydrogen_pair"
+"""Two hydrogens of a molecule pushed together as near as those of H2: outside the ladder, since they show a network
+what the exam on H2's curve asks for."""
+
 TEST_CURVE = "test_curve"
 """The teacher's curve of H2 on the test distances: never trained on, at any rung."""
 
@@ -34,6 +38,7 @@ RUNG_OF_REGIME: Mapping[str, str] = MappingProxyType(
         "ion": ION,
         "spin_state": SPIN_STATE,
         "atom": ATOM,
+        "hydrogen_pair": HYDROGEN_PAIR,
         "h2_test_curve": TEST_CURVE,
     }
 )

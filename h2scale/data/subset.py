@@ -20,7 +20,7 @@ from h2scale.data import rungs, storage
 from h2scale.errors import InputError
 
 EXIT_BAD_INPUT = 2
-_DRAWN_RUNGS = ("equilibrium", "thermal", "stretched", rungs.ION, rungs.SPIN_STATE)
+_DRAWN_RUNGS = ("equilibrium", "thermal", "stretched", rungs.ION, rungs.SPIN_STATE, rungs.HYDROGEN_PAIR)
 
 
 def subset(dataset: dataset_lib.Dataset, structures: int, keep_below: int = 5, seed: int = 0) -> dataset_lib.Dataset:

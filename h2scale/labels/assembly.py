@@ -38,7 +38,8 @@ def assemble(folder: Path, recipe: recipe_lib.Recipe, versions: Mapping[str, str
     finished = [task for task in tasks if store.is_finished(folder, task.key)]
     results = {task.key: store.load(folder, task.key) for task in finished}
     unstable = _unstable_minima(finished, results)
-    parts = _parts(results, unstable)
+    of_other_datasets = {task.key for task in finished if task.kind == "known_minimum"}
+    parts = _parts({key: result for key, result in results.items() if key not in of_other_datasets}, unstable)
     if not parts:
         raise InputError(f"{folder} holds no label yet; let the campaign run first.")
     failures = [failure for result in results.values() for failure in result.failures]
@@ -116,7 +117,7 @@ def _without_leaks(joined: dataset_lib.Dataset) -> tuple[dataset_lib.Dataset, in
     """Leave out structures below rung `h2` with an H2 apart from all else and off its bond length; count them."""
     owner, distance = leaks.h2_pairs(joined)
     low, high = leaks.BOND_LENGTH_WINDOW_ANGSTROM
-    ladder = np.isin(joined.rung, ("equilibrium", "thermal", "stretched"))
+    ladder = np.isin(joined.rung, ("equilibrium", "thermal", "stretched", rungs.HYDROGEN_PAIR))
     leaking = np.unique(owner[ladder[owner] & ((distance < low) | (distance > high))])
     if not leaking.size:
         return joined, 0

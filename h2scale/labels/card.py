@@ -61,7 +61,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _rungs(dataset: dataset_lib.Dataset) -> str:
     keys, number = np.unique(np.stack([dataset.rung, dataset.regime]), axis=1, return_counts=True)
-    order = [*rungs.RUNGS, rungs.ATOM, rungs.ION, rungs.SPIN_STATE, rungs.TEST_CURVE]
+    order = [*rungs.RUNGS, rungs.ATOM, rungs.ION, rungs.SPIN_STATE, rungs.HYDROGEN_PAIR, rungs.TEST_CURVE]
     rows = []
     listed = sorted(zip(*keys.tolist(), number.tolist(), strict=True), key=lambda row: order.index(row[0]))
     for rung, regime, count in listed:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from h2scale import elements
-from h2scale.labels import geometries, molecules
+from h2scale.labels import geometries, known_minima, molecules
 from h2scale.runtime import migration
 
 FIRST_VERSION = 1
@@ -42,6 +42,9 @@ CURVES = (
 )  # fmt: skip
 """Elements, charge, multiplicity of every whole curve but that of H2; of each system the ground state comes first."""
 
+COMPRESSED_ELEMENTS = frozenset({1, 6, 7, 8, 9})
+"""Atomic numbers of the molecules whose bonds are compressed and whose hydrogens are pushed together."""
+
 SMALLEST_SAMPLED = 5
 """Heavy atoms from which on graphs are too many to list."""
 
@@ -70,6 +73,9 @@ class Recipe:
     batch_size: int  # molecules of a task
     displaced_share: float
     displacements: int
+    compressed: tuple[int, ...] = ()  # bonds of a molecule compressed to 0.26 to 0.5 of their length
+    hydrogen_pairs: tuple[int, ...] = ()  # pairs of a molecule's hydrogens pushed together
+    minima: str = ""  # a dataset whose minima are taken instead of relaxing molecules; empty for none
 
     @property
     def level_name(self) -> str:
@@ -113,7 +119,10 @@ def _cost(kind: str, arguments: Mapping[str, Any]) -> float:
     size = 1.0 + sum(letter.isupper() for letter in smiles)
     if kind == "molecular_graphs":
         return 0.1 * arguments["number"]
+    if kind == "known_minimum":
+        return 0.1
     evaluations = {"lowest_mode": 12.0, "minimum": 6.0, "scan": 12.0, "scaled": 10.0, "curve": 40.0, "h2_curve": 30.0}
+    evaluations |= {"compressed": 10.0, "hydrogen_pairs": 14.0}
     return evaluations.get(kind, float(arguments.get("number", 1))) * size**1.5
 
 
@@ -170,8 +179,9 @@ def _molecular_tasks(recipe: Recipe) -> Iterator[Task]:
     by_size: dict[int, list[Task]] = {}
     for smiles in _chosen_molecules(recipe):
         size = molecules.heavy_atoms(smiles)
-        arguments = {"smiles": smiles, "conformers": _of_size(recipe.conformers, size)}
-        by_size.setdefault(size, []).append(make_task(recipe, "minimum", arguments))
+        parent = _minima(recipe, smiles, size)
+        if parent is not None:
+            by_size.setdefault(size, []).append(parent)
     sizes = sorted(by_size)
     displaced = {size: [t for parent in by_size[size] for t in _displacements(recipe, parent, size)] for size in sizes}
     for size in sizes[:-2]:
@@ -181,8 +191,18 @@ def _molecular_tasks(recipe: Recipe) -> Iterator[Task]:
     yield from _interleaved([displaced[size] for size in sizes[-2:]])
     for size in sizes:
         for parent in by_size[size]:
-            if size <= recipe.frequencies_up_to:
+            if size <= recipe.frequencies_up_to and parent.kind == "minimum":
                 yield make_task(recipe, "lowest_mode", {"smiles": parent.arguments["smiles"]}, parent)
+
+
+def _minima(recipe: Recipe, smiles: str, size: int) -> Task | None:
+    """The task that relaxes a molecule or takes its minima from a dataset, or None if that does not hold it."""
+    if not recipe.minima:
+        return make_task(recipe, "minimum", {"smiles": smiles, "conformers": _of_size(recipe.conformers, size)})
+    minima = known_minima.of_molecule(recipe.minima, smiles)
+    if not minima:
+        return None
+    return make_task(recipe, "known_minimum", {"smiles": smiles, "digest": known_minima.digest(minima)})
 
 
 def _interleaved(lists: Sequence[list[Task]]) -> list[Task]:
@@ -199,11 +219,14 @@ def _displacements(recipe: Recipe, parent: Task, size: int) -> Iterator[Task]:
     if smiles == "[H][H]":
         return
     mol = molecules.molecule(smiles)
+    may_compress = COMPRESSED_ELEMENTS.issuperset(mol.atomic_numbers)
     for kind, number, batch in (
         ("thermal", _of_size(recipe.thermal, size), 5),
         ("scan", _of_size(recipe.scans, size), 1),
         ("scaled", _of_size(recipe.scaled, size), 1),
         ("cation", _of_size(recipe.ions, size) if size <= len(recipe.ions) else 0, 10),
+        ("compressed", _of_size(recipe.compressed, size) if may_compress else 0, 1),
+        ("hydrogen_pairs", _of_size(recipe.hydrogen_pairs, size) if may_compress else 0, 1),
     ):
         for start in range(0, number, batch):
             arguments = {"smiles": smiles, "start": start, "number": min(batch, number - start)}

@@ -7,7 +7,7 @@ import numpy as np
 
 from h2scale import units
 from h2scale.electronic_structure import kohn_sham, stability, starts
-from h2scale.labels import dft, geometries, molecules, structures, tight_binding, work_scans
+from h2scale.labels import dft, geometries, molecules, structures, tight_binding, work_compressed, work_scans
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Failure, Result, TaskFunction
 from h2scale.types import Structure
@@ -170,7 +170,7 @@ WORK: Mapping[str, TaskFunction] = {
         work_scans.scaled,
         cation,
     )
-}
+} | dict(work_compressed.WORK)
 
 
 def _rejected(mol: molecules.Molecule, label: dft.Label, others: Sequence[Structure]) -> Failure | None:
