@@ -5,6 +5,10 @@ import os
 import shutil
 import tempfile
 
+# Read when NumPy is imported. On matrices this small a second thread of OpenBLAS only waits: without this the tests of
+# electronic structure take five times the processor time beside other work.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import jax
 
 jax.config.update("jax_enable_x64", True)
