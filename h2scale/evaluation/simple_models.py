@@ -21,7 +21,7 @@ _SPLINE_WIDTH = 4  # cubic B-splines that are not zero at a distance
 
 
 class RidgeSettings(NamedTuple):
-    """What is chosen on the validation structures."""
+    """Settings of the regression that the validation structures choose."""
 
     num_bins: int  # B-splines of each pair of elements
     cutoff_angstrom: float

@@ -57,7 +57,7 @@ def _fingerprints(dataset: dataset_lib.Dataset) -> set[tuple[str, bytes]]:
 
 
 def _zero_shift(dataset: dataset_lib.Dataset, addition: dataset_lib.Dataset) -> np.ndarray:
-    """What an atom's energy in `addition` lies above that in `dataset`, eV, by atomic number."""
+    """Difference of an atom's energy in `addition` from that in `dataset`, eV, by atomic number."""
     old, new = (which.manifest["isolated_atom_energies_ev"] for which in (dataset, addition))
     shift = np.full(len(elements.SYMBOLS), np.nan)
     for symbol in new:

@@ -67,7 +67,7 @@ def falls_with_scale(trend: trend_lib.Trend) -> Decision:
 
 
 def _blocked(trend: trend_lib.Trend) -> Decision | None:
-    """Why a grid decides nothing whatever its numbers, or None."""
+    """Return the decision of a grid that decides nothing whatever its numbers, or None."""
     if trend.num_points == 0:
         return Decision(NOT_TESTED, "no replica has this number")
     if trend.reason:
@@ -79,7 +79,7 @@ def _blocked(trend: trend_lib.Trend) -> Decision | None:
 
 
 def _undecided(trend: trend_lib.Trend) -> Decision | None:
-    """Why the exponents do not show that the error does not fall, or None if they do."""
+    """Return the decision where the exponents do not show that the error does not fall, or None if they do."""
     reasons = [one.reason for one in trend.exponents if one.reason]
     if reasons:
         return Decision(INCONCLUSIVE, "; ".join(reasons))

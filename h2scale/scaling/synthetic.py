@@ -64,7 +64,7 @@ def make_grid(
 
 
 class RungTruth(NamedTuple):
-    """What the logarithm of a metric does over three rungs."""
+    """Law of the logarithm of a metric over three rungs."""
 
     step: float  # from one rung to the next
     exponents: tuple[float, float]  # in N, in D

@@ -58,7 +58,7 @@ class Levels(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """What a grid says of one metric."""
+    """Exponents and levels of one metric on a grid."""
 
     exponents: tuple[Exponent, Exponent]  # in N, in D
     levels: Levels
@@ -190,7 +190,7 @@ def _too_few(log_x: np.ndarray, name: str) -> str:
 
 
 def _no_fit(log_x: np.ndarray, varied: Sequence[int], reasons: Sequence[str]) -> str:
-    """Why no exponent can be fitted, or an empty string."""
+    """Return the reason why no exponent can be fitted, or an empty string."""
     if not varied:
         return "; ".join(reasons)
     num_points = log_x.shape[1]

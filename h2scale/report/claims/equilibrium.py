@@ -51,7 +51,7 @@ def judge(run: summary.Run, arm: str, region: regions.Region) -> record.Verdict:
 
 
 def direction_words(found: trend.Trend) -> str:
-    """What the error does with parameters and with data."""
+    """Write the directions of the error in parameters and in data."""
     parameters, data = (_DIRECTION[one.direction] for one in found.exponents)
     return f"{parameters} parameters and data" if parameters == data else f"{parameters} parameters and {data} data"
 

@@ -23,7 +23,7 @@ _YARDSTICK = "pbe0"
 
 
 class Card(NamedTuple):
-    """How one examined model did on diatomics whose constants are measured."""
+    """Result of one examined model on diatomics whose constants are measured."""
 
     name: str
     version: str

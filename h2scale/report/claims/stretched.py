@@ -74,7 +74,7 @@ def judge(run: summary.Run, arm: str, reference: str) -> record.Verdict:
 
 
 def is_roughly_right(rows: tables.Table, depth: float) -> np.ndarray:
-    """Whether each curve has one minimum, a repulsive wall and about the depth, (n,)."""
+    """Return which curves have one minimum, a repulsive wall and about the depth, (n,), bool."""
     return (rows["h2_num_minima"] == 1) & (rows["h2_wall_is_repulsive"] == 1) & _is_deep(rows, depth)
 
 
