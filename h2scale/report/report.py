@@ -124,8 +124,8 @@ def _headline(run: summary.Run, arm: str, folder: Path) -> str:
     svg = style.save(scaling_figures.headline(run, arm, title), folder, "headline")
     caption = (
         f"{words.arm(arm)}. Left: H₂ curves of the largest model trained on the most data, one line per seed. Middle "
-        "and right: mean absolute error of held-out molecules (dotted) and of the H₂ curve (solid), at the most data "
-        "and at the largest size; dots are seeds, lines their mean."
+        "and right: mean absolute error of held-out molecules (dotted) and of H₂ from 0.6 Å on (solid), at the most "
+        "data and at the largest size; dots are seeds, lines their mean."
     )
     return page.picture(svg, f"{title}.", caption)
 

@@ -10,8 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from h2scale.report import curve_figures, style, summary, words
+from h2scale.report.claims import regions
 
 _INSIDE, _OUTSIDE = "test_energy_mae_ev_per_atom", "h2_mae_ev"
+_REGION = regions.REGIONS[0]
+_DOTS = (0, (1.2, 1.4))
 _AXES = {"num_params": "Parameters", "num_train": "Training structures"}
 
 
@@ -107,8 +110,12 @@ def headline(run: summary.Run, arm: str, title: str) -> Figure:
     grid[0, 0].set_title("H₂ by the largest model")
     for axes, axis in zip(grid[0, 1:], _AXES, strict=True):
         for rung in rungs:
-            for metric, dashes in (("test_energy_mae_ev", (0, (1.2, 1.4))), (_OUTSIDE, "-")):
-                _draw_means(axes, run, arm, rung, axis, metric, dashes)
+            rows = summary.at_largest(
+                summary.rows_of(run, arm, rung), "num_train" if axis == "num_params" else "num_params"
+            )
+            h2 = regions.errors(run.curves, rows["replica_id"], _REGION)
+            for errors, dashes in ((rows["test_energy_mae_ev"], _DOTS), (h2, "-")):
+                _draw_means(axes, rows[axis], errors, style.rung_colour(rung), dashes)
         style.log_axis(axes.yaxis)
         style.log_axis(axes.xaxis, run.replicas[axis][run.arms == arm], counts=True)
         axes.set_xlabel(_AXES[axis])
@@ -120,8 +127,8 @@ def headline(run: summary.Run, arm: str, title: str) -> Figure:
     handles = [Line2D([], [], color=style.INK, linewidth=2.4, label="exact curve")]
     handles += [Line2D([], [], color=style.rung_colour(rung), linewidth=2, label=words.rung(rung)) for rung in rungs]
     handles += [
-        Line2D([], [], color=style.GREY, linewidth=2, label="H₂ curve error"),
-        Line2D([], [], color=style.GREY, linewidth=2, linestyle=(0, (1.2, 1.4)), label="in-distribution error"),
+        Line2D([], [], color=style.GREY, linewidth=2, label=f"H₂ error {_REGION.title}"),
+        Line2D([], [], color=style.GREY, linewidth=2, linestyle=_DOTS, label="in-distribution error"),
     ]
     style.legend_below(figure, handles)
     figure.suptitle("\n".join(textwrap.wrap(title, 96)), fontsize=14, fontweight="bold", x=0.01, ha="left")
@@ -147,16 +154,12 @@ def _draw_band(axes: Axes, record: dict[str, Any], axis: str, colour: str) -> No
     axes.fill_between(band["x"], band["low"], band["high"], color=colour, alpha=0.16, linewidth=0)
 
 
-def _draw_means(axes: Axes, run: summary.Run, arm: str, rung: str, axis: str, metric: str, dashes: str | tuple) -> None:
-    other = "num_train" if axis == "num_params" else "num_params"
-    cells = summary.cells_of(run, arm, rung)
-    largest = max(getattr(cell, other) for cell in cells)
-    chosen = [cell for cell in cells if getattr(cell, other) == largest]
-    colour = style.rung_colour(rung)
-    x = [getattr(cell, axis) for cell in chosen]
-    axes.plot(x, [cell.mean[metric] for cell in chosen], color=colour, linewidth=2, linestyle=dashes)
-    rows = summary.at_largest(summary.rows_of(run, arm, rung), other)
-    axes.plot(rows[axis], rows[metric], "o", color=colour, markersize=4, alpha=0.7, markeredgewidth=0)
+def _draw_means(axes: Axes, x: np.ndarray, errors: np.ndarray, colour: str, dashes: str | tuple) -> None:
+    """Draw the errors of single replicas, and a line through the means of those that share x."""
+    known = np.isfinite(errors)
+    places = np.unique(x[known])
+    axes.plot(places, [errors[known & (x == at)].mean() for at in places], color=colour, linewidth=2, linestyle=dashes)
+    axes.plot(x, errors, "o", color=colour, markersize=4, alpha=0.7, markeredgewidth=0)
 
 
 def _draw_heat(axes: Axes, cells: list[summary.Cell], scale: colors.LogNorm) -> Any:
