@@ -10,9 +10,8 @@ import argparse
 import time
 
 import numpy as np
-from ase.data import atomic_numbers
 
-from h2scale.data import splits, storage
+from h2scale.data import partition, splits, storage
 from h2scale.evaluation import simple_models
 
 SIZES = {"equilibrium": (30, 60, 120, 240, 480), "stretched": (480, 2000, 7500)}
@@ -25,18 +24,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     arguments = parser.parse_args()
     dataset, settings = storage.load_dataset(arguments.dataset), splits.SplitSettings()
-    wanted = [atomic_numbers[symbol] for symbol in arguments.elements]
-    kept = np.logical_and.reduceat(np.isin(dataset.atomic_numbers, wanted), dataset.atom_offset)
+    divided = partition.divide(dataset, arguments.elements, settings)
     for rung, sizes in SIZES.items():
-        validation, test = (
-            indices[kept[indices]]
-            for indices in (splits.side_indices(dataset, rung, side, settings) for side in ("validation", "test"))
-        )
-        energies, molecules, n_atoms = dataset.energy[test], dataset.molecule[test], dataset.n_atoms[test]
+        validation, test = (divided.indices(rung, side) for side in ("validation", "test"))
+        energies, molecules, n_atoms = dataset.energy[test], divided.molecule[test], dataset.n_atoms[test]
         zero = simple_models.molecule_mean(np.abs(simple_models.zero_energies(test) - energies), molecules)
         for seed in arguments.seeds:
             order = splits.training_order(dataset, rung, seed, settings)
-            order = order[kept[order]]
+            order = order[divided.side[order] == "train"]
             for size in sizes:
                 start = time.process_time()
                 result = simple_models.ridge_energies(dataset, order[:size], validation, test)

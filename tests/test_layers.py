@@ -42,6 +42,7 @@ LIBRARIES = {  # modules and packages that may import a heavy library
 }
 USED_FROM_OUTSIDE = {
     "h2scale.command_line.main",  # the console command
+    "h2scale.data.partition.sides",  # a user's scripts
     "h2scale.evaluation.calculator.H2ScaleCalculator",  # a user's ASE scripts
     *(f"{section.module}.examine" for section in sections.SECTIONS.values()),
 }

@@ -1,0 +1,141 @@
+"""Molecules that are one minimum, the bonds of a molecule, and which of both a training side covers.
+
+A held-out error says something of a distribution only if what is held out is made of what was trained on. So two names
+of one minimum count as one molecule, and a molecule is in distribution if each of its elements and each pair of
+elements that is bonded in it occurs in several molecules of the training side.
+"""
+
+import collections
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import spatial
+
+from h2scale import elements
+from h2scale.data import dataset as dataset_lib
+from h2scale.data import validation
+
+MIN_MOLECULES = 5
+"""Training molecules in which an element or a bonded pair has to occur to count as covered."""
+
+SAME_MINIMUM_ANGSTROM = 0.01
+"""Largest difference between sorted interatomic distances of two structures that are one minimum."""
+
+_BOND_FACTOR = 1.3
+"""Two atoms are bonded if they are nearer than this times the sum of their covalent radii."""
+
+_RADII = np.array(elements.COVALENT_RADII_ANGSTROM)
+
+Pair = tuple[int, int]
+"""Atomic numbers of two bonded atoms, the smaller one first."""
+
+
+class Parts(NamedTuple):
+    """Elements and bonds of a molecule."""
+
+    elements: frozenset[int]  # atomic numbers
+    pairs: frozenset[Pair]
+
+
+class Missing(NamedTuple):
+    """Something that too few training molecules hold."""
+
+    part: str  # an element or a pair, such as F or F-F
+    molecules: int  # training molecules that hold it
+    rung: str  # of the training side
+
+
+def unify(dataset: dataset_lib.Dataset) -> dict[str, str]:
+    """Name of the first of all molecules that share a minimum, for each molecule; most map to themselves.
+
+    Two molecules share a minimum if an equilibrium structure of each has the same elements, and sorted interatomic
+    distances that differ by at most `SAME_MINIMUM_ANGSTROM`.
+    """
+    leader = {str(name): str(name) for name in np.unique(dataset.molecule)}
+
+    def root(name: str) -> str:
+        while leader[name] != name:
+            name = leader[name]
+        return name
+
+    minima = dataset.select(np.flatnonzero((dataset.rung == "equilibrium") & (dataset.n_atoms > 1)))
+    for indices, distances in _by_composition(minima):
+        for first, second in sorted(spatial.cKDTree(distances).query_pairs(SAME_MINIMUM_ANGSTROM, p=np.inf)):
+            names = sorted((root(str(minima.molecule[indices[first]])), root(str(minima.molecule[indices[second]]))))
+            leader[names[1]] = names[0]
+    return {name: root(name) for name in leader}
+
+
+def molecule_parts(dataset: dataset_lib.Dataset, indices: np.ndarray) -> dict[str, Parts]:
+    """Elements and bonded pairs of every molecule among the structures at `indices`.
+
+    Bonds are those of the molecule's lowest structure, since a stretched or compressed one has lost or gained some.
+    """
+    order = indices[np.lexsort((dataset.energy[indices], dataset.molecule[indices]))]
+    _, first = np.unique(dataset.molecule[order], return_index=True)
+    lowest = dataset.select(order[first])
+    owner, one, other, distance = validation.pair_distances(lowest)
+    numbers = lowest.atomic_numbers
+    bonded = distance < _BOND_FACTOR * (_RADII[numbers[one]] + _RADII[numbers[other]])
+    pairs = np.sort(np.stack([numbers[one[bonded]], numbers[other[bonded]]], axis=1), axis=1)
+    of_molecule = _grouped(owner[bonded], pairs, len(lowest))
+    atoms = np.split(numbers, lowest.atom_offset[1:])
+    return {
+        str(name): Parts(frozenset(own.tolist()), frozenset(map(tuple, bonds.tolist())))
+        for name, own, bonds in zip(lowest.molecule, atoms, of_molecule, strict=True)
+    }
+
+
+def uncovered(
+    parts: Mapping[str, Parts], train: Mapping[str, Iterable[str]], held_out: Iterable[str]
+) -> dict[str, Missing]:
+    """Held-out molecules that are out of the training distribution, each with the first thing it lacks.
+
+    Args:
+        parts: of all molecules named by the other arguments.
+        train: molecules of the training side by rung.
+        held_out: molecules to judge.
+    """
+    counts = {rung: _counts(parts, names) for rung, names in train.items()}
+    found = {}
+    for name in held_out:
+        wanted: list[int | Pair] = [*sorted(parts[name].elements), *sorted(parts[name].pairs)]
+        missing = [
+            Missing(_spelled(part), count[part], rung)
+            for rung, count in counts.items()
+            for part in wanted
+            if count[part] < MIN_MOLECULES
+        ]
+        if missing:
+            found[name] = missing[0]
+    return found
+
+
+def _counts(parts: Mapping[str, Parts], names: Iterable[str]) -> collections.Counter[int | Pair]:
+    count: collections.Counter[int | Pair] = collections.Counter()
+    for name in names:
+        count.update(parts[name].elements)
+        count.update(parts[name].pairs)
+    return count
+
+
+def _by_composition(dataset: dataset_lib.Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Structures of the same elements and charge: their indices, (n,), and sorted distances, (n, n_pairs), angstrom."""
+    owner, _, _, distance = validation.pair_distances(dataset)
+    distances = [np.sort(own) for own in _grouped(owner, distance, len(dataset))]
+    groups = collections.defaultdict(list)
+    for index, numbers in enumerate(np.split(dataset.atomic_numbers, dataset.atom_offset[1:])):
+        groups[tuple(np.sort(numbers).tolist()), int(dataset.charge[index])].append(index)
+    for indices in groups.values():
+        yield np.array(indices), np.stack([distances[index] for index in indices])
+
+
+def _grouped(owner: np.ndarray, values: np.ndarray, number: int) -> list[np.ndarray]:
+    """Values of each owner from 0 to `number` - 1; `owner` increases."""
+    return np.split(values, np.searchsorted(owner, np.arange(1, number)))
+
+
+def _spelled(part: int | Pair) -> str:
+    numbers: Sequence[int] = (part,) if isinstance(part, int) else part
+    return "-".join(elements.SYMBOLS[number] for number in numbers)
