@@ -10,6 +10,7 @@ import tempfile
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jax
+import pytest
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -20,3 +21,11 @@ if "H2SCALE_TEST_CACHE" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["H2SCALE_TEST_CACHE"], ignore_errors=True)
 jax.config.update("jax_compilation_cache_dir", os.path.join(os.environ["H2SCALE_TEST_CACHE"], "h2scale", "xla"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@pytest.fixture(scope="module")
+def compile_quickly():
+    """Programs compiled meanwhile are not optimised."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

@@ -16,6 +16,7 @@ _SETTINGS = {
     "grid.num_train": "(8,)",
     "model.num_layers": 1,
     "train.structures_per_batch": 4,
+    "data.max_held_out": 40,
     "report.num_bootstrap": 100,
 }
 _SECOND_ARM = {"arms.schnet.grid.num_features": "(2,)", "arms.schnet.grid.num_train": "(8,)"}
@@ -25,6 +26,7 @@ def environment():
     """One cache for all runs, so that a start costs no compilation; float64 as the command itself decides."""
     told = {
         "JAX_PLATFORMS": "cpu",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",  # the few steps run as long as compiling would
         "XDG_CACHE_HOME": os.environ["H2SCALE_TEST_CACHE"],
         "MPLCONFIGDIR": mpl.get_cachedir(),
     }

@@ -74,6 +74,7 @@ def save(figure: Figure, folder: Path, name: str) -> bytes:
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
+    figure.set_layout_engine("none")  # it is laid out now; doing that again takes as long as drawing
     figure.savefig(png, format="png", dpi=150)
     files.write_bytes(folder / f"{name}.svg", svg.getvalue())
     files.write_bytes(folder / f"{name}.png", png.getvalue())
