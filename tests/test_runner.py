@@ -15,6 +15,8 @@ from h2scale.errors import InputError
 from h2scale.runtime import tables
 from h2scale.stages import scaling
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
+
 
 def tiny(**settings):
     """Four replicas of one program: two rungs, two seeds."""
@@ -24,6 +26,7 @@ def tiny(**settings):
     config.model.update({"num_layers": 1, "num_radial": 4, "cutoff": 4.0})
     config.train.update({"steps": 20, "steps_per_call": 5, "structures_per_batch": 4})
     config.eval.every = 10
+    config.data.max_held_out = 40
     config.checkpoint.every = 10
     config.report.num_bootstrap = 100
     config.devices.compile_cache = False
