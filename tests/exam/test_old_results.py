@@ -70,4 +70,5 @@ def test_log_spares_its_queries(old, tmp_path):
 
 def test_workdir_opens_with_the_settings_of_today(old, tmp_path):
     (tmp_path / workdir.CONFIG_FILE).write_text(json.dumps(old["config.json"]), encoding="utf-8")
-    workdir.open_workdir(str(tmp_path), {"stage": "exam", "exam.prediction_seconds": 120.0})
+    opened = workdir.open_workdir(str(tmp_path), {"stage": "exam", "exam.prediction_seconds": 120.0})
+    assert json.loads((opened / workdir.CONFIG_FILE).read_text(encoding="utf-8")) == old["config.json"]
