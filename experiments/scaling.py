@@ -22,7 +22,7 @@ def get_config(size: str = "default") -> ConfigDict:
     config.experiment = "scaling"
     config.size = size
     config.arms = {
-        "nequip": {"model": {}, "grid": {}},
+        "nequip": {},
         "schnet": {
             "model": {"name": "schnet", "l_max": 0, "num_radial": 32},
             "grid": {

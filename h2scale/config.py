@@ -13,10 +13,11 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from h2scale.errors import require
 
-STAGES = ("scaling", "baselines", "labels", "exam", "benchmark")
+STAGES = ("scaling", "tuning", "baselines", "labels", "exam", "benchmark")
 LAUNCHERS = ("here", "local", "slurm")
-SIZES = ("smoke", "default", "full")
-_STAGES_WITH_JOBS = ("scaling", "labels")
+SIZES = ("smoke", "default", "large", "full")
+ARM_SECTIONS = ("data", "model", "grid", "train")
+_STAGES_WITH_JOBS = ("scaling", "tuning", "labels")
 
 
 def default() -> ConfigDict:
@@ -24,15 +25,18 @@ def default() -> ConfigDict:
     return ConfigDict(
         {
             "experiment": "scaling",  # the question's name; names the workdir
-            "size": "default",  # smoke, default or full; names the workdir
+            "size": "default",  # smoke, default, large or full; names the workdir
             "stage": "scaling",  # which pipeline runs: scaling, baselines, labels, exam or benchmark
             "data": {
                 "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file
+                "elements": ("H", "C", "N", "O", "F"),  # structures that hold others are left out; () for none left out
                 "include_h2_equilibrium": True,  # H2 at its bond length is in every training set
                 "include_isolated_atoms": False,  # isolated atoms are in every training set
+                "include_hydrogen_pairs": False,  # two hydrogens of a molecule pushed together are trained on
+                "pinned_share": 0.02,  # of the draws, of H2 and isolated atoms together, at every training-set size
                 "test_fraction": 0.1,  # of the molecules, held out for the in-distribution error
                 "validation_fraction": 0.1,  # of the molecules, held out to choose the kept parameters
-                "max_held_out": 2000,  # structures of a rung and side in an evaluation, at most; 0 for all
+                "max_held_out": 600,  # structures of a rung and side in an evaluation, at most; 0 for all
                 "split_seed": 0,  # which molecules are held out; the same for every replica
             },
             "model": {
@@ -51,15 +55,22 @@ def default() -> ConfigDict:
             "grid": {  # the replicas are the product of these
                 "num_features": (4, 8, 16, 32),  # channels per degree
                 "num_train": (30, 60, 120, 240, 480),  # structures; nested prefixes of one permutation per seed
+                "num_train_of": {  # sizes of one rung, where they are not those of num_train
+                    "equilibrium": (),
+                    "thermal": (),
+                    "stretched": (),
+                    "h2": (),
+                },
                 "rungs": ("equilibrium", "thermal", "stretched"),  # data distributions; also h2
                 "seeds": (0, 1),
                 "learning_rates": (0.02,),  # peak of the schedule
                 "weight_decays": (),  # where empty, that of `train`
                 "steps": (),  # lengths of training, each with a schedule of its own; where empty, that of `train`
+                "tuned": (),  # (rung, num_features, learning rate, steps), instead of the lists where one is named
                 "width_spread": 1.0,  # widths up to this factor apart share a program; 1 gives each its own
             },
-            "arms": {  # named grids; a key given here overrides `model` or `grid` in that arm alone
-                "nequip": {"model": {}, "grid": {}},
+            "arms": {  # named grids; what is given here overrides `data`, `model`, `grid` or `train` in that arm alone
+                "nequip": {},
             },
             "train": {
                 "steps": 4000,
@@ -185,9 +196,9 @@ def resolve(config: ConfigDict) -> FrozenConfigDict:
 
 
 def arm_settings(config: ConfigDict | FrozenConfigDict) -> Iterator[tuple[str, ConfigDict]]:
-    """Yield each arm's name with its own `model` and `grid`: the shared ones, overridden by what the arm says."""
+    """Yield each arm's name with its own `ARM_SECTIONS`: the shared ones, overridden by what the arm says."""
     for name in config.arms:
-        arm = ConfigDict({"model": config.model.to_dict(), "grid": config.grid.to_dict()})
+        arm = ConfigDict({section: config[section].to_dict() for section in ARM_SECTIONS})
         arm.update(ConfigDict(config.arms[name].to_dict()))
         yield name, arm
 
@@ -222,7 +233,8 @@ def _as_json(value: Any) -> Any:
 
 def _check_keys(config: ConfigDict, arm: str) -> None:
     for section in config.arms[arm]:
-        require(section in ("model", "grid"), f"arms.{arm}", section, "made of the sections model and grid")
+        right = f"made of the sections {', '.join(ARM_SECTIONS)}"
+        require(section in ARM_SECTIONS, f"arms.{arm}", section, right)
         for key in config.arms[arm][section]:
             right = f"made of keys of config.{section}: {list(config[section])}"
             require(key in config[section], f"arms.{arm}.{section}", key, right)
@@ -230,14 +242,21 @@ def _check_keys(config: ConfigDict, arm: str) -> None:
 
 def _check_intervals(config: ConfigDict) -> None:
     """Check that calls, evaluations, checkpoints and the end of training fall on the same steps."""
-    train, every = config.train, config.eval.every
-    require(_divides(every, train.steps), "eval.every", every, f"a divisor of train.steps ({train.steps})")
+    every = config.eval.every
     for name, arm in arm_settings(config):
-        setting = "grid.steps" if len(config.arms) == 1 else f"grid.steps (arm {name})"
-        whole = all(isinstance(count, int) and count >= 1 and _divides(every, count) for count in arm.grid.steps)
-        require(whole, setting, arm.grid.steps, f"whole multiples of eval.every ({every})")
-    per_call, between = train.steps_per_call, config.checkpoint.every
-    require(_divides(per_call, every), "train.steps_per_call", per_call, f"a divisor of eval.every ({every})")
+        of_arm = "" if len(config.arms) == 1 else f" (arm {name})"
+        steps, per_call = arm.train.steps, arm.train.steps_per_call
+        require(_divides(every, steps), f"eval.every{of_arm}", every, f"a divisor of train.steps ({steps})")
+        lengths = {"steps": arm.grid.steps, "tuned": [row[-1] for row in arm.grid.tuned if row]}
+        for key, counts in lengths.items():
+            whole = all(isinstance(count, int) and count >= 1 and _divides(every, count) for count in counts)
+            require(whole, f"grid.{key}{of_arm}", arm.grid[key], f"whole multiples of eval.every ({every})")
+        right = f"a divisor of eval.every ({every})"
+        require(_divides(per_call, every), f"train.steps_per_call{of_arm}", per_call, right)
+        batches, sharing = arm.train.batches_per_step, config.devices.data_parallel
+        right = f"a divisor of train.batches_per_step ({batches}){of_arm}"
+        require(_divides(sharing, batches), "devices.data_parallel", sharing, right)
+    between = config.checkpoint.every
     require(_divides(every, between), "checkpoint.every", between, f"a multiple of eval.every ({every})")
 
 
@@ -267,10 +286,6 @@ def _check_processes(config: ConfigDict) -> None:
         "devices.distributed.enabled",
         True,
         "false with a launcher: jobs of one process each are what it starts",
-    )
-    batches, sharing = config.train.batches_per_step, config.devices.data_parallel
-    require(
-        _divides(sharing, batches), "devices.data_parallel", sharing, f"a divisor of train.batches_per_step ({batches})"
     )
 
 

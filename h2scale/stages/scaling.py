@@ -1,11 +1,13 @@
 """The scaling study: train the replicas that are missing, here or by jobs, then fit the tables and report."""
 
+import dataclasses
 from pathlib import Path
 
 from ml_collections import FrozenConfigDict
 
 from h2scale import config as config_lib
 from h2scale.data.splits import SplitSettings
+from h2scale.data.training_sets import TrainingSetSettings
 from h2scale.errors import InputError
 from h2scale.runtime import devices, workdir
 from h2scale.runtime.cluster import ClusterSettings
@@ -52,12 +54,8 @@ def study_settings(config: FrozenConfigDict) -> StudySettings:
     Raises:
         InputError: names the first setting that cannot be, what arrived and what would be right.
     """
-    split = dict(config.data)
     return StudySettings(
-        dataset=split.pop("dataset"),
-        split=SplitSettings(**split),
         arms=tuple(_arm_settings(config)),
-        training=TrainingSettings(**config.train),
         evaluation=EvaluationSettings(**config.eval),
         checkpoint=CheckpointSettings(**config.checkpoint),
         devices=devices.DeviceSettings.from_section(config.devices),
@@ -69,10 +67,22 @@ def study_settings(config: FrozenConfigDict) -> StudySettings:
 def _arm_settings(config: FrozenConfigDict) -> list[ArmSettings]:
     arms = []
     for name, arm in config_lib.arm_settings(config):
-        model = dict(arm.model)
-        hidden = model.pop("radial_hidden_per_feature")
+        model, split = arm.model.to_dict(), arm.data.to_dict()
+        admitted = {field.name: split.pop(field.name) for field in dataclasses.fields(TrainingSetSettings)}
+        hidden, dataset = model.pop("radial_hidden_per_feature"), split.pop("dataset")
         try:
-            arms.append(ArmSettings(name, model, hidden, GridSettings(**arm.grid)))
+            arms.append(
+                ArmSettings(
+                    name=name,
+                    dataset=dataset,
+                    split=SplitSettings(**split),
+                    training_set=TrainingSetSettings(**admitted),
+                    model=model,
+                    radial_hidden_per_feature=hidden,
+                    grid=GridSettings(**arm.grid.to_dict()),
+                    training=TrainingSettings(**arm.train.to_dict()),
+                )
+            )
         except InputError as error:
             raise error if len(config.arms) == 1 else InputError(f"arm {name}: {error}") from error
     return arms

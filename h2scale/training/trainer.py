@@ -11,7 +11,7 @@ import numpy as np
 
 from h2scale.graphs import batching
 from h2scale.physics import curves
-from h2scale.training import active_set, checkpoints, step
+from h2scale.training import active_set, checkpoints, losses, step
 from h2scale.training import population as population_lib
 from h2scale.training.metadata import PopulationMetadata
 
@@ -21,7 +21,7 @@ class Materials(NamedTuple):
 
     table: batching.Table
     validation: population_lib.EvaluationPlan
-    test: population_lib.EvaluationPlan
+    test: tuple[population_lib.EvaluationPlan, ...]  # parts of the test set, each of the validation plan's shape
     references: curves.References
 
 
@@ -31,7 +31,10 @@ class Outcome(NamedTuple):
     seconds: float  # of training on all replicas together, compiling ahead excluded, interruptions summed up
     finite: np.ndarray  # (replicas,), bool
     history: np.ndarray  # (replicas, evaluations, metrics), float32
-    test: population_lib.Evaluation  # errors on the test set, physics and curves of the best parameters
+    kept_step: np.ndarray  # (replicas,), int32, step of the kept parameters, best on the validation set
+    structures: losses.StructureErrors  # of the kept parameters, (replicas, batches of all parts, n_graph)
+    physics: dict[str, np.ndarray]  # of the kept parameters, metrics by name, (replicas,)
+    energies: dict[str, np.ndarray]  # of the kept parameters, eV by system, (replicas, distances)
 
 
 class Observation(NamedTuple):
@@ -217,14 +220,19 @@ def train_population(
         on_progress(replica_steps(done - per_call, done), observation)
     seconds = earlier_seconds + time.monotonic() - start
     state = active_set.restore(active)
-    test = programs.evaluate(
-        step.weights(state.best_params, inputs), inputs.rung, materials.table, materials.test, materials.references
-    )
+    kept = step.weights(state.best_params, inputs)
+    parts = [
+        jax.tree.map(real, programs.evaluate(kept, inputs.rung, materials.table, part, materials.references))
+        for part in materials.test
+    ]
     return Outcome(
         seconds=seconds,
         finite=real(state.finite),
         history=observed.history(steps // per_evaluation),
-        test=jax.tree.map(real, test),
+        kept_step=real(state.best_step),
+        structures=jax.tree.map(lambda *own: np.concatenate(own, axis=1), *(part.structures for part in parts)),
+        physics=parts[0].physics,
+        energies=parts[0].energies,
     )
 
 

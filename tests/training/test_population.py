@@ -49,7 +49,7 @@ def test_replica_of_any_width_trains_as_it_does_alone_and_unpadded(name):
     study = case_lib.study(steps_per_call=1, every=100, steps=100, weight_decay=0.1)
 
     def losses(models):
-        population = case_lib.make_population(models, study.training, num_train=(20,), seeds=(1,))
+        population = case_lib.make_population(models, study.arms[0].training, num_train=(20,), seeds=(1,))
         case = case_lib.assemble(population, study=study)
         state, trace = case.programs.init(case.inputs), []
         for _ in range(100):

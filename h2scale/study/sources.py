@@ -1,0 +1,112 @@
+"""Data that an arm's populations draw from and are judged on, on the host."""
+
+import functools
+import threading
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from h2scale import data
+from h2scale.data import dataset as dataset_lib
+from h2scale.data import partition, rungs, splits, training_sets
+from h2scale.errors import InputError
+from h2scale.evaluation import held_out, simple_models
+from h2scale.physics import curves
+from h2scale.study.settings import ArmSettings
+
+
+class Sources(NamedTuple):
+    """Data of an arm."""
+
+    divided: partition.Partition  # structures of other elements are left out
+    orders: Mapping[tuple[str, int], training_sets.TrainingOrder]  # by rung and seed; a training set is a prefix
+    references: curves.References
+    simple: "SimpleModels"
+
+    def train(self, rung: str, seed: int, num_train: int) -> np.ndarray:
+        """Return the training structures of a replica, shape (num_train,), int64."""
+        return self.orders[rung, seed].indices[:num_train]
+
+
+class SimpleModels:
+    """Test energies of the ridge regression that is trained on the same structures; each is fitted once."""
+
+    def __init__(self, divided: partition.Partition) -> None:
+        self._divided = divided
+        self._known: dict[tuple[str, bytes], np.ndarray] = {}
+        self._lock = threading.Lock()
+
+    def ridge_energies(self, rung: str, train: np.ndarray) -> np.ndarray:
+        """Return the energies of `held_out.test_structures(rung)` in eV, shape (n_test,).
+
+        Args:
+            rung: of the validation and test structures.
+            train: indices to fit to.
+        """
+        key = rung, np.sort(train).tobytes()
+        with self._lock:
+            if key not in self._known:
+                validation = self._divided.held_out(rung, "validation")
+                test = held_out.test_structures(self._divided, rung)
+                weights = self._divided.molecule_weights(validation)
+                result = simple_models.ridge_energies(self._divided.dataset, train, validation, test, weights=weights)
+                self._known[key] = result.test_energies
+            return self._known[key]
+
+
+def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
+    """Load the data of every arm, by its name; what arms share is loaded once.
+
+    Raises:
+        InputError: a dataset, element list, rung or training-set size cannot be used.
+        ValueError: a dataset without the teacher's H2 curve, or one that would leak it.
+    """
+    divide = functools.cache(_divide)
+    load_references = functools.cache(lambda dataset: references(data.load_dataset(dataset)))
+    simple: dict[int, SimpleModels] = {}
+    found = {}
+    for arm in arms:
+        divided = divide(arm.dataset, arm.split)
+        simple.setdefault(id(divided), SimpleModels(divided))
+        orders = dict(_orders(arm, divided))
+        found[arm.name] = Sources(divided, orders, load_references(arm.dataset), simple[id(divided)])
+    return found
+
+
+def references(dataset: dataset_lib.Dataset) -> curves.References:
+    """Return the reference curves of the physics check, with the dataset's teacher on the test distances.
+
+    Raises:
+        ValueError: the dataset's H2 test curve is missing or lies on other distances.
+    """
+    distances, energies = rungs.teacher_h2_curve(dataset)
+    expected = curves.H2_TEST_DISTANCES_ANGSTROM
+    if distances.shape != expected.shape or not np.allclose(distances, expected, atol=1e-6):
+        raise ValueError(
+            f"data.dataset: its H2 test curve has {len(distances)} distances from {distances[0]:.4f} to "
+            f"{distances[-1]:.4f} angstrom; it must be on the {len(expected)} distances of the physics check."
+        )
+    return curves.load_h2_references(energies)
+
+
+def _divide(name_or_path: str, settings: splits.SplitSettings) -> partition.Partition:
+    dataset = data.load_dataset(name_or_path)
+    return partition.divide(dataset.select(np.flatnonzero(partition.of_elements(dataset, settings.elements))), settings)
+
+
+def _orders(
+    arm: ArmSettings, divided: partition.Partition
+) -> Iterator[tuple[tuple[str, int], training_sets.TrainingOrder]]:
+    for rung in arm.grid.rungs:
+        for side in ("validation", "test"):
+            if not len(divided.indices(rung, side)):
+                raise InputError(
+                    f"{arm.dataset} must hold {side} structures at rung {rung}; it divides into "
+                    f"{divided.describe(rung)}."
+                )
+        for seed in arm.grid.seeds:
+            order = training_sets.training_order(divided, rung, seed, arm.training_set)
+            for num_train in arm.grid.sizes(rung):
+                training_sets.check_num_train(divided, order, num_train, rung)
+            yield (rung, seed), order
