@@ -11,10 +11,10 @@ from ml_collections import ConfigDict
 
 from h2scale import config as config_lib
 
-RATES = (0.005, 0.01, 0.02, 0.04, 0.08)
-SCHNET_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+RATES = (0.02, 0.04, 0.08, 0.16)
+SCHNET_RATES = (0.001, 0.003, 0.01, 0.03)
 OTHERS = {
-    "energy_weight": (3.0, 30.0, 100.0),
+    "energy_weight": (10.0, 100.0),
     "structures_per_batch": (8, 32),
     "ema_decay": (0.9, 0.998),
 }
@@ -30,7 +30,7 @@ def get_config(size: str = "default") -> ConfigDict:
     config.grid.num_train_of.equilibrium = (480,)
     config.grid.num_train_of.stretched = (2000,)
     config.grid.seeds = (0,)
-    one_width = {"num_features": (32,), "learning_rates": (0.01, 0.02, 0.04)}
+    one_width = {"num_features": (32,), "learning_rates": (0.04, 0.08)}
     config.arms = {
         "nequip": {"grid": {"num_features": (8, 16, 32, 64), "learning_rates": RATES}},
         "schnet": {

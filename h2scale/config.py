@@ -26,7 +26,7 @@ def default() -> ConfigDict:
         {
             "experiment": "scaling",  # the question's name; names the workdir
             "size": "default",  # smoke, default, large or full; names the workdir
-            "stage": "scaling",  # which pipeline runs: scaling, baselines, labels, exam or benchmark
+            "stage": "scaling",  # which pipeline runs: scaling, tuning, baselines, labels, exam or benchmark
             "data": {
                 "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file
                 "elements": ("H", "C", "N", "O", "F"),  # structures that hold others are left out; () for none left out
@@ -79,7 +79,7 @@ def default() -> ConfigDict:
                 "warmup_fraction": 0.05,  # of the steps, linear; a cosine to zero follows
                 "weight_decay": 0.0,  # decoupled, per unit of learning rate
                 "ema_decay": 0.99,  # 0 switches averaging of the parameters off
-                "energy_weight": 10.0,  # of the Huber loss of the energy per atom
+                "energy_weight": 30.0,  # of the Huber loss of the energy per atom
                 "force_weight": 1.0,  # of the Huber loss of the force components; 0 trains on energies only
                 "energy_huber_ev_per_atom": 0.1,  # where the energy loss turns from quadratic to linear
                 "force_huber_ev_per_angstrom": 1.0,  # where the force loss turns from quadratic to linear
@@ -276,7 +276,7 @@ def _check_processes(config: ConfigDict) -> None:
         f"here for the stage {config.stage}: only {' and '.join(_STAGES_WITH_JOBS)} are made of jobs",
     )
     require(
-        config.stage == "scaling" or not distributed,
+        config.stage in ("scaling", "tuning") or not distributed,
         "devices.distributed.enabled",
         True,
         f"false for the stage {config.stage}, which runs in one process",

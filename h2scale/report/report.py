@@ -7,16 +7,35 @@ from typing import Any
 
 import numpy as np
 
-from h2scale.report import curve_figures, headline, page, scaling_figures, style, summary, words
+from h2scale.report import (
+    curve_figures,
+    headline,
+    page,
+    regimes,
+    scaling_figures,
+    style,
+    summary,
+    switches,
+    words,
+)
 from h2scale.report.claims import foundation, regions
 from h2scale.report.claims import record as record_lib
 from h2scale.report.claims import table as claims_table
 from h2scale.runtime import files, tables
 
 _TABLE_METRICS = (
+    "test_energy_mae_ev",
+    "test_energy_median_ae_ev",
+    "test_within_43_mev_share",
+    "ridge_test_energy_mae_ev",
+    "zero_test_energy_mae_ev",
     "test_energy_mae_ev_per_atom",
     "test_force_mae_ev_per_angstrom",
+    "zero_test_force_mae_ev_per_angstrom",
+    "unseen_energy_mae_ev",
     "h2_mae_ev",
+    "h2_beyond_wall_mae_ev",
+    "h2_beyond_wall_teacher_mae_ev",
     "h2_wall_mae_ev",
     "h2_well_mae_ev",
     "h2_middle_mae_ev",
@@ -29,6 +48,7 @@ _TABLE_METRICS = (
 )
 _FILES = {
     "replicas.csv": "one row per trained replica",
+    "errors.csv": "errors on held-out molecules, by side and regime",
     "curves.csv": "every curve, with the references beside it",
     "history.csv": "metrics during training",
     "fits.json": "laws, slopes and their intervals",
@@ -70,6 +90,7 @@ def write_report(
     ]
     for arm in summary.arms_of(run):
         body += _figure_section(run, arm, figures, only_arm=len(summary.arms_of(run)) == 1)
+    body += [switches.section(run), regimes.section(run, workdir)]
     body += [_cell_section(run), _fit_section(run), _baseline_section(run), _settings_section(run)]
     path = workdir / "report.html"
     files.write_text(path, page.document(f"h2scale: {_title(run)}", body))

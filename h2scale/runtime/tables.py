@@ -119,7 +119,7 @@ HISTORY_COLUMNS = (
 TEXT_COLUMNS = frozenset(
     {
         *("replica_id", "model", "arm", "prior", "conditioning", "rung", "teacher", "protons_status"),
-        *("system", "side", "regime"),
+        *("system", "side", "regime", "bracketed"),
     }
 )
 BOOLEAN_COLUMNS = frozenset({"finite"})

@@ -39,6 +39,7 @@ METRICS = (
     "test_energy_mae_ev_per_atom",
     "test_force_mae_ev_per_angstrom",
     "h2_mae_ev",
+    "h2_beyond_wall_mae_ev",
     "h2_wall_mae_ev",
     "h2_well_mae_ev",
     "h2_middle_mae_ev",

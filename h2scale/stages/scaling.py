@@ -1,4 +1,4 @@
-"""The scaling study: train the replicas that are missing, here or by jobs, then fit the tables and report."""
+"""A scaling study or a sweep: train the replicas that are missing, here or by jobs, then fit and report."""
 
 import dataclasses
 from pathlib import Path
@@ -11,6 +11,7 @@ from h2scale.data.training_sets import TrainingSetSettings
 from h2scale.errors import InputError
 from h2scale.runtime import devices, workdir
 from h2scale.runtime.cluster import ClusterSettings
+from h2scale.stages import tuning
 from h2scale.study import jobs, planning, replicas, training
 from h2scale.study.settings import ArmSettings, GridSettings, StudySettings
 from h2scale.training.settings import CheckpointSettings, EvaluationSettings, TrainingSettings
@@ -42,8 +43,11 @@ def run(config: FrozenConfigDict, settings: StudySettings, folder: str, watch: t
     elif to_do:
         jobs.train_by_jobs(settings, path, plan, to_do)
     if devices.is_writer():
-        page = _report(path, settings.num_bootstrap)
-        print(f"{'Report' if to_do else 'Nothing was left to train. Report'}: {page}")
+        done = "" if to_do else "Nothing was left to train. "
+        if config.stage == "tuning":
+            print(f"{done}Chosen: {tuning.write_tables(path)}")
+        else:
+            print(f"{done}Report: {_report(path, settings.num_bootstrap)}")
     devices.wait_for_others("report")
     return path
 
