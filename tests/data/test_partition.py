@@ -129,9 +129,7 @@ def test_an_unknown_side_is_refused(divided):
 
 
 def test_elements_that_no_structure_holds_alone_are_refused(shipped):
-    with pytest.raises(
-        InputError, match=r"data\.elements must name elements of the dataset, which holds H, He, .* Ne alone"
-    ):
+    with pytest.raises(InputError, match=r"data\.elements must name .*, which holds H, He, .* of Ne alone\."):
         partition.of_elements(shipped, ("Ne",))
 
 

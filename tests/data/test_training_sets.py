@@ -169,13 +169,7 @@ def test_isolated_atoms_do_not_count_as_covering_their_elements(divided):
 def test_order_without_its_front_lacks_an_element(divided):
     """The control: with fluorine moved behind everything else, the law fails and the size is refused by name."""
     order = training_sets.training_order(divided, "equilibrium", 0)
-    starts, counts = divided.dataset.atom_offset[order.indices], divided.dataset.n_atoms[order.indices]
-    fluorine = np.array(
-        [
-            9 in divided.dataset.atomic_numbers[start : start + count]
-            for start, count in zip(starts, counts, strict=True)
-        ]
-    )
+    fluorine = np.array([9 in elements(divided, [index]) for index in order.indices])
     broken = order._replace(indices=np.concatenate([order.indices[~fluorine], order.indices[fluorine]]))
     with pytest.raises(AssertionError, match="an element is missing among"):
         assert_every_prefix_holds_all_elements(divided, broken, "equilibrium")
