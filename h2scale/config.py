@@ -273,7 +273,7 @@ def _check_processes(config: ConfigDict) -> None:
         launcher == "here" or config.stage in _STAGES_WITH_JOBS,
         "launcher",
         launcher,
-        f"here for the stage {config.stage}: only {' and '.join(_STAGES_WITH_JOBS)} are made of jobs",
+        f"here for the stage {config.stage}: {', '.join(_STAGES_WITH_JOBS)} alone are made of jobs",
     )
     require(
         config.stage in ("scaling", "tuning") or not distributed,

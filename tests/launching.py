@@ -10,7 +10,7 @@ import matplotlib as mpl
 
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS = 600
-TABLES = ("replicas.csv", "curves.csv", "history.csv")
+TABLES = ("replicas.csv", "errors.csv", "curves.csv", "history.csv")
 _SETTINGS = {
     "grid.num_features": "(2,)",
     "grid.num_train": "(8,)",
