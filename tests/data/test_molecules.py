@@ -83,7 +83,7 @@ def test_parts_without_a_bond_between_them_are_told_from_one_molecule():
 
 
 def test_elements_count():
-    numbers, bonded = carbons([(0, 1), (1, 2)])
+    _, bonded = carbons([(0, 1), (1, 2)])
     assert molecules.graph_hash(np.array([6, 8, 6]), bonded) != molecules.graph_hash(np.array([8, 6, 6]), bonded)
     assert molecules.graph_hash(np.array([8, 6, 6]), bonded) == molecules.graph_hash(np.array([6, 6, 8]), bonded)
 
