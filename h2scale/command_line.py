@@ -31,7 +31,7 @@ usage: h2scale COMMAND ...
 
   h2scale run --config=experiments/scaling.py:smoke   run an experiment: settings in, tables and a report out
   h2scale exam pbe0                                   examine any potential against exact physics
-  h2scale convert --format=qm9 --output=qm9.h5 PATH   turn a public dataset into one of h2scale's
+  h2scale convert --level=LEVEL --output=mine.h5 FILE turn your own or a public dataset into one of h2scale's
 
 `h2scale COMMAND --help` says more.
 

@@ -34,7 +34,13 @@ LAYERS = (
 )
 LIBRARIES = {  # modules and packages that may import a heavy library
     "pyscf": ("electronic_structure",),
-    "ase": ("evaluation.calculator", "exam", "data.readers.ase_database", "data.readers.extxyz"),
+    "ase": (
+        "evaluation.calculator",
+        "exam",
+        "data.readers.ase_database",
+        "data.readers.ase_files",
+        "data.readers.extxyz",
+    ),
     "submitit": ("runtime.cluster",),
     "matplotlib": ("report",),
     "rdkit": ("labels.molecules",),
