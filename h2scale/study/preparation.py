@@ -88,7 +88,9 @@ def prepare(
 ) -> Prepared:
     """Assemble a population and compile its programs in `pool`."""
     assembled = assemble(sources, population, settings, mesh)
-    compiled = trainer.compile_programs(assembled.programs, assembled.inputs, assembled.materials, pool)
+    compiled = trainer.compile_programs(
+        assembled.programs, assembled.inputs, assembled.materials, assembled.settings, pool
+    )
     models = replicas.population_models(population)
     num_params = {model: widths.num_params(model) for model in models}
     flops = {population.settings: compiled.flops_per_step}

@@ -60,6 +60,7 @@ def compile_programs(
     programs: population_lib.Programs,
     inputs: step.ReplicaInputs,
     materials: Materials,
+    settings: population_lib.PopulationSettings,
     pool: concurrent.futures.Executor,
 ) -> Compiled:
     """Trace the programs here and compile them in `pool`; a call of a program waits until it is compiled.
@@ -76,16 +77,30 @@ def compile_programs(
         init=_compile_in(pool, programs.init.lower(inputs), programs.init, len(inputs.seed), optimize=False),
         evaluate=_compile_in(pool, programs.evaluate.lower(*arguments), programs.evaluate, len(inputs.seed)),
     )
-    return Compiled(compiled, _flops_per_step(advance))
+    if settings.replicas_at_once == 1:
+        return Compiled(compiled, _flops(advance))  # need not be traced again
+    return Compiled(compiled, flops_per_step(programs, inputs, materials.table))
 
 
 def flops_per_step(programs: population_lib.Programs, inputs: step.ReplicaInputs, table: batching.Table) -> float:
-    """Count the floating-point operations of one step of one replica, as XLA does before optimisation."""
-    return _flops_per_step(programs.advance.lower(_abstract_state(programs, inputs), inputs, table))
+    """Count the floating-point operations of one step of one replica, as XLA does before optimisation.
+
+    Where replicas are vectorised, choosing between the state before a step and after it counts too, even for one.
+    """
+    one = _one_replica_a_shard(inputs)
+    return _flops(programs.advance.lower(_abstract_state(programs, one), one, table))
 
 
-def _flops_per_step(advance: jax.stages.Lowered) -> float:
-    # The count visits the body of each loop once, and the loops are over replicas and steps: this is one step.
+def _one_replica_a_shard(inputs: step.ReplicaInputs) -> step.ReplicaInputs:
+    number = population_lib.num_shards(inputs)
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((number, *leaf.shape[1:]), leaf.dtype, sharding=leaf.sharding), inputs
+    )
+
+
+def _flops(advance: jax.stages.Lowered) -> float:
+    # The count visits the body of each loop once: of that over steps, and of that over groups of replicas vectorised
+    # together. It is one step of one replica if the groups, or the whole population of each device, are one replica.
     analysis = advance.cost_analysis()
     if analysis is None:
         raise RuntimeError("XLA counts no operations on this backend.")
