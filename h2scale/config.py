@@ -54,7 +54,7 @@ def default() -> ConfigDict:
             },
             "grid": {  # the replicas are the product of these
                 "num_features": (4, 8, 16, 32),  # channels per degree
-                "num_train": (30, 60, 120, 240, 480),  # structures; nested prefixes of one permutation per seed
+                "num_train": (30, 60, 120, 240, 480),  # structures, nested prefixes of one order; auto: powers of two
                 "num_train_of": {  # sizes of one rung, where they are not those of num_train
                     "equilibrium": (),
                     "thermal": (),

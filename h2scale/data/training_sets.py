@@ -108,6 +108,15 @@ def check_num_train(divided: partition.Partition, order: TrainingOrder, num_trai
         )
 
 
+def smallest(divided: partition.Partition, order: TrainingOrder) -> int:
+    """Return the size of the smallest training set that `check_num_train` allows."""
+    wanted = _elements(divided.dataset, order.indices)
+    size = order.num_pinned + 1
+    while _elements(divided.dataset, order.indices[:size]) != wanted:
+        size += 1
+    return size
+
+
 def num_unique_molecules(divided: partition.Partition, indices: np.ndarray) -> int:
     """Number of different molecules that the structures at `indices` come from; an isolated atom counts as one."""
     return len(np.unique(divided.molecule[indices]))

@@ -31,9 +31,7 @@ def plan_study(settings: StudySettings) -> Plan:
     """
     try:
         sources = sources_lib.load(settings.arms)
-        populations = tuple(
-            population for arm in settings.arms for population in _populations(arm, sources[arm.name].divided)
-        )
+        populations = tuple(population for own in sources.values() for population in _populations(own.arm, own.divided))
         return Plan(sources, populations)
     except (ValueError, OSError) as error:
         raise InputError(str(error)) from error
@@ -46,6 +44,8 @@ def describe(plan: Plan) -> Iterator[str]:
         divided = plan.sources[population.arm].divided
         for rung in dict.fromkeys(spec.rung for spec in population.replicas):
             lines[f"{divided.dataset.manifest['level']}, {divided.describe(rung)}"] = None
+        if not divided.dataset.has_forces:
+            lines[f"{divided.dataset.manifest['level']}: no forces, so energies alone are trained on"] = None
     yield from lines
 
 

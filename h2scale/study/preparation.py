@@ -47,7 +47,7 @@ def assemble(
 ) -> Assembled:
     """Build the programs of one population and place its arrays."""
     model, models = population.settings, replicas.population_models(population)
-    divided, training = sources.divided, settings.arm(population.arm).training
+    divided, training = sources.divided, sources.arm.training
     potential = flat.flat_potential(potential_lib.make_potential(model))
     table = batching.make_table(divided.dataset, model.cutoff, model.species)
     rung_names = _rung_names(population)
@@ -66,7 +66,7 @@ def assemble(
     init = functools.partial(widths.initial, models)
     programs = population_lib.make_programs(potential, init, check, population_settings, mesh)
 
-    pinned_share = settings.arm(population.arm).training_set.pinned_share
+    pinned_share = sources.arm.training_set.pinned_share
     inputs = _replica_inputs(sources, population, rung_names, pinned_share, mesh)
     validation, *test = _evaluation_plans(divided, table, rung_names, capacity)
     materials = trainer.Materials(
@@ -98,7 +98,7 @@ def prepare(
         flops = {model: _flops_alone(sources, population, model, settings, mesh) for model in models}
     described = rows.Described(
         population=population,
-        arm=settings.arm(population.arm),
+        arm=sources.arm,
         divided=sources.divided,
         num_params=[num_params[spec.settings] for spec in population.replicas],
         # XLA counts the body of the loop over a step's batches once.

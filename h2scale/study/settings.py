@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from h2scale.data.splits import SplitSettings
 from h2scale.data.training_sets import TrainingSetSettings
@@ -12,13 +12,16 @@ from h2scale.runtime.cluster import ClusterSettings
 from h2scale.runtime.devices import DeviceSettings
 from h2scale.training.settings import CheckpointSettings, EvaluationSettings, TrainingSettings
 
+AUTOMATIC = ("auto",)
+"""Training-set sizes that follow from the data."""
+
 
 @dataclasses.dataclass(frozen=True)
 class GridSettings:
     """Section `grid`: the replicas of an arm are the product of its lists."""
 
     num_features: tuple[int, ...]  # channels per degree
-    num_train: tuple[int, ...]  # structures
+    num_train: tuple[int, ...] | tuple[str]  # structures; ("auto",) for powers of two up to what there is
     num_train_of: Mapping[str, tuple[int, ...]]  # by rung; where not empty, instead of num_train
     rungs: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -35,7 +38,8 @@ class GridSettings:
             self._require(len(values) > 0 or may_be_empty, name, "a list of at least one value")
             self._require(len(set(values)) == len(values), name, "free of repeated values")
         for name, least in (("num_features", 1), ("num_train", 1), ("seeds", 0)):
-            self._require(_whole(getattr(self, name), least), name, f"whole numbers of at least {least}")
+            whole = _whole(getattr(self, name), least) or (name, self.num_train) == ("num_train", AUTOMATIC)
+            self._require(whole, name, f"whole numbers of at least {least}" + ", or auto" * (name == "num_train"))
         for rung, sizes in self.num_train_of.items():
             distinct = _whole(sizes, 1) and len(set(sizes)) == len(sizes)
             require(distinct, f"grid.num_train_of.{rung}", sizes, "different whole numbers of at least 1")
@@ -51,8 +55,8 @@ class GridSettings:
         self._require(rows, "tuned", "rows of a rung, a width, a learning rate and a number of steps")
 
     def sizes(self, rung: str) -> tuple[int, ...]:
-        """Training-set sizes of a rung."""
-        return self.num_train_of.get(rung) or self.num_train
+        """Training-set sizes of a rung; `AUTOMATIC` ones have been replaced when the data are known."""
+        return self.num_train_of.get(rung) or cast(tuple[int, ...], self.num_train)
 
     def schedules(self, rung: str, num_features: int, steps: int) -> list[tuple[float, int]]:
         """Learning rates and lengths of a rung and width; `steps` where the grid names no length."""
@@ -92,10 +96,6 @@ class StudySettings:
     devices: DeviceSettings
     cluster: ClusterSettings
     num_bootstrap: int  # resamples behind every interval of the report
-
-    def arm(self, name: str) -> ArmSettings:
-        """Return the arm of that name."""
-        return next(arm for arm in self.arms if arm.name == name)
 
 
 def _whole(values: Sequence[object], least: int) -> bool:

@@ -1,5 +1,6 @@
 """Data that an arm's populations draw from and are judged on, on the host."""
 
+import dataclasses
 import functools
 import threading
 from collections.abc import Iterator, Mapping
@@ -10,15 +11,16 @@ import numpy as np
 from h2scale import data
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import partition, rungs, splits, training_sets
-from h2scale.errors import InputError
+from h2scale.errors import InputError, require
 from h2scale.evaluation import held_out, simple_models
 from h2scale.physics import curves
-from h2scale.study.settings import ArmSettings
+from h2scale.study.settings import AUTOMATIC, ArmSettings
 
 
 class Sources(NamedTuple):
-    """Data of an arm."""
+    """An arm and its data."""
 
+    arm: ArmSettings  # trained on energies alone where the data have no forces
     divided: partition.Partition  # structures of other elements are left out
     orders: Mapping[tuple[str, int], training_sets.TrainingOrder]  # by rung and seed; a training set is a prefix
     references: curves.References
@@ -60,26 +62,31 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
 
     Raises:
         InputError: a dataset, element list, rung or training-set size cannot be used.
-        ValueError: a dataset without the teacher's H2 curve, or one that would leak it.
+        ValueError: a dataset whose H2 curve lies on other distances, or one that would leak it.
     """
     divide = functools.cache(_divide)
-    load_references = functools.cache(lambda dataset: references(data.load_dataset(dataset)))
+    load_references = functools.cache(lambda dataset: references(_load(dataset)))
     simple: dict[int, SimpleModels] = {}
     found = {}
     for arm in arms:
         divided = divide(arm.dataset, arm.split)
         simple.setdefault(id(divided), SimpleModels(divided))
         orders = dict(_orders(arm, divided))
-        found[arm.name] = Sources(divided, orders, load_references(arm.dataset), simple[id(divided)])
+        adapted = arm if divided.dataset.has_forces else _without_forces(arm)
+        if arm.grid.num_train == AUTOMATIC:
+            adapted = _with_sizes(adapted, divided, orders)
+        found[arm.name] = Sources(adapted, divided, orders, load_references(arm.dataset), simple[id(divided)])
     return found
 
 
 def references(dataset: dataset_lib.Dataset) -> curves.References:
-    """Return the reference curves of the physics check, with the dataset's teacher on the test distances.
+    """Return the reference curves of the physics check, with the dataset's teacher on the test distances if it has one.
 
     Raises:
-        ValueError: the dataset's H2 test curve is missing or lies on other distances.
+        ValueError: the dataset's H2 test curve lies on other distances.
     """
+    if not (dataset.rung == rungs.TEST_CURVE).any():
+        return curves.load_h2_references()
     distances, energies = rungs.teacher_h2_curve(dataset)
     expected = curves.H2_TEST_DISTANCES_ANGSTROM
     if distances.shape != expected.shape or not np.allclose(distances, expected, atol=1e-6):
@@ -90,8 +97,32 @@ def references(dataset: dataset_lib.Dataset) -> curves.References:
     return curves.load_h2_references(energies)
 
 
+def _load(name_or_path: str) -> dataset_lib.Dataset:
+    return data.load_dataset(name_or_path, allow_missing_forces=True)
+
+
+def _without_forces(arm: ArmSettings) -> ArmSettings:
+    return dataclasses.replace(arm, training=dataclasses.replace(arm.training, force_weight=0.0))
+
+
+def _with_sizes(
+    arm: ArmSettings, divided: partition.Partition, orders: Mapping[tuple[str, int], training_sets.TrainingOrder]
+) -> ArmSettings:
+    """Replace automatic training-set sizes by the powers of two, from 16 on, that every seed's order allows."""
+    sizes = {rung: sizes for rung, sizes in arm.grid.num_train_of.items() if sizes}
+    for rung in (rung for rung in arm.grid.rungs if rung not in sizes):
+        own = [orders[rung, seed] for seed in arm.grid.seeds]
+        least = max(training_sets.smallest(divided, order) for order in own)
+        powers = [2**power for power in range(4, max(len(order.indices) for order in own).bit_length())]
+        sizes[rung] = tuple(power for power in powers if least <= power <= min(len(order.indices) for order in own))
+        require(
+            bool(sizes[rung]), "grid.num_train", "auto", f"numbers: rung {rung} has {len(own[0].indices)} structures"
+        )
+    return dataclasses.replace(arm, grid=dataclasses.replace(arm.grid, num_train_of=sizes))
+
+
 def _divide(name_or_path: str, settings: splits.SplitSettings) -> partition.Partition:
-    dataset = data.load_dataset(name_or_path)
+    dataset = _load(name_or_path)
     return partition.divide(dataset.select(np.flatnonzero(partition.of_elements(dataset, settings.elements))), settings)
 
 
@@ -99,6 +130,10 @@ def _orders(
     arm: ArmSettings, divided: partition.Partition
 ) -> Iterator[tuple[tuple[str, int], training_sets.TrainingOrder]]:
     for rung in arm.grid.rungs:
+        rungs.check_rung(rung)
+        if not (divided.dataset.rung == rung).any():
+            held = [name for name in rungs.RUNGS if (divided.dataset.rung == name).any()]
+            require(False, "grid.rungs", rung, f"made of rungs that {arm.dataset} holds, {', '.join(held) or 'none'}")
         for side in ("validation", "test"):
             if not len(divided.indices(rung, side)):
                 raise InputError(
@@ -107,6 +142,6 @@ def _orders(
                 )
         for seed in arm.grid.seeds:
             order = training_sets.training_order(divided, rung, seed, arm.training_set)
-            for num_train in arm.grid.sizes(rung):
+            for num_train in arm.grid.sizes(rung) if arm.grid.sizes(rung) != AUTOMATIC else ():
                 training_sets.check_num_train(divided, order, num_train, rung)
             yield (rung, seed), order

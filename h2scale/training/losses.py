@@ -82,8 +82,9 @@ def structure_errors(
         of_atom = jnp.where(graph.node_mask, jnp.sum(values, axis=1), 0)
         return jax.ops.segment_sum(of_atom, graph.node_graph, len(n_atoms)) / (3 * n_atoms)
 
-    force_loss = mean_of_components(_force_huber(forces, targets, settings))
-    loss = settings.energy_weight * _energy_huber(energy, targets, settings) + settings.force_weight * force_loss
+    loss = settings.energy_weight * _energy_huber(energy, targets, settings)
+    if settings.force_weight > 0:  # labels without forces are NaN, and 0 times that is too
+        loss += settings.force_weight * mean_of_components(_force_huber(forces, targets, settings))
     found = StructureErrors(loss, energy - targets.energy, mean_of_components(jnp.abs(forces - targets.forces)))
     return jax.tree.map(lambda values: jnp.where(graph.graph_mask, values, 0), found)
 
