@@ -29,6 +29,7 @@ def default() -> ConfigDict:
             "stage": "scaling",  # which pipeline runs: scaling, tuning, baselines, labels, exam or benchmark
             "data": {
                 "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file
+                "teacher_curve": "dataset",  # of H2: the dataset's, or auto, by PySCF at its level where it has none
                 "elements": ("H", "C", "N", "O", "F"),  # structures that hold others are left out; () for none left out
                 "include_h2_equilibrium": True,  # H2 at its bond length is in every training set
                 "include_isolated_atoms": False,  # isolated atoms are in every training set
@@ -182,7 +183,7 @@ def resolve(config: ConfigDict) -> FrozenConfigDict:
     Raises:
         InputError: names the first setting that cannot be, what arrived and what would be right.
     """
-    config = ConfigDict(config.to_dict())
+    config = ConfigDict(_split_words(config.to_dict()))
     require(config.stage in STAGES, "stage", config.stage, f"one of {', '.join(STAGES)}")
     require(config.size in SIZES, "size", config.size, f"one of {', '.join(SIZES)}")
     for name in config.arms:
@@ -225,6 +226,19 @@ def closest_key(config: ConfigDict, key: str) -> str | None:
     if not match:
         match = [last_parts[m] for m in difflib.get_close_matches(key.rsplit(".", 1)[-1], last_parts, n=1)]
     return match[0] if match else None
+
+
+def _split_words(node: dict[str, Any]) -> dict[str, Any]:
+    """Return settings in which a list of words that a flag gave as one, `H,C,N`, is a list of words."""
+
+    def split(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _split_words(value)
+        if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], str) and "," in value[0]:
+            return tuple(word.strip() for word in value[0].split(",") if word.strip())
+        return value
+
+    return {key: split(value) for key, value in node.items()}
 
 
 def _as_json(value: Any) -> Any:

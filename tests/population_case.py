@@ -57,6 +57,7 @@ TRAINING = TrainingSettings(
 ARM = ArmSettings(
     name="nequip",
     dataset=str(LABELS),
+    teacher_curve="dataset",
     split=splits.SplitSettings(),
     training_set=training_sets.TrainingSetSettings(),
     model={},  # the populations name their models

@@ -161,7 +161,7 @@ def _figure_section(run: summary.Run, arm: str, folder: Path, *, only_arm: bool)
             "h2_curves",
             curve_figures.h2_curves,
             f"H₂ curves of every size and seed at {most} training structures, beside the exact curve, FCI in a finite "
-            f"basis and the teacher ({', '.join(dict.fromkeys(rows['teacher'].tolist()))}).",
+            f"basis and the teacher's{_teacher_words(run, rows)}.",
         ),
         (
             "h2_signed_error",
@@ -186,6 +186,16 @@ def _figure_section(run: summary.Run, arm: str, folder: Path, *, only_arm: bool)
         svg = style.save(draw(run, arm), folder, name + suffix)
         pieces.append(page.picture(svg, f"{title}: {name.replace('_', ' ')}", caption))
     return pieces
+
+
+def _teacher_words(run: summary.Run, rows: tables.Table) -> str:
+    """Level of the teacher of some replicas, and where its curve of H2 comes from."""
+    levels = ", ".join(dict.fromkeys(rows["teacher"].tolist()))
+    of_rows = np.isin(run.curves["replica_id"], rows["replica_id"]) & (run.curves["system"] == "h2")
+    if not np.any(np.isfinite(run.curves["teacher_ev"][of_rows])):
+        return f" ({levels}), which this dataset does not have"
+    computed = run.config.get("data.teacher_curve") == "auto"
+    return f" ({levels}{', computed by PySCF where the dataset has none' if computed else ''})"
 
 
 def _scale_caption(run: summary.Run, arm: str) -> str:

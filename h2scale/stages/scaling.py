@@ -73,12 +73,14 @@ def _arm_settings(config: FrozenConfigDict) -> list[ArmSettings]:
     for name, arm in config_lib.arm_settings(config):
         model, split = arm.model.to_dict(), arm.data.to_dict()
         admitted = {field.name: split.pop(field.name) for field in dataclasses.fields(TrainingSetSettings)}
-        hidden, dataset = model.pop("radial_hidden_per_feature"), split.pop("dataset")
+        hidden = model.pop("radial_hidden_per_feature")
+        dataset, teacher_curve = split.pop("dataset"), split.pop("teacher_curve")
         try:
             arms.append(
                 ArmSettings(
                     name=name,
                     dataset=dataset,
+                    teacher_curve=teacher_curve,
                     split=SplitSettings(**split),
                     training_set=TrainingSetSettings(**admitted),
                     model=model,

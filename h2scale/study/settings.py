@@ -74,6 +74,7 @@ class ArmSettings:
 
     name: str
     dataset: str  # a shipped dataset's name, or the path of an .h5 file
+    teacher_curve: str  # of H2: dataset, or auto for one by PySCF where the dataset has none
     split: SplitSettings
     training_set: TrainingSetSettings
     model: Mapping[str, Any]  # section `model` but for the next; `ModelSettings` checks it when the data are known
@@ -84,6 +85,8 @@ class ArmSettings:
     def __post_init__(self) -> None:
         hidden = self.radial_hidden_per_feature
         require(hidden > 0, "model.radial_hidden_per_feature", hidden, "positive")
+        known = self.teacher_curve in ("dataset", "auto")
+        require(known, "data.teacher_curve", self.teacher_curve, "dataset or auto")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from h2scale import data
+from h2scale import data, units
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import partition, rungs, splits, training_sets
 from h2scale.errors import InputError, require
@@ -65,7 +65,7 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
         ValueError: a dataset whose H2 curve lies on other distances, or one that would leak it.
     """
     divide = functools.cache(_divide)
-    load_references = functools.cache(lambda dataset: references(_load(dataset)))
+    load_references = functools.cache(lambda dataset, teacher_curve: references(_load(dataset), teacher_curve))
     simple: dict[int, SimpleModels] = {}
     found = {}
     for arm in arms:
@@ -75,18 +75,25 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
         adapted = arm if divided.dataset.has_forces else _without_forces(arm)
         if arm.grid.num_train == AUTOMATIC:
             adapted = _with_sizes(adapted, divided, orders)
-        found[arm.name] = Sources(adapted, divided, orders, load_references(arm.dataset), simple[id(divided)])
+        found[arm.name] = Sources(
+            adapted, divided, orders, load_references(arm.dataset, arm.teacher_curve), simple[id(divided)]
+        )
     return found
 
 
-def references(dataset: dataset_lib.Dataset) -> curves.References:
-    """Return the reference curves of the physics check, with the dataset's teacher on the test distances if it has one.
+def references(dataset: dataset_lib.Dataset, teacher_curve: str = "dataset") -> curves.References:
+    """Return the reference curves of the physics check, with the teacher on the test distances where it is known.
+
+    Args:
+        dataset: its own H2 test curve comes first.
+        teacher_curve: `auto` has PySCF compute the curve at the dataset's level where it has none; it is cached.
 
     Raises:
+        InputError: PySCF cannot compute a curve of that level.
         ValueError: the dataset's H2 test curve lies on other distances.
     """
     if not (dataset.rung == rungs.TEST_CURVE).any():
-        return curves.load_h2_references()
+        return curves.load_h2_references(_computed_curve(dataset) if teacher_curve == "auto" else None)
     distances, energies = rungs.teacher_h2_curve(dataset)
     expected = curves.H2_TEST_DISTANCES_ANGSTROM
     if distances.shape != expected.shape or not np.allclose(distances, expected, atol=1e-6):
@@ -95,6 +102,23 @@ def references(dataset: dataset_lib.Dataset) -> curves.References:
             f"{distances[-1]:.4f} angstrom; it must be on the {len(expected)} distances of the physics check."
         )
     return curves.load_h2_references(energies)
+
+
+def _computed_curve(dataset: dataset_lib.Dataset) -> np.ndarray:
+    """H2 at the dataset's level of theory on the test distances, eV relative to its own atoms, (n_points,)."""
+    # Imported late: no other study needs PySCF.
+    from h2scale.physics import teachers
+
+    level = str(dataset.manifest["level"])
+    method, _, basis = level.lower().partition("/")
+    right = f"dataset, since PySCF cannot do {level} as METHOD/BASIS"
+    require(bool(method and basis), "data.teacher_curve", "auto", right)
+    try:
+        distances_bohr = curves.H2_TEST_DISTANCES_ANGSTROM / units.BOHR_ANGSTROM
+        curve = teachers.teacher_curve(("H", "H"), method, basis, distances_bohr)
+    except ValueError as error:
+        raise InputError(f"config.data.teacher_curve must be {right}: {error}") from error
+    return np.asarray(curve.interaction_hartree) * units.HARTREE_EV
 
 
 def _load(name_or_path: str) -> dataset_lib.Dataset:
