@@ -230,7 +230,7 @@ def measure_population(plan: Any, population: Any, settings: Any) -> ProgramRow:
     own = settings
     mesh = population_lib.make_mesh(jax.devices())
     while True:
-        case = preparation.assemble(plan.sources, population, own, mesh)
+        case = preparation.assemble(plan.sources[population.arm], population, own, mesh)
         at_once = case.settings.replicas_at_once
         try:
             state = case.programs.init(case.inputs)
@@ -240,7 +240,7 @@ def measure_population(plan: Any, population: Any, settings: Any) -> ProgramRow:
             state = jax.block_until_ready(advance(state, case.inputs, case.materials.table))
             begin = time.monotonic()
             state = jax.block_until_ready(advance(state, case.inputs, case.materials.table))
-            step_seconds = (time.monotonic() - begin) / settings.training.steps_per_call
+            step_seconds = (time.monotonic() - begin) / case.settings.training.steps_per_call
             evaluation = [
                 step.weights(state.averaged_params, case.inputs),
                 case.inputs.rung,
@@ -286,7 +286,7 @@ def estimate(plan: Any, population: Any, settings: Any, measured: Sequence[Progr
     from h2scale.training import population as population_lib
 
     mesh = population_lib.make_mesh(jax.devices())
-    case = preparation.assemble(plan.sources, population, settings, mesh)
+    case = preparation.assemble(plan.sources[population.arm], population, settings, mesh)
     at_once = case.settings.replicas_at_once
     gflop = gflop_of_all(case, population)
     like = max(measured, key=lambda row: row.gflop_per_step)

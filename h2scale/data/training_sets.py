@@ -52,7 +52,8 @@ def available(divided: partition.Partition, rung: str, settings: TrainingSetSett
     if not settings.include_h2_equilibrium:
         chosen &= ~((dataset.molecule == rungs.H2_MOLECULE) & (dataset.rung == "equilibrium"))
     if settings.include_isolated_atoms:
-        chosen |= (dataset.rung == rungs.ATOM) & train
+        # Whatever side their names would be on: nothing is held out of them.
+        chosen |= (dataset.rung == rungs.ATOM) & (divided.side != "")
     if settings.include_hydrogen_pairs:
         pairs = (dataset.rung == rungs.HYDROGEN_PAIR) & train
         right = "false for a dataset without structures of that rung"

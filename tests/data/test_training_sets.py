@@ -133,6 +133,15 @@ def test_switches_hold_at_every_size(divided):
         assert (alone.num_pinned, divided.dataset.molecule[alone.indices[0]]) == (1, "[H][H]")
 
 
+def test_isolated_atoms_are_in_every_training_set_whatever_the_split(shipped):
+    """Their names could be on any side."""
+    switches = SWITCHES(include_isolated_atoms=True)
+    for seed in range(1, 5):
+        other = partition.divide(shipped, splits.SplitSettings(split_seed=seed))
+        chosen = training_sets.available(other, "equilibrium", switches)
+        assert np.sum(shipped.rung[chosen] == rungs.ATOM) == len(splits.ORGANIC)
+
+
 def test_every_h2_of_its_rung_is_pinned(divided):
     order = training_sets.training_order(divided, "h2", 0)
     own = divided.dataset.molecule[order.indices] == rungs.H2_MOLECULE
@@ -142,8 +151,9 @@ def test_every_h2_of_its_rung_is_pinned(divided):
 
 def test_switches_admit_no_held_out_structure(divided):
     indices = training_sets.available(divided, "h2", SWITCHES(include_isolated_atoms=True))
-    assert (divided.side[indices] == "train").all()
-    assert rungs.ATOM in divided.dataset.rung[indices]
+    atoms = divided.dataset.rung[indices] == rungs.ATOM
+    assert (divided.side[indices[~atoms]] == "train").all()
+    assert atoms.sum() == len(splits.ORGANIC)
     for side in ("validation", "test", "unseen"):
         assert not np.intersect1d(indices, divided.indices("h2", side)).size
 
