@@ -27,7 +27,7 @@ def test_defaults_resolve_and_are_frozen():
     ("settings", "message"),
     [
         ({"train__steps": 0}, "config.train.steps must be at least 1; got 0."),
-        ({"grid__num_train": (0,)}, "config.grid.num_train must be whole numbers of at least 1; got (0,)."),
+        ({"grid__num_train": (0,)}, "config.grid.num_train must be whole numbers of at least 1, or auto; got (0,)."),
         ({"grid__seeds": ()}, "config.grid.seeds must be a list of at least one value; got ()."),
         (
             {"grid__seeds": (0, 2**31)},
@@ -114,7 +114,7 @@ def test_records_of_an_arm_hold_its_own_data_and_training():
         "other": {"data": {"include_isolated_atoms": True, "split_seed": 3}, "train": {"energy_weight": 77.0}},
     }
     settings = scaling.study_settings(config_lib.resolve(config))
-    plain, other = settings.arm("plain"), settings.arm("other")
+    plain, other = settings.arms
     assert other.training_set.include_isolated_atoms
     assert not plain.training_set.include_isolated_atoms
     assert (plain.split.split_seed, other.split.split_seed) == (0, 3)
@@ -146,7 +146,6 @@ def test_record_of_every_section_holds_what_the_settings_say():
     config.data.pinned_share = 0.05
     settings = scaling.study_settings(config_lib.resolve(config))
     (arm,) = settings.arms
-    assert settings.arm("nequip") is arm
     assert (arm.training.steps_per_call, settings.evaluation.every, settings.checkpoint.keep) == (10, 100, 5)
     assert arm.training.force_huber_ev_per_angstrom == config.train.force_huber_ev_per_angstrom
     assert (arm.dataset, arm.split.elements) == (config.data.dataset, tuple(config.data.elements))

@@ -91,7 +91,7 @@ def write_report(
     for arm in summary.arms_of(run):
         body += _figure_section(run, arm, figures, only_arm=len(summary.arms_of(run)) == 1)
     body += [switches.section(run), regimes.section(run, workdir)]
-    body += [_cell_section(run), _fit_section(run), _baseline_section(run), _settings_section(run)]
+    body += [_cell_section(run), _fit_section(run), _baseline_section(run), _settings_section(run, workdir)]
     path = workdir / "report.html"
     files.write_text(path, page.document(f"h2scale: {_title(run)}", body))
     return path
@@ -318,10 +318,11 @@ def _baseline_cell(text: str) -> str | tuple[str, float]:
     return words.number(value, 3), value
 
 
-def _settings_section(run: summary.Run) -> str:
+def _settings_section(run: summary.Run, workdir: Path) -> str:
     experiment, size = run.config["experiment"], run.config["size"]
     command = f"python launch.py --config=experiments/{experiment}.py:{size}"
-    files = "".join(f"<li>{page.link(name, name)}: {page.element('span', what)}</li>" for name, what in _FILES.items())
+    there = [(name, what) for name, what in _FILES.items() if (workdir / name).exists()]
+    files = "".join(f"<li>{page.link(name, name)}: {page.element('span', what)}</li>" for name, what in there)
     return (
         page.element("h2", "Reproduce")
         + page.element("p", "The same command again resumes what is unfinished and changes nothing that is finished.")

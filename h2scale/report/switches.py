@@ -1,4 +1,4 @@
-"""What each arm's switch does to the errors, beside the first arm of its model in the very same cells."""
+"""Effect of each arm's switch on the errors, beside the first arm of its model in the very same cells."""
 
 import numpy as np
 
