@@ -114,7 +114,7 @@ def test_records_of_an_arm_hold_its_own_data_and_training():
         "other": {"data": {"include_isolated_atoms": True, "split_seed": 3}, "train": {"energy_weight": 77.0}},
     }
     settings = scaling.study_settings(config_lib.resolve(config))
-    plain, other = settings.arms
+    other, plain = settings.arms  # by name
     assert other.training_set.include_isolated_atoms
     assert not plain.training_set.include_isolated_atoms
     assert (plain.split.split_seed, other.split.split_seed) == (0, 3)

@@ -123,7 +123,7 @@ def sides(
     Raises:
         InputError: an unknown dataset, rung or element, or no structure of these elements.
     """
-    dataset = storage.load_dataset(name_or_path)
+    dataset = storage.load_dataset(name_or_path, allow_missing_forces=True)
     divided = divide(dataset, splits.SplitSettings(elements=tuple(elements), split_seed=split_seed))
     return {side: divided.indices(rung, side) for side in SIDES}
 

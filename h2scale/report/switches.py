@@ -1,4 +1,4 @@
-"""Effect of each arm's switch on the errors, beside the first arm of its model in the very same cells."""
+"""Effect of each arm's switch on the errors, beside the plain arm of its model in the very same cells."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ _METRICS = (
 
 
 def section(run: summary.Run) -> str:
-    """Write the table of arms against the first arm of their model; empty where no two arms share a cell."""
+    """Write the table of arms against the plain arm of their model; empty where no two arms share a cell."""
     rows: list[list[str | tuple[str, float]]] = []
     for arm in summary.arms_of(run):
         for rung in summary.rungs_of(run, arm):
@@ -38,10 +38,11 @@ def section(run: summary.Run) -> str:
 
 
 def reference_arm(run: summary.Run, arm: str) -> str | None:
-    """Return the first arm of the same model, or None for that one itself."""
+    """Return the plain arm of the same model, or None for that one itself."""
     model = run.replicas["model"][run.arms == arm][0]
-    first = str(run.arms[run.replicas["model"] == model][0])
-    return None if first == arm else first
+    of_model = run.arms[run.replicas["model"] == model].tolist()
+    plain = next(label for label in summary.arms_of(run) if label in of_model)
+    return None if plain == arm else plain
 
 
 def ratios(run: summary.Run, arm: str, rung: str, metric: str) -> pairs.Ratio:

@@ -113,7 +113,9 @@ def fit_study(replicas: tables.Table, *, num_bootstrap: int = 1000, seed: int = 
 
 
 def arm_labels(replicas: tables.Table) -> np.ndarray:
-    """Name the arm of every replica: its model, and what distinguishes it from the first arm of that model.
+    """Name the arm of every replica: its model, and what distinguishes it from the plain arm of that model.
+
+    The plain arm is the one that is named like its model, or else the first.
 
     A learning rate or length is named only where replicas differ in nothing else: tuned ones go with size and rung.
     Arms that are still alike differ in what no column tells, and have their own names.
@@ -121,6 +123,7 @@ def arm_labels(replicas: tables.Table) -> np.ndarray:
     labels = np.array(replicas["model"], dtype=object)
     for model in np.unique(replicas["model"]):
         rows = np.flatnonzero(replicas["model"] == model)
+        rows = rows[np.argsort(replicas["arm"][rows] != model, kind="stable")]
         for name, words in _SWITCHES.items():
             _add(labels, rows, replicas[name], words)
     cells = _labels(labels.astype(str), *(replicas[name] for name in _CELL))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from h2scale import data
-from h2scale.data import convert, splits, streaming
+from h2scale.data import convert, partition, splits, streaming
 
 LEVEL = "wb97m-v/def2-tzvpd"
 ATOMS = {"H": -13.58, "C": -1030.1, "N": -1485.6, "O": -2043.2, "F": -2715.0, "Br": -70046.0}
@@ -51,10 +51,9 @@ def test_qm9_becomes_a_dataset_without_forces(tmp_path, shipped, capsys):
     np.testing.assert_allclose(dataset.positions, known.positions, atol=1e-9)
     np.testing.assert_array_equal(dataset.molecule, known.molecule)
     assert set(dataset.rung) == {"equilibrium"}
-    settings = splits.SplitSettings()
-    for side in splits.SIDES:
-        found = splits.side_indices(dataset, "equilibrium", side, settings)
-        np.testing.assert_array_equal(found, splits.side_indices(known, "equilibrium", side, settings))
+    divided = partition.divide(known, splits.SplitSettings())
+    for side, found in data.sides(output, "equilibrium").items():
+        np.testing.assert_array_equal(found, divided.indices("equilibrium", side))
 
 
 def test_water_of_qm9_is_bound_as_published(tmp_path, capsys):
