@@ -65,7 +65,7 @@ def finished(
 def has_forces(sample: list[entries.Entry]) -> bool:
     """Return whether a dataset that begins so has forces: whether its first molecule does."""
     first = next((entry for entry in sample if len(entry.structure.atomic_numbers) > 1), sample[0])
-    return not np.isnan(first.structure.forces).any()
+    return not np.isnan(first.structure.forces).all()
 
 
 def with_equal_forces(
