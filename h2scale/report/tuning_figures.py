@@ -1,5 +1,6 @@
 """Figure of a sweep: validation error against learning rate, by width, and what every other setting changes."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from h2scale.report import style, words
 
+_DECIMALS = re.compile(r"(\d)_(\d)")
 _ERROR = "validation_energy_mae_ev_per_atom"
 
 
@@ -54,8 +56,12 @@ def sweep(rows: list[dict[str, Any]]) -> Figure:
         Line2D([], [], color=colour, marker="o", label=f"{width:g} features") for width, colour in colours.items()
     ]
     handles += [
-        Line2D([], [], color=style.GREY, linestyle="", marker=marks.get(arm, "x"), label=arm.replace("_", " "))
-        for arm in others
+        Line2D([], [], color=style.GREY, linestyle="", marker=marks.get(arm, "x"), label=_title(arm)) for arm in others
     ]
     style.legend_below(figure, handles)
     return figure
+
+
+def _title(arm: str) -> str:
+    """Words of an arm's name, whose numbers have no point: `ema_decay_0_998`."""
+    return _DECIMALS.sub(r"\1.\2", arm).replace("_", " ")
