@@ -261,7 +261,7 @@ def _check_intervals(config: ConfigDict) -> None:
         of_arm = "" if len(config.arms) == 1 else f" (arm {name})"
         steps, per_call = arm.train.steps, arm.train.steps_per_call
         require(_divides(every, steps), f"eval.every{of_arm}", every, f"a divisor of train.steps ({steps})")
-        lengths = {"steps": arm.grid.steps, "tuned": [row[-1] for row in arm.grid.tuned if row]}
+        lengths = {"steps": arm.grid.steps, "tuned": [row[-1] for row in arm.grid.tuned if len(row) == 4]}
         for key, counts in lengths.items():
             whole = all(isinstance(count, int) and count >= 1 and _divides(every, count) for count in counts)
             require(whole, f"grid.{key}{of_arm}", arm.grid[key], f"whole multiples of eval.every ({every})")

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import threadpoolctl
 
 from h2scale.data import dataset as dataset_lib
 
-NUM_BINS = (8, 12, 16, 24, 36, 48)
+NUM_BINS = (8, 12, 16, 24, 36)
 CUTOFFS_ANGSTROM = (1.8, 2.5, 3.5, 5.0, 7.0)
 STRENGTHS = tuple(float(10.0**power) for power in range(-9, 1))
 SHORTEST_ANGSTROM = 0.25
@@ -87,15 +88,17 @@ def ridge_energies(
     fitted, chosen = slice(0, len(train)), slice(len(train), len(train) + len(validation))
     table: list[tuple[RidgeSettings, float]] = []
     best, best_predictions = np.inf, np.zeros(len(test))
-    for bins, cutoff in itertools.product(num_bins, cutoffs_angstrom):
-        features = _features(pairs, bins, cutoff)
-        for strength, coefficients in _solutions(features[fitted], energies[fitted], strengths):
-            predictions = features[len(train) :] @ coefficients
-            errors = np.abs(predictions[: len(validation)] - energies[chosen])
-            error = float(weights @ errors)
-            table.append((RidgeSettings(bins, cutoff, strength), error))
-            if error < best:
-                best, best_predictions = error, predictions[len(validation) :]
+    # A second thread of BLAS gains nothing on matrices this small, and takes a core from what trains meanwhile.
+    with threadpoolctl.threadpool_limits(1, "blas"):
+        for bins, cutoff in itertools.product(num_bins, cutoffs_angstrom):
+            features = _features(pairs, bins, cutoff)
+            for strength, coefficients in _solutions(features[fitted], energies[fitted], strengths):
+                predictions = features[len(train) :] @ coefficients
+                errors = np.abs(predictions[: len(validation)] - energies[chosen])
+                error = float(weights @ errors)
+                table.append((RidgeSettings(bins, cutoff, strength), error))
+                if error < best:
+                    best, best_predictions = error, predictions[len(validation) :]
     settings = min(table, key=lambda entry: entry[1])[0]
     return RidgeResult(best_predictions, settings, best, tuple(table))
 
@@ -141,10 +144,13 @@ def _solutions(
     features: np.ndarray, energies: np.ndarray, strengths: Sequence[float]
 ) -> list[tuple[float, np.ndarray]]:
     """Coefficients for each strength, from one eigendecomposition."""
+    number = len(features)
     scale = np.sqrt(np.mean(features**2, axis=0))
     scale = np.where(scale > 0, scale, np.inf)  # a feature that training lacks has coefficient 0
     scaled = features / scale
-    values, vectors = np.linalg.eigh(scaled.T @ scaled / len(scaled))
-    projected = vectors.T @ (scaled.T @ energies / len(scaled))
+    few = number < scaled.shape[1]  # the smaller of the two products is decomposed
+    values, vectors = np.linalg.eigh((scaled @ scaled.T if few else scaled.T @ scaled) / number)
     values = np.maximum(values, 0.0)
-    return [(strength, vectors @ (projected / (values + strength)) / scale) for strength in strengths]
+    projected = vectors.T @ (energies if few else scaled.T @ energies) / number
+    basis = scaled.T @ vectors if few else vectors
+    return [(strength, basis @ (projected / (values + strength)) / scale) for strength in strengths]

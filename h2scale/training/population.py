@@ -41,7 +41,9 @@ class EvaluationPlan(NamedTuple):
 
     indices: jax.Array  # (num_rungs, num_batches, n_graph), int32, structures of the table
     take: jax.Array  # (num_rungs, num_batches, n_graph), bool, False for padding
-    weight: jax.Array  # (num_rungs, num_batches, n_graph), float32; adds up to 1 over a rung, 0 for padding
+    # (num_rungs, num_batches, n_graph), float32; adds up to 1 over a rung, 0 for padding. 0 throughout where single
+    # structures alone are asked for, and the means are NaN then.
+    weight: jax.Array
 
 
 class Evaluation(NamedTuple):
