@@ -2,7 +2,7 @@
 
 Command: python launch.py --config=experiments/scaling.py[:smoke|default|large|full]
 Grid (default): NequIP-style models of three widths, three training-set sizes of minima and three of stretched
-structures, three seeds; the same models with a ZBL prior, and SchNet of three widths, where the data are most.
+structures, three seeds; the same models with a ZBL prior, and SchNet of two widths, where the data are most.
 Grid (large): widths to 128, all stretched structures at PBE0 and all minima at GFN2-xTB, longer training, and the arms
 of experiments/switches.py.
 Hardware and wall time: see the measured table in BUILD.md. `full` is sized for one GPU and was not run.
@@ -65,7 +65,7 @@ def _default(config: ConfigDict) -> None:
         "nequip_zbl": {"model": {"prior": "zbl"}, "grid": most},
         "schnet": {
             "model": SCHNET,
-            "grid": {"num_features": (16, 32, 64), "tuned": tuned("schnet", config.train.steps), **most},
+            "grid": {"num_features": (16, 32), "tuned": tuned("schnet", config.train.steps), **most},
         },
     }
 
