@@ -170,11 +170,11 @@ def _figure_section(run: summary.Run, arm: str, folder: Path, *, only_arm: bool)
             "the teacher's line and zero is the teacher's error, the rest is the model's own.",
         ),
         ("error_vs_scale", scaling_figures.error_against_scale, _scale_caption(run, arm)),
-        ("h2_heatmap", scaling_figures.heat_map, "Mean H₂ error over seeds, in eV, in every cell of size and data."),
+        ("h2_heatmap", scaling_figures.heat_map, "Mean H₂ error from 0.6 Å on over seeds, in eV, in every cell of size and data."),
         (
             "training",
             scaling_figures.training,
-            f"What training does to the H₂ error while it lowers the validation error, at {most} structures; one line "
+            f"What training does to the H₂ error from 0.6 Å on while it lowers the validation error, at {most} structures; one line "
             "per replica.",
         ),
     ]
@@ -201,7 +201,7 @@ def _teacher_words(run: summary.Run, rows: tables.Table) -> str:
 def _scale_caption(run: summary.Run, arm: str) -> str:
     sentences = []
     for rung in summary.rungs_of(run, arm):
-        record = summary.fit_of(run, arm, rung, "h2_mae_ev")
+        record = summary.fit_of(run, arm, rung, "h2_beyond_wall_mae_ev")
         slopes = record["slopes"]
         if slopes["num_params"]["estimate"] is None:
             sentences.append(f"Rung {rung}: no slope ({slopes['reason']}).")
@@ -209,7 +209,7 @@ def _scale_caption(run: summary.Run, arm: str) -> str:
         exponents = " and ".join(
             f"{words.interval(slopes[name])} in {label}" for name, label in (("num_params", "N"), ("num_train", "D"))
         )
-        sentences.append(f"Rung {rung}: H₂ error with exponent {exponents}.")
+        sentences.append(f"Rung {rung}: H₂ error from 0.6 Å on with exponent {exponents}.")
     return (
         "Top: against parameters, at the most data. Bottom: against data, at the largest size. Pale dots are the other "
         "cells. Lines and bands are the joint law E + A N^-alpha + B D^-beta with its 95 % interval, where the grid is "
