@@ -170,12 +170,16 @@ def _figure_section(run: summary.Run, arm: str, folder: Path, *, only_arm: bool)
             "the teacher's line and zero is the teacher's error, the rest is the model's own.",
         ),
         ("error_vs_scale", scaling_figures.error_against_scale, _scale_caption(run, arm)),
-        ("h2_heatmap", scaling_figures.heat_map, "Mean H₂ error from 0.6 Å on over seeds, in eV, in every cell of size and data."),
+        (
+            "h2_heatmap",
+            scaling_figures.heat_map,
+            "Mean H₂ error from 0.6 Å on over seeds, in eV, in every cell of size and data.",
+        ),
         (
             "training",
             scaling_figures.training,
-            f"What training does to the H₂ error from 0.6 Å on while it lowers the validation error, at {most} structures; one line "
-            "per replica.",
+            f"What training does to the H₂ error from 0.6 Å on while it lowers the validation error, at {most} "
+            "structures; one line per replica.",
         ),
     ]
     if np.any((rows["protons_status"] == "scored") & rows["finite"]):
