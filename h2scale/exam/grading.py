@@ -13,6 +13,9 @@ STATUSES = (FAIL, models.ERROR, models.NOT_RUN, NOT_CONDITIONED, models.REFUSED,
 INCOMPLETE = (models.ERROR, models.NOT_RUN)
 """Statuses of a check that has to be repeated: a refusal is a result; a crash, a hang or NaN is not."""
 
+WITHOUT_LIMITS = ("shape", "teacher split")
+"""Beginnings of the sections that measure and have no limits."""
+
 CHEMICAL_ACCURACY_EV = 0.0434
 """One kcal/mol."""
 
@@ -144,6 +147,11 @@ def around_minimum(predictions: Sequence[models.Prediction]) -> tuple[slice, str
     start = max(gaps[gaps < lowest], default=-1) + 1
     stop = min(gaps[gaps > lowest], default=len(predictions))
     return slice(int(start), int(stop)), f"{len(gaps)} of {len(predictions)} distances have no energy"
+
+
+def is_scored(section: str, status: str) -> bool:
+    """Return True if a finding counts among the checks that a model can pass."""
+    return status != MEASURED and status in STATUSES and not section.startswith(WITHOUT_LIMITS)
 
 
 def to_json(record: Finding | Curve) -> dict[str, Any]:

@@ -40,6 +40,11 @@ def load_or_start(folder: Path, entry: models.Entry) -> Record:
     record = migration.exam_record(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
     if "parts" in record and "environment" not in record:  # else of a version that kept one for the whole model
         return record
+    return start(entry)
+
+
+def start(entry: models.Entry) -> Record:
+    """Return the record of a model that has not been asked anything."""
     return {
         "name": entry.name,
         "entry": _portable(entry.entry),
@@ -83,16 +88,22 @@ def save(folder: Path, entry: models.Entry, record: Record) -> None:
 
 def write_results(folder: Path, found: Sequence[Record]) -> bool:
     """Write exam.json and exam.csv from all records; return whether all of them are complete."""
-    summaries = [_summary(record) for record in found]
-    complete = all(summary["complete"] for summary in summaries)
-    _write_json(folder / EXAM_JSON, {"format": FORMAT, "complete": complete, "models": summaries})
-    (folder / EXAM_CSV).unlink(missing_ok=True)
-    rows = [{"model": summary["name"], **finding} for summary in summaries for finding in summary["findings"]]
-    tables.append_rows(folder / EXAM_CSV, COLUMNS, rows)
+    models_found = [summary(record) for record in found]
+    complete = all(one["complete"] for one in models_found)
+    _write_json(folder / EXAM_JSON, {"format": FORMAT, "complete": complete, "models": models_found})
+    write_findings(folder / EXAM_CSV, models_found)
     return complete
 
 
-def _summary(record: Record) -> dict[str, Any]:
+def write_findings(path: Path, found: Sequence[dict[str, Any]]) -> Path:
+    """Write the findings of models of exam.json as a table, a row each; return the path."""
+    path.unlink(missing_ok=True)
+    rows = [{"model": model["name"], **finding} for model in found for finding in model["findings"]]
+    tables.append_rows(path, COLUMNS, rows)
+    return path
+
+
+def summary(record: Record) -> dict[str, Any]:
     """Return a record as exam.json has it, all parts in a row.
 
     `environment` is that of the conditioning checks, which every run repeats; sections that were examined with other

@@ -242,6 +242,8 @@ def read_prediction(message: dict[str, Any], n_atoms: int) -> Prediction:
     """Return the prediction that a worker's reply to one structure stands for, checked."""
     if "refused" in message:
         return Prediction(np.nan, None, models.REFUSED, message["refused"])
+    if "fault" in message:
+        return Prediction(np.nan, None, models.ERROR, message["fault"])
     energy = message["energy"]
     if not np.isfinite(energy):
         return Prediction(np.nan, None, models.ERROR, f"the energy is {energy}")

@@ -23,11 +23,9 @@ GROUPS = (conditioning_checks.SECTION, *(title for section in SECTIONS.values() 
 """Beginnings of the findings' sections, in the order of the page."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """Enforced by the browser: nothing is fetched."""
-_WITHOUT_LIMITS = ("shape", "teacher split")
 _SHOWN_FAILURES = 8
 _NAMED_AT_MOST = 4
 _DIGEST = 8
-_COUNTED = tuple(status for status in grading.STATUSES if status != grading.MEASURED)
 
 Model = dict[str, Any]
 Finding = dict[str, Any]
@@ -86,7 +84,7 @@ def num_passed(model: Model) -> tuple[int, int]:
 
 
 def _is_scored(finding: Finding) -> bool:
-    return finding["status"] in _COUNTED and not finding["section"].startswith(_WITHOUT_LIMITS)
+    return grading.is_scored(finding["section"], finding["status"])
 
 
 def _read(path: Path) -> list[Model]:
