@@ -155,7 +155,10 @@ def test_sections_of_the_settings_are_those_there_are():
     config = config_lib.default()
     assert tuple(config.exam.sections) == tuple(SECTIONS)
     config.exam.sections = ("nuclei", "molecules")
-    with pytest.raises(ValueError, match=r"exam\.sections.*nuclei, hydrogen, diatomics, shapes"):
+    with pytest.raises(
+        ValueError,
+        match=r"exam\.sections.*nuclei, hydrogen, diatomics, shapes, compression, smoothness, ions, separation, bonds",
+    ):
         config_lib.resolve(config)
 
 
@@ -189,3 +192,18 @@ def test_what_could_not_be_asked_has_not_been_examined(tmp_path, name, words):
     assert any(words in row["reason"] and row["status"] == "not run" for row in rows)
     assert exam["models"][0]["sections"] == []
     assert not exam["complete"]
+
+
+def test_published_results_get_the_sections_that_they_lack(tmp_path):
+    model = candidate("IgnoresCharge")
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    (old,) = run(before, model, sections=("nuclei",))[2]["models"]
+    (after / records.EXAM_JSON).write_bytes((before / records.EXAM_JSON).read_bytes())
+    (new,) = run(after, model, sections=("nuclei", "separation"))[2]["models"]
+    assert new["sections"] == ["nuclei", "separation"]
+    kept = [one for one in new["findings"] if one["section"] != "separation"]
+    assert kept == old["findings"]
+    assert len(new["findings"]) > len(kept)
+    assert new["complete"]
