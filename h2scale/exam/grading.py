@@ -168,7 +168,10 @@ def _missing(predictions: Sequence[models.Prediction], forces: bool) -> tuple[st
         count = f"{len(lost)} of {len(predictions)} structures: " if len(predictions) > 1 else ""
         return status, count + first.reason
     without_forces = [one for one in predictions if forces and one.forces is None]
-    return (models.REFUSED, without_forces[0].reason) if without_forces else None
+    if not without_forces:
+        return None
+    wrong = [one for one in without_forces if one.reason.startswith(models.BAD_FORCES)]
+    return (models.ERROR, wrong[0].reason) if wrong else (models.REFUSED, without_forces[0].reason)
 
 
 def _plain(value: Any) -> Any:

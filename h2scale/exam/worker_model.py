@@ -251,5 +251,5 @@ def read_prediction(message: dict[str, Any], n_atoms: int) -> Prediction:
         return Prediction(energy, None, models.OK, message["no_forces"])
     forces = np.array(message["forces"], float)
     if forces.shape != (n_atoms, 3) or not np.isfinite(forces).all():
-        return Prediction(energy, None, models.OK, f"the forces are not {n_atoms} x 3 finite numbers")
+        return Prediction(energy, None, models.OK, f"{models.BAD_FORCES} {n_atoms} x 3 finite numbers")
     return Prediction(energy, forces, models.OK, "")

@@ -217,6 +217,12 @@ class EnergyPerAtom(Honest):
         return np.full(len(self.atoms), energy / len(self.atoms)), forces
 
 
+class ForcesAreNotNumbers(Honest):
+    def predict(self, charge, spin):
+        energy, forces = super().predict(charge, spin)
+        return energy, np.nan * forces
+
+
 class EnergyAsText(Honest):
     def predict(self, charge, spin):
         energy, forces = super().predict(charge, spin)
@@ -240,7 +246,10 @@ class Float32(Honest):
 class Slow(Honest):
     """An answer takes one millisecond."""
 
+    calls = 0
+
     def predict(self, charge, spin):
+        self.calls += 1
         time.sleep(0.001)
         return super().predict(charge, spin)
 
