@@ -87,7 +87,7 @@ def queries(pair: Pair) -> tuple[models.Query, models.Query, models.Query]:
 def _pair(model: Model, pair: Pair) -> list[grading.Finding]:
     both, first, second = queries(pair)
     together, *alone = model.predict([both, first, second])
-    tail = units.COULOMB_EV_ANGSTROM * first.charge * second.charge / DISTANCE_ANGSTROM
+    tail = units.COULOMB_EV_ANGSTROM * first.charge * second.charge / DISTANCE_ANGSTROM + 0.0  # never minus zero
     place = (SECTION, pair.name)
     return [
         grading.measure(
