@@ -154,7 +154,10 @@ def default() -> ConfigDict:
             "calculator": "",  # models to examine, comma-separated: registry names, MODULE:FACTORY, WORKDIR#REPLICA_ID
             "python": "",  # interpreter that the examined calculators run in; empty for this one
             "exam": {
-                "sections": ("nuclei", "hydrogen", "diatomics", "shapes"),  # in order; conditioning checks first
+                "sections": (
+                    *("nuclei", "hydrogen", "diatomics", "shapes"),
+                    *("compression", "smoothness", "ions", "separation", "bonds"),
+                ),  # in order; conditioning checks first
                 "registry": "",  # a private registry, in the form of h2scale/exam/registry.yaml
                 "charge": "info:charge",  # how the charge reaches a calculator that is in no registry
                 "spin": "info:spin",  # how the spin multiplicity does
