@@ -19,7 +19,7 @@ _SETTINGS = {
     "data.max_held_out": 40,
     "report.num_bootstrap": 100,
 }
-_SECOND_ARM = {"arms.schnet.grid.num_features": "(2,)", "arms.schnet.grid.num_train": "(8,)"}
+_SECOND_ARM = {"arms.schnet.grid.num_features": "(2,)"}
 
 
 def environment():

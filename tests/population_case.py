@@ -131,7 +131,9 @@ def assemble(
     population: replicas.PopulationSpec, *, num_devices: int = 1, study: StudySettings = STUDY
 ) -> preparation.Assembled:
     """The population on the first devices."""
-    return preparation.assemble(sources(), population, study, population_lib.make_mesh(jax.devices()[:num_devices]))
+    (arm,) = study.arms
+    mesh = population_lib.make_mesh(jax.devices()[:num_devices])
+    return preparation.assemble(sources()._replace(arm=arm), population, study, mesh)
 
 
 def trained(case: preparation.Assembled, calls: int) -> step.ReplicaState:
