@@ -230,18 +230,17 @@ def measure_population(plan: Any, population: Any, settings: Any) -> ProgramRow:
     own = settings
     mesh = population_lib.make_mesh(jax.devices())
     while True:
-        case = preparation.assemble(plan.sources, population, own, mesh)
+        case = preparation.assemble(plan.sources[population.arm], population, own, mesh)
         at_once = case.settings.replicas_at_once
         try:
             state = case.programs.init(case.inputs)
             begin = time.monotonic()
-            lowered = case.programs.advance.lower(state, case.inputs, case.materials.table)
-            advance = lowered.compile()
+            advance = case.programs.advance.lower(state, case.inputs, case.materials.table).compile()
             compile_seconds = time.monotonic() - begin
             state = jax.block_until_ready(advance(state, case.inputs, case.materials.table))
             begin = time.monotonic()
             state = jax.block_until_ready(advance(state, case.inputs, case.materials.table))
-            step_seconds = (time.monotonic() - begin) / settings.training.steps_per_call
+            step_seconds = (time.monotonic() - begin) / case.settings.training.steps_per_call
             evaluation = [
                 step.weights(state.averaged_params, case.inputs),
                 case.inputs.rung,
@@ -269,7 +268,7 @@ def measure_population(plan: Any, population: Any, settings: Any) -> ProgramRow:
         replicas=len(population.replicas),
         replicas_at_once=at_once,
         steps=steps,
-        gflop_per_step=round(gflop_of_all(lowered.cost_analysis()["flops"], population, at_once, mesh.size), 4),
+        gflop_per_step=round(gflop_of_all(case, population), 4),
         measured=True,
         compile_seconds=round(compile_seconds, 2),
         step_ms=round(1000 * step_seconds, 3),
@@ -285,13 +284,11 @@ def estimate(plan: Any, population: Any, settings: Any, measured: Sequence[Progr
 
     from h2scale.study import preparation
     from h2scale.training import population as population_lib
-    from h2scale.training import trainer
 
     mesh = population_lib.make_mesh(jax.devices())
-    case = preparation.assemble(plan.sources, population, settings, mesh)
+    case = preparation.assemble(plan.sources[population.arm], population, settings, mesh)
     at_once = case.settings.replicas_at_once
-    flops = trainer.flops_per_step(case.programs, case.inputs, case.materials.table)
-    gflop = gflop_of_all(flops, population, at_once, mesh.size)
+    gflop = gflop_of_all(case, population)
     like = max(measured, key=lambda row: row.gflop_per_step)
     step_ms = like.step_ms * gflop / like.gflop_per_step
     steps = max(spec.steps for spec in population.replicas)
@@ -313,10 +310,12 @@ def estimate(plan: Any, population: Any, settings: Any, measured: Sequence[Progr
     )
 
 
-def gflop_of_all(flops: float, population: Any, at_once: int, num_devices: int) -> float:
-    """10^9 operations of a step of all replicas; XLA counts the body of the loops over steps and replicas once."""
-    together = min(at_once, -(-len(population.replicas) // num_devices))
-    return flops * len(population.replicas) / together / 1e9
+def gflop_of_all(case: Any, population: Any) -> float:
+    """10^9 operations of a step of all replicas."""
+    from h2scale.training import trainer
+
+    flops = trainer.flops_per_step(case.programs, case.inputs, case.materials.table)
+    return flops * len(population.replicas) / 1e9
 
 
 def start_jax(cpu_devices: int) -> None:

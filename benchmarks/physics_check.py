@@ -31,10 +31,10 @@ def main() -> None:
     devices.configure(settings.devices)
     plan = planning.plan_study(settings)
     mesh = population_lib.make_mesh(jax.devices())
-    evaluations = settings.training.steps // settings.evaluation.every + 1
     total = 0.0
     for population in plan.populations:
-        case = preparation.assemble(plan.sources, population, settings, mesh)
+        evaluations = settings.arm(population.arm).training.steps // settings.evaluation.every + 1
+        case = preparation.assemble(plan.sources[population.arm], population, settings, mesh)
         params = jnp.stack([case.potential.init(jax.random.key(0))] * NUM_REPLICAS)
         params = jax.device_put(params, population_lib.mapped_sharding(mesh))
         check = jax.jit(lambda params, case=case: case.programs.check(params, case.materials.references))

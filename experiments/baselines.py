@@ -11,11 +11,11 @@ from ml_collections import ConfigDict
 
 from h2scale import config as config_lib
 
-_NUM_DISTANCES = {"smoke": 10, "default": 64, "full": 128}
+_NUM_DISTANCES = {"smoke": 10, "default": 64, "large": 128, "full": 128}
 
 
 def get_config(size: str = "default") -> ConfigDict:
-    """Settings of one size: smoke, default or full."""
+    """Settings of one size: smoke, default, large or full."""
     config = config_lib.default()
     config.experiment = "baselines"
     config.size = size

@@ -1,60 +1,105 @@
 """Does scale teach a neural potential physics? Error against size and data, in distribution and on the H2 curve.
 
-Command: python launch.py --config=experiments/scaling.py[:smoke|default|full]
-Grid (default): 120 NequIP-style replicas (4 sizes over 1.6 decades of parameters, 5 training-set sizes, 3 rungs,
-2 seeds) and 36 SchNet replicas (the paper's model; 3 sizes, 3 training-set sizes, 2 rungs, 2 seeds).
-Hardware and wall time: two CPU cores; see the measured table in BUILD.md. `full` is sized for one GPU and was not run.
-Learning rates were chosen on an earlier, smaller dataset by the validation error of 1000-step runs: nequip got better
-from 0.003 over 0.01 to 0.03 and takes 0.02 for longer runs; schnet was best at 0.01 on minima, at 0.001 or 0.003 on
-stretched ones, and takes 0.003.
-The H2 curve chose nothing.
+Command: python launch.py --config=experiments/scaling.py[:smoke|default|large|full]
+Grid (default): NequIP-style models of three widths, three training-set sizes of minima and three of stretched
+structures, three seeds; the same models with a ZBL prior, and SchNet of two widths, where the data are most.
+Grid (large): widths to 128, all stretched structures at PBE0 and all minima at GFN2-xTB, longer training, and the arms
+of experiments/switches.py.
+Hardware and wall time: see the measured table in BUILD.md. `full` is sized for one GPU and was not run.
+Learning rates are those of experiments/results/tuning/chosen.csv, by model, rung and width: the best of a sweep by
+validation error alone. The H2 curve chose nothing.
 Result: the README's table, with intervals.
 """
+
+from pathlib import Path
 
 from ml_collections import ConfigDict
 
 from h2scale import config as config_lib
+from h2scale.scaling import tuning
+
+CHOSEN = Path(__file__).parent / "results" / "tuning" / "chosen.csv"
+SCHNET = {"name": "schnet", "l_max": 0, "num_radial": 32}
+
+
+def tuned(model: str, steps: int) -> tuple[tuple[str, int, float, int], ...]:
+    """Rows for `grid.tuned`: the rate that the sweep chose for each rung and width, with this length of training."""
+    return tuple(
+        (row["rung"], int(row["num_features"]), float(row["learning_rate"]), steps)
+        for row in tuning.read_chosen(CHOSEN)
+        if row["model"] == model
+    )
 
 
 def get_config(size: str = "default") -> ConfigDict:
-    """Settings of one size: smoke, default or full."""
+    """Settings of one size: smoke, default, large or full."""
     config = config_lib.default()
     config.experiment = "scaling"
     config.size = size
+    config.grid.rungs = ("equilibrium", "stretched")
+    config.grid.seeds = (0, 1, 2)
+    {"smoke": _smoke, "default": _default, "large": _large, "full": _full}[size](config)
+    return config
+
+
+def _smoke(config: ConfigDict) -> None:
+    config.grid.update({"num_features": (4, 8), "num_train": (60, 240), "seeds": (0, 1), "learning_rates": (0.02,)})
     config.arms = {
-        "nequip": {"model": {}, "grid": {}},
+        "nequip": {},
+        "schnet": {"model": SCHNET, "grid": {"num_features": (8,), "learning_rates": (0.003,)}},
+    }
+    config.train.steps = 100
+    config.eval.every = 50
+    config.checkpoint.every = 50
+    config.report.num_bootstrap = 500
+
+
+def _default(config: ConfigDict) -> None:
+    config.grid.num_features = (8, 16, 32)
+    config.grid.num_train_of.equilibrium = (30, 120, 480)
+    config.grid.num_train_of.stretched = (120, 480, 2000)
+    config.grid.tuned = tuned("nequip", config.train.steps)
+    most = {"num_train_of": {"equilibrium": (480,), "stretched": (2000,)}}
+    config.arms = {
+        "nequip": {},
+        "nequip_zbl": {"model": {"prior": "zbl"}, "grid": most},
         "schnet": {
-            "model": {"name": "schnet", "l_max": 0, "num_radial": 32},
-            "grid": {
-                "num_features": (8, 16, 32),
-                "num_train": (30, 120, 480),
-                "rungs": ("equilibrium", "stretched"),
-                "learning_rates": (0.003,),
-            },
+            "model": SCHNET,
+            "grid": {"num_features": (16, 32), "tuned": tuned("schnet", config.train.steps), **most},
         },
     }
-    if size == "smoke":
-        config.grid.num_features = (4, 8)
-        config.grid.num_train = (60, 240)
-        config.grid.rungs = ("equilibrium", "stretched")
-        config.arms.schnet.grid.num_features = (8,)
-        config.arms.schnet.grid.num_train = (60, 240)
-        config.train.steps = 100
-        config.eval.every = 50
-        config.checkpoint.every = 50
-        config.report.num_bootstrap = 500
-    if size == "full":
-        config.model.num_layers = 3
-        config.model.l_max = 2
-        config.grid.num_features = (4, 8, 16, 32, 64, 128)
-        config.grid.num_train = (15, 30, 60, 120, 240, 480)
-        config.grid.rungs = ("equilibrium", "thermal", "stretched", "h2")
-        config.grid.seeds = (0, 1, 2, 3, 4)
-        config.arms.schnet.grid.num_features = (16, 32, 64, 128, 256)
-        config.arms.schnet.grid.num_train = (15, 30, 60, 120, 240, 480)
-        config.train.steps = 10_000
-        config.train.steps_per_call = 100
-        config.eval.every = 500
-        config.checkpoint.every = 1000
-        config.report.num_bootstrap = 4000
-    return config
+
+
+def _large(config: ConfigDict) -> None:
+    config.train.steps = 16_000
+    config.eval.every = 800
+    config.checkpoint.every = 1600
+    config.report.num_bootstrap = 4000
+    config.grid.num_features = (8, 16, 32, 64)
+    config.grid.num_train_of.equilibrium = (30, 120, 480)
+    config.grid.num_train_of.stretched = (120, 480, 2000, 7500)
+    config.grid.tuned = tuned("nequip", config.train.steps)
+    most = {"num_train_of": {"equilibrium": (480,), "stretched": (7500,)}}
+    config.arms = {
+        "nequip": {},
+        "nequip_zbl": {"model": {"prior": "zbl"}, "grid": most},
+        "nequip_gfn2": {
+            "data": {"dataset": "gfn2xtb"},
+            "grid": {"rungs": ("equilibrium",), "num_train_of": {"equilibrium": (480, 2000, 7000)}},
+        },
+        "schnet": {
+            "model": SCHNET,
+            "grid": {"num_features": (16, 32, 64, 128), "tuned": tuned("schnet", config.train.steps), **most},
+        },
+    }
+
+
+def _full(config: ConfigDict) -> None:
+    _large(config)
+    config.model.num_layers = 3
+    config.model.l_max = 2
+    config.grid.num_features = (8, 16, 32, 64, 128)
+    config.grid.rungs = ("equilibrium", "thermal", "stretched", "h2")
+    config.grid.num_train_of.thermal = (120, 480, 2000)
+    config.grid.num_train_of.h2 = (480, 2000, 7500)
+    config.grid.seeds = (0, 1, 2, 3, 4)

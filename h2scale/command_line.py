@@ -4,10 +4,12 @@
 """
 
 import contextlib
+import random
 import re
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from absl import flags, logging
@@ -31,7 +33,7 @@ usage: h2scale COMMAND ...
 
   h2scale run --config=experiments/scaling.py:smoke   run an experiment: settings in, tables and a report out
   h2scale exam pbe0                                   examine any potential against exact physics
-  h2scale convert --format=qm9 --output=qm9.h5 PATH   turn a public dataset into one of h2scale's
+  h2scale convert --level=LEVEL --output=mine.h5 FILE turn your own or a public dataset into one of h2scale's
 
 `h2scale COMMAND --help` says more.
 
@@ -49,12 +51,15 @@ usage: {{program}} --config=FILE[:SIZE] [--workdir=DIR] [--config.SECTION.KEY=VA
 
 _EXAM_HELP = f"""\
 usage: h2scale exam NAME [NAME ...] [--sections=A,B] [--workdir=DIR] [--python=PATH] [--config.SECTION.KEY=VALUE ...]
+       h2scale exam --verify=EXAM.JSON [--python=PATH]
 
   NAME                 a name of the registry (below); MODULE:FACTORY or FILE.py:FACTORY of an ASE calculator;
                        the folder of a run, or one of its replicas as WORKDIR#REPLICA_ID
   --sections           some of {", ".join(config_lib.default().exam.sections)}; all of them if not given
   --workdir            where results are written; runs/exam-default if not given
   --python             interpreter with ASE and NumPy that the calculators run in; this one if not given
+  --verify             check a submission: its form, its verdicts and limits, and twenty of its numbers asked again
+                       if its calculator can be loaded; the exit code is 2 if anything is wrong
   --config.KEY=VALUE   any other setting, e.g. --config.exam.workers=4
 
 Registry: {{names}}
@@ -127,7 +132,12 @@ def run_exam(argv: list[str]) -> int:
         sections = flags.DEFINE_list("sections", None, "", flag_values=values)
         workdir = flags.DEFINE_string("workdir", None, "", flag_values=values)
         python = flags.DEFINE_string("python", None, "", flag_values=values)
+        submission = flags.DEFINE_string("verify", None, "", flag_values=values)
         names = _parse(values, argv)
+    if submission.value is not None:
+        if names:
+            _fail(f"h2scale exam --verify={submission.value} takes no NAME beside it; got {' '.join(names)}.")
+        return _verify(submission.value, config.value, python.value or "")
     if not names:
         _fail("h2scale exam NAME: name what is to be examined; h2scale exam --help lists the registry.")
     settings = config.value
@@ -137,6 +147,30 @@ def run_exam(argv: list[str]) -> int:
     if python.value is not None:
         settings.python = python.value
     return run(settings, workdir.value)
+
+
+def _verify(path: str, config: ConfigDict, python: str) -> int:
+    """Print what is wrong with an exam.json and what was asked again; return the exit code."""
+    from h2scale.errors import InputError
+    from h2scale.exam import verification, worker_model
+
+    limits = worker_model.TimeLimits(
+        config.exam.load_seconds, config.exam.prediction_seconds, config.exam.model_seconds
+    )
+    try:
+        verdict = verification.verify(
+            Path(path), verification.Reopening(config.exam.registry, python, limits, random.randrange(2**32))
+        )
+    except InputError as error:
+        _fail(str(error))
+    for problem in verdict.problems:
+        print(f"h2scale: {path}: {problem}", file=sys.stderr)
+    for note in verdict.notes:
+        print(note)
+    if verdict.problems:
+        return EXIT_BAD_INPUT
+    print(f"{path} is in order.")
+    return 0
 
 
 def exam_config() -> ConfigDict:

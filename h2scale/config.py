@@ -13,10 +13,11 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from h2scale.errors import require
 
-STAGES = ("scaling", "baselines", "labels", "exam", "benchmark")
+STAGES = ("scaling", "tuning", "baselines", "labels", "exam", "benchmark")
 LAUNCHERS = ("here", "local", "slurm")
-SIZES = ("smoke", "default", "full")
-_STAGES_WITH_JOBS = ("scaling", "labels")
+SIZES = ("smoke", "default", "large", "full")
+ARM_SECTIONS = ("data", "model", "grid", "train")
+_STAGES_WITH_JOBS = ("scaling", "tuning", "labels")
 
 
 def default() -> ConfigDict:
@@ -24,15 +25,19 @@ def default() -> ConfigDict:
     return ConfigDict(
         {
             "experiment": "scaling",  # the question's name; names the workdir
-            "size": "default",  # smoke, default or full; names the workdir
-            "stage": "scaling",  # which pipeline runs: scaling, baselines, labels, exam or benchmark
+            "size": "default",  # smoke, default, large or full; names the workdir
+            "stage": "scaling",  # which pipeline runs: scaling, tuning, baselines, labels, exam or benchmark
             "data": {
                 "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file
+                "teacher_curve": "dataset",  # of H2: the dataset's, or auto, by PySCF at its level where it has none
+                "elements": ("H", "C", "N", "O", "F"),  # structures that hold others are left out; () for none left out
                 "include_h2_equilibrium": True,  # H2 at its bond length is in every training set
                 "include_isolated_atoms": False,  # isolated atoms are in every training set
+                "include_hydrogen_pairs": False,  # two hydrogens of a molecule pushed together are trained on
+                "pinned_share": 0.02,  # of the draws, of H2 and isolated atoms together, at every training-set size
                 "test_fraction": 0.1,  # of the molecules, held out for the in-distribution error
                 "validation_fraction": 0.1,  # of the molecules, held out to choose the kept parameters
-                "max_held_out": 2000,  # structures of a rung and side in an evaluation, at most; 0 for all
+                "max_held_out": 600,  # structures of a rung and side in an evaluation, at most; 0 for all
                 "split_seed": 0,  # which molecules are held out; the same for every replica
             },
             "model": {
@@ -50,16 +55,23 @@ def default() -> ConfigDict:
             },
             "grid": {  # the replicas are the product of these
                 "num_features": (4, 8, 16, 32),  # channels per degree
-                "num_train": (30, 60, 120, 240, 480),  # structures; nested prefixes of one permutation per seed
+                "num_train": (30, 60, 120, 240, 480),  # structures, nested prefixes of one order; auto: powers of two
+                "num_train_of": {  # sizes of one rung, where they are not those of num_train
+                    "equilibrium": (),
+                    "thermal": (),
+                    "stretched": (),
+                    "h2": (),
+                },
                 "rungs": ("equilibrium", "thermal", "stretched"),  # data distributions; also h2
                 "seeds": (0, 1),
                 "learning_rates": (0.02,),  # peak of the schedule
                 "weight_decays": (),  # where empty, that of `train`
                 "steps": (),  # lengths of training, each with a schedule of its own; where empty, that of `train`
+                "tuned": (),  # (rung, num_features, learning rate, steps), instead of the lists where one is named
                 "width_spread": 1.0,  # widths up to this factor apart share a program; 1 gives each its own
             },
-            "arms": {  # named grids; a key given here overrides `model` or `grid` in that arm alone
-                "nequip": {"model": {}, "grid": {}},
+            "arms": {  # named grids; what is given here overrides `data`, `model`, `grid` or `train` in that arm alone
+                "nequip": {},
             },
             "train": {
                 "steps": 4000,
@@ -68,7 +80,7 @@ def default() -> ConfigDict:
                 "warmup_fraction": 0.05,  # of the steps, linear; a cosine to zero follows
                 "weight_decay": 0.0,  # decoupled, per unit of learning rate
                 "ema_decay": 0.99,  # 0 switches averaging of the parameters off
-                "energy_weight": 10.0,  # of the Huber loss of the energy per atom
+                "energy_weight": 30.0,  # of the Huber loss of the energy per atom
                 "force_weight": 1.0,  # of the Huber loss of the force components; 0 trains on energies only
                 "energy_huber_ev_per_atom": 0.1,  # where the energy loss turns from quadratic to linear
                 "force_huber_ev_per_angstrom": 1.0,  # where the force loss turns from quadratic to linear
@@ -142,7 +154,10 @@ def default() -> ConfigDict:
             "calculator": "",  # models to examine, comma-separated: registry names, MODULE:FACTORY, WORKDIR#REPLICA_ID
             "python": "",  # interpreter that the examined calculators run in; empty for this one
             "exam": {
-                "sections": ("nuclei", "hydrogen", "diatomics", "shapes"),  # in order; conditioning checks first
+                "sections": (
+                    *("nuclei", "hydrogen", "diatomics", "shapes"),
+                    *("compression", "smoothness", "ions", "separation", "bonds"),
+                ),  # in order; conditioning checks first
                 "registry": "",  # a private registry, in the form of h2scale/exam/registry.yaml
                 "charge": "info:charge",  # how the charge reaches a calculator that is in no registry
                 "spin": "info:spin",  # how the spin multiplicity does
@@ -171,7 +186,7 @@ def resolve(config: ConfigDict) -> FrozenConfigDict:
     Raises:
         InputError: names the first setting that cannot be, what arrived and what would be right.
     """
-    config = ConfigDict(config.to_dict())
+    config = ConfigDict(_split_words(config.to_dict()))
     require(config.stage in STAGES, "stage", config.stage, f"one of {', '.join(STAGES)}")
     require(config.size in SIZES, "size", config.size, f"one of {', '.join(SIZES)}")
     for name in config.arms:
@@ -185,9 +200,9 @@ def resolve(config: ConfigDict) -> FrozenConfigDict:
 
 
 def arm_settings(config: ConfigDict | FrozenConfigDict) -> Iterator[tuple[str, ConfigDict]]:
-    """Yield each arm's name with its own `model` and `grid`: the shared ones, overridden by what the arm says."""
+    """Yield each arm's name with its own `ARM_SECTIONS`: the shared ones, overridden by what the arm says."""
     for name in config.arms:
-        arm = ConfigDict({"model": config.model.to_dict(), "grid": config.grid.to_dict()})
+        arm = ConfigDict({section: config[section].to_dict() for section in ARM_SECTIONS})
         arm.update(ConfigDict(config.arms[name].to_dict()))
         yield name, arm
 
@@ -216,13 +231,27 @@ def closest_key(config: ConfigDict, key: str) -> str | None:
     return match[0] if match else None
 
 
+def _split_words(node: dict[str, Any]) -> dict[str, Any]:
+    """Return settings in which a list of words that a flag gave as one, `H,C,N`, is a list of words."""
+
+    def split(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _split_words(value)
+        if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], str) and "," in value[0]:
+            return tuple(word.strip() for word in value[0].split(",") if word.strip())
+        return value
+
+    return {key: split(value) for key, value in node.items()}
+
+
 def _as_json(value: Any) -> Any:
     return [_as_json(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _check_keys(config: ConfigDict, arm: str) -> None:
     for section in config.arms[arm]:
-        require(section in ("model", "grid"), f"arms.{arm}", section, "made of the sections model and grid")
+        right = f"made of the sections {', '.join(ARM_SECTIONS)}"
+        require(section in ARM_SECTIONS, f"arms.{arm}", section, right)
         for key in config.arms[arm][section]:
             right = f"made of keys of config.{section}: {list(config[section])}"
             require(key in config[section], f"arms.{arm}.{section}", key, right)
@@ -230,14 +259,21 @@ def _check_keys(config: ConfigDict, arm: str) -> None:
 
 def _check_intervals(config: ConfigDict) -> None:
     """Check that calls, evaluations, checkpoints and the end of training fall on the same steps."""
-    train, every = config.train, config.eval.every
-    require(_divides(every, train.steps), "eval.every", every, f"a divisor of train.steps ({train.steps})")
+    every = config.eval.every
     for name, arm in arm_settings(config):
-        setting = "grid.steps" if len(config.arms) == 1 else f"grid.steps (arm {name})"
-        whole = all(isinstance(count, int) and count >= 1 and _divides(every, count) for count in arm.grid.steps)
-        require(whole, setting, arm.grid.steps, f"whole multiples of eval.every ({every})")
-    per_call, between = train.steps_per_call, config.checkpoint.every
-    require(_divides(per_call, every), "train.steps_per_call", per_call, f"a divisor of eval.every ({every})")
+        of_arm = "" if len(config.arms) == 1 else f" (arm {name})"
+        steps, per_call = arm.train.steps, arm.train.steps_per_call
+        require(_divides(every, steps), f"eval.every{of_arm}", every, f"a divisor of train.steps ({steps})")
+        lengths = {"steps": arm.grid.steps, "tuned": [row[-1] for row in arm.grid.tuned if len(row) == 4]}
+        for key, counts in lengths.items():
+            whole = all(isinstance(count, int) and count >= 1 and _divides(every, count) for count in counts)
+            require(whole, f"grid.{key}{of_arm}", arm.grid[key], f"whole multiples of eval.every ({every})")
+        right = f"a divisor of eval.every ({every})"
+        require(_divides(per_call, every), f"train.steps_per_call{of_arm}", per_call, right)
+        batches, sharing = arm.train.batches_per_step, config.devices.data_parallel
+        right = f"a divisor of train.batches_per_step ({batches}){of_arm}"
+        require(_divides(sharing, batches), "devices.data_parallel", sharing, right)
+    between = config.checkpoint.every
     require(_divides(every, between), "checkpoint.every", between, f"a multiple of eval.every ({every})")
 
 
@@ -254,10 +290,10 @@ def _check_processes(config: ConfigDict) -> None:
         launcher == "here" or config.stage in _STAGES_WITH_JOBS,
         "launcher",
         launcher,
-        f"here for the stage {config.stage}: only {' and '.join(_STAGES_WITH_JOBS)} are made of jobs",
+        f"here for the stage {config.stage}: {', '.join(_STAGES_WITH_JOBS)} alone are made of jobs",
     )
     require(
-        config.stage == "scaling" or not distributed,
+        config.stage in ("scaling", "tuning") or not distributed,
         "devices.distributed.enabled",
         True,
         f"false for the stage {config.stage}, which runs in one process",
@@ -267,10 +303,6 @@ def _check_processes(config: ConfigDict) -> None:
         "devices.distributed.enabled",
         True,
         "false with a launcher: jobs of one process each are what it starts",
-    )
-    batches, sharing = config.train.batches_per_step, config.devices.data_parallel
-    require(
-        _divides(sharing, batches), "devices.data_parallel", sharing, f"a divisor of train.batches_per_step ({batches})"
     )
 
 

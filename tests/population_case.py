@@ -12,12 +12,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from h2scale import data
-from h2scale.data import splits
+from h2scale.data import splits, training_sets
 from h2scale.models.settings import ModelSettings
 from h2scale.runtime import cluster, devices
 from h2scale.study import preparation, replicas
-from h2scale.study.settings import GridSettings, StudySettings
+from h2scale.study import sources as sources_lib
+from h2scale.study.settings import ArmSettings, GridSettings, StudySettings
 from h2scale.training import population as population_lib
 from h2scale.training import step
 from h2scale.training.settings import CheckpointSettings, EvaluationSettings, TrainingSettings
@@ -54,11 +54,30 @@ TRAINING = TrainingSettings(
     energy_huber_ev_per_atom=0.1,
     force_huber_ev_per_angstrom=1.0,
 )
-STUDY = StudySettings(
+ARM = ArmSettings(
+    name="nequip",
     dataset=str(LABELS),
-    split=splits.SplitSettings(validation_fraction=0.1, test_fraction=0.1),
-    arms=(),
+    teacher_curve="dataset",
+    split=splits.SplitSettings(),
+    training_set=training_sets.TrainingSetSettings(),
+    model={},  # the populations name their models
+    radial_hidden_per_feature=2.0,
+    grid=GridSettings(
+        num_features=(2,),
+        num_train=(5,),
+        num_train_of={},
+        rungs=("equilibrium", "stretched"),
+        seeds=(0, 1, 2),
+        learning_rates=(0.01,),
+        weight_decays=(),
+        steps=(),
+        tuned=(),
+        width_spread=1.0,
+    ),
     training=TRAINING,
+)
+STUDY = StudySettings(
+    arms=(ARM,),
     evaluation=EvaluationSettings(every=10),
     checkpoint=CheckpointSettings(every=10, keep=2),
     devices=devices.DeviceSettings(
@@ -77,22 +96,16 @@ def study(replicas_at_once: int = 1, every: int = 10, **training: Any) -> StudyS
     """The study with other settings of training."""
     return dataclasses.replace(
         STUDY,
-        training=dataclasses.replace(TRAINING, **training),
+        arms=(dataclasses.replace(ARM, training=dataclasses.replace(TRAINING, **training)),),
         evaluation=EvaluationSettings(every),
         devices=dataclasses.replace(STUDY.devices, replicas_at_once=replicas_at_once),
     )
 
 
 @functools.cache
-def sources() -> preparation.Sources:
+def sources() -> sources_lib.Sources:
     """The labels with the training orders of two rungs and three seeds."""
-    dataset = data.load_dataset(LABELS)
-    orders = {
-        (rung, seed): splits.training_order(dataset, rung, seed, STUDY.split)
-        for rung in ("equilibrium", "stretched")
-        for seed in range(3)
-    }
-    return preparation.Sources(dataset, orders, preparation.references(dataset))
+    return sources_lib.load((ARM,))[ARM.name]
 
 
 def make_population(
@@ -106,6 +119,8 @@ def make_population(
         "learning_rates": (0.01,),
         "weight_decays": (),
         "steps": (),
+        "num_train_of": {},
+        "tuned": (),
     }
     num_features = tuple(model.num_features for model in models)
     grid = GridSettings(num_features=num_features, width_spread=1.0, **(default | axes))
@@ -116,7 +131,9 @@ def assemble(
     population: replicas.PopulationSpec, *, num_devices: int = 1, study: StudySettings = STUDY
 ) -> preparation.Assembled:
     """The population on the first devices."""
-    return preparation.assemble(sources(), population, study, population_lib.make_mesh(jax.devices()[:num_devices]))
+    (arm,) = study.arms
+    mesh = population_lib.make_mesh(jax.devices()[:num_devices])
+    return preparation.assemble(sources()._replace(arm=arm), population, study, mesh)
 
 
 def trained(case: preparation.Assembled, calls: int) -> step.ReplicaState:

@@ -63,7 +63,7 @@ def test_mistake_in_a_flag_of_launch_costs_one_line_and_no_files(tmp_path):
     command = [sys.executable, str(ROOT / "launch.py"), f"{SCALING}:smoke", "--config.train.steps=-5"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == command_line.EXIT_BAD_INPUT
-    assert done.stderr == "h2scale: config.train.steps must be at least 1; got -5.\n"
+    assert done.stderr == "h2scale: arm nequip: config.train.steps must be at least 1; got -5.\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -83,7 +83,7 @@ def test_mistake_in_a_flag_of_launch_costs_one_line_and_no_files(tmp_path):
         (("exam",), "name what is to be examined"),
         (("exam", "exact", "--sections=algebra"), "config.exam.sections must be some of nuclei"),
         (("exam", "exact", "--config.exam.worker=2"), "did you mean --config.exam.workers?"),
-        (("convert", "qm9.xyz"), "required: --format, --output"),
+        (("convert", "qm9.xyz"), "--output=NAME.h5 or NAME.shards is missing"),
         (("examine", "exact"), "there is no command examine; the commands are run, exam and convert."),
     ],
     ids=lambda value: None if isinstance(value, tuple) else value[:30],

@@ -34,9 +34,15 @@ LAYERS = (
 )
 LIBRARIES = {  # modules and packages that may import a heavy library
     "pyscf": ("electronic_structure",),
-    "ase": ("evaluation.calculator", "exam", "data.readers.ase_database", "data.readers.extxyz"),
+    "ase": (
+        "evaluation.calculator",
+        "exam",
+        "data.readers.ase_database",
+        "data.readers.ase_files",
+        "data.readers.extxyz",
+    ),
     "submitit": ("runtime.cluster",),
-    "matplotlib": ("report",),
+    "matplotlib": ("report", "exam.card", "exam.card_figure"),
     "rdkit": ("labels.molecules",),
     "tblite": ("labels.tight_binding", "exam.calculators.adapters"),
 }
@@ -44,6 +50,8 @@ USED_FROM_OUTSIDE = {
     "h2scale.command_line.main",  # the console command
     "h2scale.data.partition.sides",  # a user's scripts
     "h2scale.evaluation.calculator.H2ScaleCalculator",  # a user's ASE scripts
+    "h2scale.exam.examination.check_conditioning",  # a user's scripts and tests, as exam.check_conditioning
+    "h2scale.exam.examination.examine",
     *(f"{section.module}.examine" for section in sections.SECTIONS.values()),
 }
 """Public functions that nothing calls by name here; sections of the exam are called by the name in their table."""

@@ -9,8 +9,8 @@ import pytest
 
 import h2scale
 from h2scale import config as config_lib
-from h2scale import runner
-from h2scale.data import storage
+from h2scale import data, runner
+from h2scale.data import partition, splits, storage
 from h2scale.errors import InputError
 from h2scale.runtime import tables
 from h2scale.stages import scaling
@@ -61,7 +61,8 @@ def rows_without_times(path):
 
 def test_run_leaves_every_file_of_the_design(finished):
     folder, _ = finished
-    for name in ("config.json", "environment.json", "replicas.csv", "curves.csv", "history.csv", "fits.json"):
+    tables_written = ("replicas.csv", "errors.csv", "curves.csv", "history.csv")
+    for name in ("config.json", "environment.json", "fits.json", *tables_written):
         assert (folder / name).stat().st_size > 0
     assert "</html>" in (folder / "report.html").read_text()
     assert list((folder / "figures").glob("*.png"))
@@ -70,6 +71,8 @@ def test_run_leaves_every_file_of_the_design(finished):
         assert tuple(next(csv.reader(file))) == tables.REPLICA_COLUMNS
     with (folder / "curves.csv").open() as file:
         assert tuple(next(csv.reader(file))) == tables.CURVE_COLUMNS
+    with (folder / "errors.csv").open() as file:
+        assert tuple(next(csv.reader(file))) == tables.ERROR_COLUMNS
 
 
 def test_widths_that_share_a_program_give_the_study_of_widths_that_do_not(tmp_path, without_report):
@@ -104,6 +107,7 @@ def test_tables_agree_with_each_other(finished):
         assert len(curve["distance_angstrom"]) == 128
         np.testing.assert_allclose(np.abs(curve["energy_ev"] - curve["exact_ev"]).mean(), expected, rtol=1e-12)
         assert (history["step"][history["replica_id"] == name] == [10, 20]).all()
+    assert set(replicas["kept_step"].tolist()) <= {10, 20}
     assert [snapshot.observation.step for snapshot in snapshots] == [10, 20]
 
 
@@ -119,6 +123,89 @@ def test_loaded_replica_gives_the_energies_of_the_table(finished):
         positions = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, distance]])
         assert abs(replica.energy([1, 1], positions) - energy) < 1e-10
         assert replica.forces([1, 1], positions).shape == (2, 3)
+
+
+@pytest.fixture(scope="module")
+def by_hand(finished):
+    """Test structures of the division by itself, with errors of one loaded replica's energies and forces."""
+    name = "nequip-f2-equilibrium-n8-lr0.02-s1"
+    replica = h2scale.load_replica(finished[0], name)
+    dataset = data.load_dataset("pbe0_def2svp")
+    divided = partition.divide(dataset, splits.SplitSettings(max_held_out=40))
+    found = []
+    for side in ("test", "unseen"):
+        for index in divided.held_out("equilibrium", side).tolist():
+            structure = dataset[index]
+            error = replica.energy(structure.atomic_numbers, structure.positions) - structure.energy
+            forces = replica.forces(structure.atomic_numbers, structure.positions) - structure.forces
+            found.append((side, structure, abs(error), np.abs(forces).mean()))
+    return name, found
+
+
+def mean_over_molecules(found, value):
+    """Mean over molecules of the mean over structures, in plain Python."""
+    of_molecule = {}
+    for _, structure, *errors in found:
+        of_molecule.setdefault(str(structure.molecule), []).append(value(structure, *errors))
+    return np.mean([np.mean(own) for own in of_molecule.values()])
+
+
+def assert_errors_of_the_table(row, found):
+    """A row of errors.csv against errors of the same structures."""
+    assert (row["num_structures"], row["num_molecules"]) == (
+        len(found),
+        len({str(one.molecule) for _, one, *_ in found}),
+    )
+    expected = {
+        "energy_mae_ev": lambda structure, energy, force: energy,
+        "energy_mae_ev_per_atom": lambda structure, energy, force: energy / len(structure.atomic_numbers),
+        "force_mae_ev_per_angstrom": lambda structure, energy, force: force,
+        "zero_energy_mae_ev": lambda structure, energy, force: abs(structure.energy),
+        "zero_force_mae_ev_per_angstrom": lambda structure, energy, force: np.abs(structure.forces).mean(),
+    }
+    for column, value in expected.items():
+        # Float32 on the device, float64 here.
+        np.testing.assert_allclose(row[column], mean_over_molecules(found, value), rtol=2e-4, err_msg=column)
+
+
+def rows_of(table, **values):
+    chosen = np.logical_and.reduce([table[name] == value for name, value in values.items()])
+    return [{name: column[place] for name, column in table.items()} for place in np.flatnonzero(chosen)]
+
+
+def test_errors_of_a_replica_are_those_of_its_energies_and_forces(finished, by_hand):
+    name, found = by_hand
+    errors, replicas = (tables.read_table(finished[0] / file) for file in ("errors.csv", "replicas.csv"))
+    for side in ("test", "unseen"):
+        own = [one for one in found if one[0] == side]
+        (row,) = rows_of(errors, replica_id=name, side=side, regime="all")
+        assert_errors_of_the_table(row, own)
+    (row,) = rows_of(errors, replica_id=name, side="test", regime="equilibrium")
+    assert_errors_of_the_table(row, [one for one in found if one[0] == "test" and one[1].regime == "equilibrium"])
+    (replica,), (test,), (unseen,) = (
+        rows_of(replicas, replica_id=name),
+        rows_of(errors, replica_id=name, side="test", regime="all"),
+        rows_of(errors, replica_id=name, side="unseen", regime="all"),
+    )
+    for column in ("energy_mae_ev", "energy_mae_ev_per_atom", "force_mae_ev_per_angstrom", "energy_median_ae_ev"):
+        assert replica[f"test_{column}"] == test[column]
+    for column in ("zero_energy_mae_ev", "ridge_energy_mae_ev"):
+        assert replica[column.replace("energy", "test_energy")] == test[column]
+    assert replica["unseen_energy_mae_ev"] == unseen["energy_mae_ev"]
+    assert test["ridge_energy_mae_ev"] < test["zero_energy_mae_ev"]
+
+
+def test_errors_of_another_replica_or_with_the_unseen_are_caught(finished, by_hand):
+    """The control: the comparison tells replicas and sides apart."""
+    name, found = by_hand
+    errors = tables.read_table(finished[0] / "errors.csv")
+    own = [one for one in found if one[0] == "test"]
+    (other,) = rows_of(errors, replica_id=name.replace("s1", "s0"), side="test", regime="all")
+    with pytest.raises(AssertionError, match="energy_mae_ev"):
+        assert_errors_of_the_table(other, own)
+    (row,) = rows_of(errors, replica_id=name, side="test", regime="all")
+    with pytest.raises(AssertionError):
+        assert_errors_of_the_table(row, found)
 
 
 def test_unknown_replica_is_refused_with_a_list(finished):
@@ -153,7 +240,7 @@ def test_interrupted_run_continues_to_the_same_tables(finished, tmp_path, withou
     continued = []
     runner.run(tiny(), str(tmp_path / "run"), watch=continued.append)
     assert [snapshot.observation.step for snapshot in continued] == [20]
-    for name in ("replicas.csv", "curves.csv", "history.csv"):
+    for name in ("replicas.csv", "errors.csv", "curves.csv", "history.csv"):
         assert rows_without_times(tmp_path / "run" / name) == rows_without_times(folder / name)
 
 

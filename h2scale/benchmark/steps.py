@@ -238,6 +238,8 @@ def _inputs(case: Case, num_devices: int) -> dict[str, np.ndarray | None]:
         "steps": np.full(padded, np.iinfo(np.int32).max, np.int32),
         "order": order,
         "num_train": np.full(padded, case.molecules, np.int32),
+        "num_pinned": np.zeros(padded, np.int32),
+        "pinned_share": np.zeros(padded, np.float32),
         "rung": np.zeros(padded, np.int32),
         "active": np.arange(padded) < case.replicas,
         "width": np.zeros(padded, np.int32),

@@ -1,14 +1,19 @@
 """Convert foreign files into an h2scale dataset with its manifest.
 
-    python -m h2scale.data.convert --format=qm9 --output=qm9.h5 dsgdb9nsd.xyz.tar.bz2
-    python -m h2scale.data.convert --format=ase --level=wb97m-v/def2-tzvpd --atomic-energies-ev=H=-13.4,C=-1029.8 \\
-        --elements=H,C --output=omol.shards train/*.aselmdb
+    h2scale convert --level=pbe0/def2-svp --dry-run mine.extxyz
+    h2scale convert --level=pbe0/def2-svp --output=mine.h5 mine.extxyz
+    h2scale convert --output=qm9.h5 dsgdb9nsd.xyz.tar.bz2
+    h2scale convert --level=wb97m-v/def2-tzvpd --zero=fit --elements=H,C,N,O --output=omol.shards train_4M
 
-An output that ends in .h5 is one file, made and read whole (`data.load_dataset`); one that ends in .shards is a folder
-for data larger than memory (`streaming.ShardedDataset`), and the same command continues it after an interruption.
+The format is told from the files. Before anything is written, one line each says what was taken for energy, forces,
+charge, spin and molecule, in which units, the zero of energy and the level; --dry-run reads and checks everything and
+writes nothing. An output that ends in .h5 is one file, made and read whole (`data.load_dataset`); one that ends in
+.shards is a folder for data larger than memory (`streaming.ShardedDataset`), and the same command continues it after an
+interruption.
 """
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +21,9 @@ from typing import NoReturn
 
 from h2scale import errors
 from h2scale.data import dataset as dataset_lib
-from h2scale.data import readers, rungs, shards, storage
-from h2scale.data.readers import zero
+from h2scale.data import readers, rungs, shards, storage, validation
+from h2scale.data.account import Counts, account
+from h2scale.data.readers import entries, label_units, zero
 
 EXIT_BAD_INPUT = 2
 
@@ -63,53 +69,87 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files, or folders where the format is one")
-    parser.add_argument("--format", required=True, help=f"one of {', '.join(readers.FORMATS)}")
-    parser.add_argument("--output", required=True, type=Path, help="a .h5 file or a .shards folder")
-    parser.add_argument("--level", help="level of theory, where files do not say it: paper, ase, extxyz")
+    parser.add_argument("--format", help=f"one of {', '.join(readers.FORMATS)}; told from the files if not given")
+    parser.add_argument("--output", type=Path, help="a new .h5 file, or a .shards folder")
+    parser.add_argument("--dry-run", action="store_true", help="read, check and say, but write nothing")
+    parser.add_argument("--level", help="level of theory, where files do not say it: extxyz, ase, paper")
     parser.add_argument(
+        "--zero",
         "--atomic-energies-ev",
-        help="isolated atoms at that level, as H=-13.6,C=-1029.1; or 'file', of the one-atom structures in the files; "
-        "or 'fit', least squares over the files",
+        metavar="ENERGIES",
+        help="isolated atoms at that level in eV, as H=-13.6,C=-1029.1; or 'file', of the one-atom structures in the "
+        "files; or 'fit', least squares over the files, by which the asymptote of H2 means nothing",
     )
     parser.add_argument("--elements", help="keep structures of these elements only, as H,C,N,O,F")
-    parser.add_argument("--rung", help=f"instead of the format's own: {', '.join(rungs.RUNGS)}")
-    parser.add_argument("--charge", type=int, help="of ase rows that carry none, units of e")
-    parser.add_argument("--spin-multiplicity", type=int, help="of ase rows that carry none, 2S + 1")
     parser.add_argument(
-        "--bound-sign", type=int, help="sign of a bound molecule's stored energy in paper and vqm24: 1 or -1"
+        "--rung",
+        help=f"instead of the format's own: {', '.join(rungs.RUNGS)}, or auto: equilibrium if the largest force is "
+        f"below {rungs.EQUILIBRIUM_MAX_FORCE_EV_PER_ANGSTROM} eV/angstrom, else thermal",
     )
     parser.add_argument(
-        "--no-unit-check", action="store_true", help="accept lengths and energies that no molecule at rest has"
+        "--keep-first", action="store_true", help="of one geometry with several energies, instead of refusing the files"
     )
+    parser.add_argument("--bound-sign", type=int, help="of a bound molecule's stored energy in paper, vqm24: 1 or -1")
+    parser.add_argument("--no-unit-check", action="store_true", help="accept what no molecule at rest has")
+    named = parser.add_argument_group("extxyz and ase, whose names and units differ from file to file")
+    named.add_argument("--energy-key", metavar="NAME", help="key of the total energy")
+    named.add_argument("--forces-key", metavar="NAME", help="column of the forces")
+    named.add_argument("--molecule-key", metavar="NAME", help="key that names the molecule; else perceived bonds do")
+    named.add_argument("--energy-unit", default="eV", help=f"{', '.join(label_units.ENERGY_EV)}; eV if not given")
+    named.add_argument(
+        "--length-unit", default="angstrom", help=f"{', '.join(label_units.LENGTH_ANGSTROM)}; angstrom if not given"
+    )
+    named.add_argument("--forces-unit", help="as hartree/bohr; that of the energy over angstrom if not given")
+    named.add_argument("--charge", type=int, help="of frames that carry none, units of e")
+    named.add_argument("--spin-multiplicity", type=int, help="of frames that carry none, 2S + 1")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert as the command line says and return the exit code, 2 for wrong input."""
-    arguments = _parser().parse_args(argv)
-    energies = arguments.atomic_energies_ev
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.output is None and not arguments.dry_run:
+        parser.error("--output=NAME.h5 or NAME.shards is missing, or --dry-run, which writes nothing")
     try:
-        check_output(arguments.output)
-        reading = readers.read(
-            arguments.paths,
-            arguments.format,
-            level=arguments.level,
-            atomic_energies_ev=None if energies is None else zero.parse(energies),
-            elements=None if arguments.elements is None else arguments.elements.split(","),
-            rung=arguments.rung,
-            charge=arguments.charge,
-            spin_multiplicity=arguments.spin_multiplicity,
-            bound_sign=arguments.bound_sign,
-            check_units=not arguments.no_unit_check,
-        )
-        convert(reading, arguments.output)
+        if arguments.output is not None:
+            check_output(arguments.output)
+        reading = _read(arguments)
+        print("\n".join(account(reading.manifest)), flush=True)
+        counted = Counts()
+        reading = reading._replace(structures=counted.watch(reading.structures))
+        if arguments.dry_run:
+            _check_alone(reading)
+        else:
+            convert(reading, arguments.output)
     except errors.InputError as error:
         print(f"h2scale: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
-    print(f"{arguments.output}: {reading.manifest['level']}, zero of energy: {reading.manifest['energy_zero']}")
-    for reason, count in reading.manifest["dropped"].items():
-        print(f"left out: {count}, {reason}")
+    print("\n".join(counted.lines(reading.manifest["dropped"])))
+    print("nothing was written" if arguments.dry_run else f"written: {arguments.output}")
     return 0
+
+
+def _read(arguments: argparse.Namespace) -> readers.Reading:
+    return readers.read(
+        arguments.paths,
+        arguments.format,
+        atomic_energies_ev=None if arguments.zero is None else zero.parse(arguments.zero),
+        elements=None if arguments.elements is None else arguments.elements.split(","),
+        rung=arguments.rung,
+        keep_first=arguments.keep_first,
+        check_units=not arguments.no_unit_check,
+        **{field.name: getattr(arguments, field.name) for field in dataclasses.fields(entries.Options)},
+    )
+
+
+def _check_alone(reading: readers.Reading) -> None:
+    """Check every structure as writing it would."""
+    for number, structure in enumerate(reading.structures):
+        try:
+            validation.validate(dataset_lib.from_structures([structure], reading.manifest))
+        except ValueError as error:
+            raise errors.InputError(f"structure {number}, counted from 0 without those left out: {error}") from error
 
 
 if __name__ == "__main__":

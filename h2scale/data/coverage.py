@@ -13,19 +13,14 @@ import numpy as np
 from scipy import spatial
 
 from h2scale import elements
+from h2scale.data import bonding, validation
 from h2scale.data import dataset as dataset_lib
-from h2scale.data import validation
 
 MIN_MOLECULES = 5
 """Training molecules in which an element or a bonded pair has to occur to count as covered."""
 
 SAME_MINIMUM_ANGSTROM = 0.01
 """Largest difference between sorted interatomic distances of two structures that are one minimum."""
-
-_BOND_FACTOR = 1.3
-"""Two atoms are bonded if they are nearer than this times the sum of their covalent radii."""
-
-_RADII = np.array(elements.COVALENT_RADII_ANGSTROM)
 
 Pair = tuple[int, int]
 """Atomic numbers of two bonded atoms, the smaller one first."""
@@ -77,7 +72,7 @@ def molecule_parts(dataset: dataset_lib.Dataset, indices: np.ndarray) -> dict[st
     lowest = dataset.select(order[first])
     owner, one, other, distance = validation.pair_distances(lowest)
     numbers = lowest.atomic_numbers
-    bonded = distance < _BOND_FACTOR * (_RADII[numbers[one]] + _RADII[numbers[other]])
+    bonded = bonding.are_bonded(numbers[one], numbers[other], distance)
     pairs = np.sort(np.stack([numbers[one[bonded]], numbers[other[bonded]]], axis=1), axis=1)
     of_molecule = _grouped(owner[bonded], pairs, len(lowest))
     atoms = np.split(numbers, lowest.atom_offset[1:])

@@ -47,6 +47,11 @@ class Dataset:
         """First row of each structure in the per-atom arrays, shape (n_structures,), int64."""
         return np.cumsum(self.n_atoms, dtype=np.int64) - self.n_atoms
 
+    @property
+    def has_forces(self) -> bool:
+        """True if the structures have forces; without, `forces` is NaN throughout."""
+        return bool(self.manifest.get("has_forces", True))
+
     def __len__(self) -> int:
         return len(self.n_atoms)
 

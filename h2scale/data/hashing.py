@@ -4,6 +4,8 @@ import hashlib
 
 import numpy as np
 
+from h2scale.data import dataset as dataset_lib
+
 
 def text_hash(text: str) -> int:
     """64 bits of a text's SHA-256."""
@@ -19,3 +21,19 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
+
+
+def structure_draws(dataset: dataset_lib.Dataset, seed: int) -> np.ndarray:
+    """A number for every structure as if drawn at random, shape (n_structures,), uint64.
+
+    Depends on the seed and on the structure's molecule, rung and number among the structures of both, but not on what
+    else the dataset holds; positions are not read, which may lie on disk.
+    """
+    rungs_found, rung = np.unique(dataset.rung, return_inverse=True)
+    molecules_found, molecule = np.unique(dataset.molecule, return_inverse=True)
+    groups, group, sizes = np.unique(molecule * len(rungs_found) + rung, return_inverse=True, return_counts=True)
+    names = zip(molecules_found[groups // len(rungs_found)], rungs_found[groups % len(rungs_found)], strict=True)
+    hashes = np.array([text_hash(f"{seed}:{name}:{of_rung}") for name, of_rung in names], np.uint64)
+    number = np.empty(len(group), np.uint64)
+    number[np.argsort(group, kind="stable")] = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return mixed(hashes[group] + number)

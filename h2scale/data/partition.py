@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from h2scale import elements as elements_lib
-from h2scale.data import coverage, rungs, splits, storage
+from h2scale.data import coverage, hashing, rungs, splits, storage
 from h2scale.data import dataset as dataset_lib
 from h2scale.errors import InputError
 
 SIDES = (*splits.SIDES, "unseen")
-ORGANIC = ("H", "C", "N", "O", "F")
-"""Elements that every rung of the shipped datasets covers."""
+ORGANIC = splits.ORGANIC
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,6 +25,7 @@ class Partition:
     """Side of every structure of a dataset; made by `divide`."""
 
     dataset: dataset_lib.Dataset
+    settings: splits.SplitSettings
     side: np.ndarray  # (n_structures,), str, one of SIDES; empty where an element is not admitted
     molecule: np.ndarray  # (n_structures,), int, the same for all names of one minimum
     missing: Mapping[str, coverage.Missing]  # what each molecule of the side `unseen` lacks, by its name
@@ -40,19 +40,55 @@ class Partition:
             raise InputError(f"side must be one of {', '.join(SIDES)}; got {side!r}.")
         return np.flatnonzero(rungs.in_rung(self.dataset, rung) & (self.side == side))
 
+    def held_out(self, rung: str, side: str) -> np.ndarray:
+        """As `indices`, at most `max_held_out` of them: the same for every replica, molecules taken in turn.
 
-def divide(dataset: dataset_lib.Dataset, elements: Sequence[str], settings: splits.SplitSettings) -> Partition:
+        Beyond a few hundred structures the error is known well enough, and evaluating all of a large dataset every
+        time would take longer than training. Errors are means over molecules, so one more molecule says more than one
+        more structure of a molecule that is there.
+        """
+        indices, most = self.indices(rung, side), self.settings.max_held_out
+        if not most or len(indices) <= most:
+            return indices
+        draws = hashing.structure_draws(self.dataset, self.settings.split_seed)[indices]
+        order = np.lexsort((draws, self.molecule[indices]))
+        _, first = np.unique(self.molecule[indices][order], return_index=True)
+        turn = np.empty(len(indices), np.int64)
+        turn[order] = np.arange(len(indices)) - np.repeat(first, np.diff(np.append(first, len(indices))))
+        return np.sort(indices[np.lexsort((draws, turn))[:most]])
+
+    def molecule_weights(self, indices: np.ndarray) -> np.ndarray:
+        """Return weights that make a sum over structures a mean over molecules of the mean over each one's structures.
+
+        Args:
+            indices: structures, shape (n,).
+
+        Returns:
+            Shape (n,), float64; they add up to 1.
+        """
+        _, own, counts = np.unique(self.molecule[indices], return_inverse=True, return_counts=True)
+        return 1.0 / (len(counts) * counts[own]) if len(indices) else np.zeros(0)
+
+    def describe(self, rung: str) -> str:
+        """Write the structures and molecules of every side of a rung in one line."""
+        counts = []
+        for side in SIDES:
+            indices = self.indices(rung, side)
+            counts.append(f"{side} {len(indices):,} of {len(np.unique(self.molecule[indices]))} molecules")
+        return f"{rung}: {', '.join(counts)}"
+
+
+def divide(dataset: dataset_lib.Dataset, settings: splits.SplitSettings) -> Partition:
     """Divide a dataset into sides.
 
     Args:
         dataset: any dataset.
-        elements: symbols; structures that hold others are on no side. Empty admits all.
-        settings: fractions and seed.
+        settings: elements, fractions and seed.
 
     Raises:
-        InputError: a symbol is no element, or no structure is made of these elements.
+        InputError: no structure is made of these elements.
     """
-    admitted = _of_elements(dataset, elements)
+    admitted = of_elements(dataset, settings.elements)
     leader = coverage.unify(dataset)
     names, own = np.unique(dataset.molecule, return_inverse=True)
     leaders = [leader[name] for name in names.tolist()]
@@ -67,7 +103,7 @@ def divide(dataset: dataset_lib.Dataset, elements: Sequence[str], settings: spli
     held_out = np.unique(dataset.molecule[ladder][side[ladder] != "train"]).tolist()
     missing = coverage.uncovered(coverage.molecule_parts(dataset, ladder), train, held_out)
     side[np.isin(dataset.molecule, list(missing)) & admitted] = "unseen"
-    return Partition(dataset, side, np.unique(leaders, return_inverse=True)[1][own], missing)
+    return Partition(dataset, settings, side, np.unique(leaders, return_inverse=True)[1][own], missing)
 
 
 def sides(
@@ -78,7 +114,7 @@ def sides(
     Args:
         name_or_path: of a dataset, as `load_dataset` takes it.
         rung: one of `rungs.RUNGS`; rungs below it are included.
-        elements: symbols; structures that hold others are on no side. Empty admits all.
+        elements: symbols, H among them; structures that hold others are on no side. Empty admits all.
         split_seed: decides which molecules are held out.
 
     Returns:
@@ -87,21 +123,25 @@ def sides(
     Raises:
         InputError: an unknown dataset, rung or element, or no structure of these elements.
     """
-    dataset = storage.load_dataset(name_or_path)
-    divided = divide(dataset, elements, splits.SplitSettings(split_seed=split_seed))
+    dataset = storage.load_dataset(name_or_path, allow_missing_forces=True)
+    divided = divide(dataset, splits.SplitSettings(elements=tuple(elements), split_seed=split_seed))
     return {side: divided.indices(rung, side) for side in SIDES}
 
 
-def _of_elements(dataset: dataset_lib.Dataset, symbols: Sequence[str]) -> np.ndarray:
-    """Return which structures are made of these elements alone, (n_structures,), bool; all if none are named."""
-    unknown = [symbol for symbol in symbols if symbol not in elements_lib.ATOMIC_NUMBERS]
-    if unknown:
-        raise InputError(f"elements must be symbols such as H or C; got {unknown[0]!r}.")
+def of_elements(dataset: dataset_lib.Dataset, symbols: Sequence[str]) -> np.ndarray:
+    """Return which structures are made of these elements alone, (n_structures,), bool; all if none are named.
+
+    Raises:
+        InputError: no structure is.
+    """
     if not symbols:
         return np.ones(len(dataset), bool)
     wanted = [elements_lib.ATOMIC_NUMBERS[symbol] for symbol in symbols]
     admitted = np.logical_and.reduceat(np.isin(dataset.atomic_numbers, wanted), dataset.atom_offset)
     if not admitted.any():
         held = ", ".join(elements_lib.SYMBOLS[number] for number in np.unique(dataset.atomic_numbers).tolist())
-        raise InputError(f"no structure is made of {', '.join(symbols)} alone; the dataset holds {held}.")
+        raise InputError(
+            f"data.elements must name elements of the dataset, which holds {held}; no structure is made of "
+            f"{', '.join(symbols)} alone."
+        )
     return admitted

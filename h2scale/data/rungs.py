@@ -45,11 +45,19 @@ RUNG_OF_REGIME: Mapping[str, str] = MappingProxyType(
 
 H2_MOLECULE = "[H][H]"
 
+EQUILIBRIUM_MAX_FORCE_EV_PER_ANGSTROM = 0.05
+"""A structure whose largest force is below this is taken for a minimum: the usual criterion of ASE's optimisers."""
+
 
 def check_rung(rung: str) -> None:
     """Raise ValueError listing the rungs if `rung` is not one that can be trained on."""
     if rung not in RUNGS:
         raise ValueError(f"data.rung must be one of {', '.join(RUNGS)}; got {rung!r}.")
+
+
+def rung_of_force(largest_force: float) -> str:
+    """`equilibrium` or `thermal`, by the largest force on an atom of the structure, eV/angstrom."""
+    return "equilibrium" if largest_force < EQUILIBRIUM_MAX_FORCE_EV_PER_ANGSTROM else "thermal"
 
 
 def in_rung(dataset: dataset_lib.Dataset, rung: str) -> np.ndarray:

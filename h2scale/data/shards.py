@@ -227,7 +227,10 @@ def _begun(folder: Path, identity: str) -> dict[str, Any]:
 
 def _identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Entries of a manifest that identify a dataset before its first structure is read."""
-    names = ("format_read", "level", "energy_zero", "isolated_atom_energies_ev", "has_forces", "sources")
+    names = (
+        *("format_read", "level", "energy_zero", "isolated_atom_energies_ev", "has_forces", "sources"),
+        *("units_in_the_source", "read_as", "rung_chosen"),
+    )
     return {name: manifest[name] for name in names if name in manifest}
 
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from h2scale import elements
 from h2scale.data import dataset as dataset_lib
 
 MIN_DISTANCE_ANGSTROM = 0.1
-KNOWN_ELEMENTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
-"""Hydrogen to argon: the elements that a shipped basis set and the isolated-atom table could serve."""
+KNOWN_ELEMENTS = tuple(range(1, len(elements.COVALENT_RADII_ANGSTROM)))
+"""Hydrogen to curium: the elements whose covalent radius is known, by which bonds are perceived."""
 
 
 def validate(dataset: dataset_lib.Dataset) -> None:

@@ -5,6 +5,7 @@ would, with one Atoms object whose charge is changed in place. No reference is n
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,11 @@ HYDROGEN_IONIZATION_EV = 16.45
 """H2 to H2+ at H2's bond length, from the exact curves."""
 H2_DEPTH_EV = 4.7483
 """Two H atoms minus H2 at its bond length, from the exact curve."""
+CHARGE_CHECK, SPIN_CHECK = "charge reaches the model", "spin reaches the model"
+UNIT_CHECK = "energy unit, by the depth of H2"
+ATOM_CHECK = "an isolated atom has half the energy of a separated pair"
+CACHE_CHECK = "no cached prediction for a changed "
+ASKED = "neutral H2 is answered"
 _RELATIVE = 0.3
 _FORCE_FLOOR = 0.05
 """eV/angstrom; a central difference of float32 energies is noise far below this."""
@@ -57,8 +63,22 @@ def examine(model: Model, entry: models.Entry) -> tuple[Conditioning, grading.Pa
         _unit(predictions),
         _isolated_atom(predictions),
         _forces(model),
+        *_unanswered(predictions["H2"]),
     ]
     return conditioning, grading.Part(findings, [])
+
+
+def could_be_asked(findings: Sequence[grading.Finding]) -> bool:
+    """Return False if the model refused H2 itself, so that nothing else it says is an answer to this exam."""
+    return all(finding.check != ASKED for finding in findings)
+
+
+def _unanswered(prediction: Prediction) -> list[grading.Finding]:
+    """One finding if neutral singlet H2 at its bond length, the first question of all, is refused; else none."""
+    if prediction.status != models.REFUSED:
+        return []
+    reason = f"could not be asked: neutral singlet H2 at its bond length is refused: {prediction.reason}"
+    return [grading.without_number((SECTION, "H2"), ASKED, "", models.NOT_RUN, reason)]
 
 
 def _queries() -> dict[str, Query]:
@@ -77,7 +97,7 @@ def _queries() -> dict[str, Query]:
 
 def _reaches(what: str, predictions: list[Prediction], way: str) -> grading.Finding:
     """Smallest difference of the predictions, which must differ; refusals are left out if two predictions remain."""
-    place, check = (SECTION, "H2"), f"{what} reaches the model"
+    place, check = (SECTION, "H2"), {"charge": CHARGE_CHECK, "spin": SPIN_CHECK}[what]
     if way == "none":
         return grading.without_number(place, check, "eV", grading.NOT_CONDITIONED, f"the model takes no {what}")
     given = [one for one in predictions if one.status == models.OK]
@@ -113,7 +133,7 @@ def _scan(
     unreached: str,
 ) -> grading.Finding:
     """Compare one Atoms object whose charge or spin is changed in place with fresh ones."""
-    check = f"no cached prediction for a changed {what}"
+    check = CACHE_CHECK + what
     if unreached:
         return grading.without_number((SECTION, "H2"), check, "eV", grading.NOT_CONDITIONED, unreached)
     scanned = dict(zip(names, model.predict([queries[name] for name in names], reuse=True), strict=True))
@@ -150,7 +170,7 @@ def _sign(predictions: dict[str, Prediction], conditioning: Conditioning) -> lis
             reference=expected,
         )
         if finding.status == grading.FAIL:
-            why = _unit_name(cost / expected) or (
+            why = _unit_remark(cost / expected) or (
                 "far below what it costs to take an electron away: the sign of the charge may be lost on the way"
                 if cost < expected / 2
                 else "not the energy that it costs to take one electron away"
@@ -166,19 +186,23 @@ def _unit(predictions: dict[str, Prediction]) -> grading.Finding:
     depth = 2 * predictions["H"].energy - predictions["H2"].energy
     limit = grading.around(H2_DEPTH_EV, _RELATIVE * H2_DEPTH_EV)
     place = (SECTION, "H2")
-    finding = grading.measure(
-        place, "energy unit, by the depth of H2", "eV", needed, lambda: depth, limit=limit, reference=H2_DEPTH_EV
-    )
+    finding = grading.measure(place, UNIT_CHECK, "eV", needed, lambda: depth, limit=limit, reference=H2_DEPTH_EV)
     if finding.status == grading.FAIL:
-        finding = finding._replace(reason=_unit_name(depth / H2_DEPTH_EV) or "far from H2's depth in any known unit")
+        finding = finding._replace(reason=_unit_remark(depth / H2_DEPTH_EV) or "far from H2's depth in any known unit")
     return finding
 
 
-def _unit_name(ratio: float) -> str:
-    for name, factor in _UNITS.items():
+def unit_of(ratio: float) -> str:
+    """Return the unit of energy in which a number is `ratio` times what it is in eV; empty if in none of the known."""
+    for name, factor in ({"eV": 1.0} | _UNITS).items():
         if abs(ratio / factor - 1) < _RELATIVE:
-            return f"the energy looks like {name}, not eV"
+            return name
     return ""
+
+
+def _unit_remark(ratio: float) -> str:
+    name = unit_of(ratio)
+    return f"the energy looks like {name}, not eV" if name not in ("", "eV") else ""
 
 
 def _isolated_atom(predictions: dict[str, Prediction]) -> grading.Finding:
@@ -191,7 +215,7 @@ def _isolated_atom(predictions: dict[str, Prediction]) -> grading.Finding:
     gap = min(gaps, key=abs)
     finding = grading.measure(
         (SECTION, "H"),
-        "an isolated atom has half the energy of a separated pair",
+        ATOM_CHECK,
         "eV",
         [predictions["H"], *(pairs or [predictions["H...H"]])],
         lambda: gap,

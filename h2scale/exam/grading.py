@@ -13,6 +13,9 @@ STATUSES = (FAIL, models.ERROR, models.NOT_RUN, NOT_CONDITIONED, models.REFUSED,
 INCOMPLETE = (models.ERROR, models.NOT_RUN)
 """Statuses of a check that has to be repeated: a refusal is a result; a crash, a hang or NaN is not."""
 
+WITHOUT_LIMITS = ("shape", "teacher split")
+"""Beginnings of the sections that measure and have no limits."""
+
 CHEMICAL_ACCURACY_EV = 0.0434
 """One kcal/mol."""
 
@@ -146,6 +149,11 @@ def around_minimum(predictions: Sequence[models.Prediction]) -> tuple[slice, str
     return slice(int(start), int(stop)), f"{len(gaps)} of {len(predictions)} distances have no energy"
 
 
+def is_scored(section: str, status: str) -> bool:
+    """Return True if a finding counts among the checks that a model can pass."""
+    return status != MEASURED and status in STATUSES and not section.startswith(WITHOUT_LIMITS)
+
+
 def to_json(record: Finding | Curve) -> dict[str, Any]:
     """Return a record as JSON values; NaN becomes null."""
     return {key: _plain(value) for key, value in record._asdict().items()}
@@ -160,7 +168,10 @@ def _missing(predictions: Sequence[models.Prediction], forces: bool) -> tuple[st
         count = f"{len(lost)} of {len(predictions)} structures: " if len(predictions) > 1 else ""
         return status, count + first.reason
     without_forces = [one for one in predictions if forces and one.forces is None]
-    return (models.REFUSED, without_forces[0].reason) if without_forces else None
+    if not without_forces:
+        return None
+    wrong = [one for one in without_forces if one.reason.startswith(models.BAD_FORCES)]
+    return (models.ERROR, wrong[0].reason) if wrong else (models.REFUSED, without_forces[0].reason)
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+BAD_FORCES = "the forces are not"
+"""Beginning of the reason why forces that were given are no forces."""
 OK, REFUSED, ERROR, NOT_RUN = "ok", "refused", "error", "not run"
 
 

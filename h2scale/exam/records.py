@@ -35,11 +35,40 @@ def log_path(folder: Path, entry: models.Entry, part: str) -> Path:
 
 
 def load_or_start(folder: Path, entry: models.Entry) -> Record:
-    """Return the record of a model as far as an earlier run came, or one without parts."""
+    """Return the record of a model as far as an earlier run came, or one without parts.
+
+    Where only the summary of that run is left, as in a folder of published results, the record is made of it, so that
+    sections can be added.
+    """
     path = record_path(folder, entry)
-    record = migration.exam_record(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
-    if "parts" in record and "environment" not in record:  # else of a version that kept one for the whole model
-        return record
+    if not path.exists():
+        results = folder / EXAM_JSON
+        content = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {"models": []}
+        found = [model for model in migration.exam_results(content)["models"] if model["name"] == entry.name]
+        return from_summary(found[0]) if found else start(entry)
+    record = migration.exam_record(json.loads(path.read_text(encoding="utf-8")))
+    # Else it is of a version that kept one environment for the whole model.
+    return record if "parts" in record and "environment" not in record else start(entry)
+
+
+def from_summary(model: dict[str, Any]) -> Record:
+    """Return the record of a model of exam.json; the time of each part is not in there, and stands with the first."""
+    titles = {CONDITIONING: (CONDITIONING,)} | {name: SECTIONS[name].titles for name in model["sections"]}
+    of_parts = ("environment", "earlier_environments", "seconds", "sections", "complete", "findings", "curves")
+    parts = {
+        name: {
+            "environment": model.get("earlier_environments", {}).get(name, model["environment"]),
+            "seconds": model["seconds"] if name == CONDITIONING else 0.0,
+            "findings": [one for one in model["findings"] if one["section"].startswith(beginnings)],
+            "curves": [one for one in model["curves"] if one["section"].startswith(beginnings)],
+        }
+        for name, beginnings in titles.items()
+    }
+    return {**{key: value for key, value in model.items() if key not in of_parts}, "parts": parts}
+
+
+def start(entry: models.Entry) -> Record:
+    """Return the record of a model that has not been asked anything."""
     return {
         "name": entry.name,
         "entry": _portable(entry.entry),
@@ -83,16 +112,22 @@ def save(folder: Path, entry: models.Entry, record: Record) -> None:
 
 def write_results(folder: Path, found: Sequence[Record]) -> bool:
     """Write exam.json and exam.csv from all records; return whether all of them are complete."""
-    summaries = [_summary(record) for record in found]
-    complete = all(summary["complete"] for summary in summaries)
-    _write_json(folder / EXAM_JSON, {"format": FORMAT, "complete": complete, "models": summaries})
-    (folder / EXAM_CSV).unlink(missing_ok=True)
-    rows = [{"model": summary["name"], **finding} for summary in summaries for finding in summary["findings"]]
-    tables.append_rows(folder / EXAM_CSV, COLUMNS, rows)
+    models_found = [summary(record) for record in found]
+    complete = all(one["complete"] for one in models_found)
+    _write_json(folder / EXAM_JSON, {"format": FORMAT, "complete": complete, "models": models_found})
+    write_findings(folder / EXAM_CSV, models_found)
     return complete
 
 
-def _summary(record: Record) -> dict[str, Any]:
+def write_findings(path: Path, found: Sequence[dict[str, Any]]) -> Path:
+    """Write the findings of models of exam.json as a table, a row each; return the path."""
+    path.unlink(missing_ok=True)
+    rows = [{"model": model["name"], **finding} for model in found for finding in model["findings"]]
+    tables.append_rows(path, COLUMNS, rows)
+    return path
+
+
+def summary(record: Record) -> dict[str, Any]:
     """Return a record as exam.json has it, all parts in a row.
 
     `environment` is that of the conditioning checks, which every run repeats; sections that were examined with other

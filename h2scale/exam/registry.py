@@ -7,11 +7,10 @@ from typing import Any
 import yaml
 
 from h2scale.errors import InputError
-from h2scale.exam import models
+from h2scale.exam import models, ways
 
 FACTS = ("package", "version", "level_of_theory", "closest_level", "weights", "licence", "tested")
 _KEYS = ("entry", "kwargs", "charge", "spin", *FACTS)
-_WAYS = ("info:KEY", "argument:NAME", "method:NAME", "initial_charges", "initial_magmoms", "none")
 
 
 def load(private: str = "") -> dict[str, models.Entry]:
@@ -52,7 +51,7 @@ def find(name: str, entries: dict[str, models.Entry], *, charge: str, spin: str,
             "MODULE:FACTORY or FILE.py:FACTORY."
         )
     for key, way in (("charge", charge), ("spin", spin)):
-        _check_way(way, f"config.exam.{key}")
+        ways.check(way, f"config.exam.{key}")
     return models.Entry(name, name, {}, charge, spin, python)
 
 
@@ -74,17 +73,9 @@ def _entry(name: str, fields: Any, where: str) -> models.Entry:
         raise InputError(f"{where}: {name} has the unknown key {unknown[0]}; known are {', '.join(_KEYS)}.")
     charge, spin = str(fields.get("charge", "info:charge")), str(fields.get("spin", "info:spin"))
     for key, way in (("charge", charge), ("spin", spin)):
-        _check_way(way, f"{where}: {key} of {name}")
+        ways.check(way, f"{where}: {key} of {name}")
     module, _, factory = fields["entry"].rpartition(":")
     if module == "adapters":
         module = str(Path(__file__).parent / "calculators" / "adapters.py")
     facts = {key: str(fields[key]) for key in FACTS if key in fields}
     return models.Entry(name, f"{module}:{factory}", dict(fields.get("kwargs") or {}), charge, spin, facts=facts)
-
-
-def _check_way(way: str, what: str) -> None:
-    place, _, name = way.partition(":")
-    if way not in ("none", "initial_charges", "initial_magmoms") and not (
-        place in ("info", "argument", "method") and name
-    ):
-        raise InputError(f"{what} must be one of {', '.join(_WAYS)}; got {way!r}.")

@@ -1,12 +1,13 @@
 """One exam: every model is loaded, examined and graded; predictions are kept one by one, findings part by part."""
 
 import importlib
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from h2scale.exam import conditioning_checks, grading, models, prediction_log, records, workload
+from h2scale.exam import capabilities, conditioning_checks, grading, models, prediction_log, records, workload
 from h2scale.exam.candidates import Candidate
 from h2scale.exam.records import CONDITIONING, LOADING
 from h2scale.exam.sections import SECTIONS
@@ -60,7 +61,7 @@ def _examine(candidate: Candidate, names: tuple[str, ...], record: dict[str, Any
             parts = iter([(LOADING, grading.Part([lost], []))])
         else:
             record["parts"].pop(LOADING, None)
-            parts = _parts(log, entry, names, begin)
+            parts = _parts(log, entry, names, begin, record)
         for name, part in parts:
             counts.update(finding.status for finding in part.findings)
             seconds += log.seconds
@@ -71,13 +72,43 @@ def _examine(candidate: Candidate, names: tuple[str, ...], record: dict[str, Any
     bar.end(f"{told}; {seconds:.1f} s")
 
 
+def examine_parts(
+    model: models.Model, entry: models.Entry, names: tuple[str, ...], record: records.Record
+) -> records.Record:
+    """Put the parts named of a model's exam into its record, in one go and without a file; return the record."""
+    parts = _parts(model, entry, names, lambda name: None, record)
+    while True:
+        begun = time.monotonic()
+        found = next(parts, None)
+        if found is None:
+            return record
+        name, part = found
+        record["parts"][name] = records.part_as_json(part, model.environment, time.monotonic() - begun)
+
+
 def _parts(
-    model: models.Model, entry: models.Entry, names: tuple[str, ...], begin: Callable[[str], None]
+    model: models.Model,
+    entry: models.Entry,
+    names: tuple[str, ...],
+    begin: Callable[[str], None],
+    record: records.Record | None,
 ) -> Iterator[tuple[str, grading.Part]]:
-    """Yield the parts named, the conditioning checks first, each with its name."""
+    """Yield the parts named, the conditioning checks first, each with its name.
+
+    Args:
+        model, entry: to be asked.
+        names: of the parts.
+        begin: called before each part with its name.
+        record: gets the flags of the model, and a model that refuses H2 is not asked on; None foresees all questions.
+    """
     begin(CONDITIONING)
     conditioning, part = conditioning_checks.examine(model, entry)
+    flags = capabilities.measure(model, part.findings)
+    if record is not None:
+        record["capabilities"] = flags.as_dict()
     yield CONDITIONING, part
+    if record is not None and not conditioning_checks.could_be_asked(part.findings):
+        return
     level = entry.facts.get("closest_level") or entry.facts.get("level_of_theory", "")
     for name in names:
         if name != CONDITIONING:
@@ -89,7 +120,7 @@ def _parts(
 def _work(entry: models.Entry, names: tuple[str, ...]) -> float:
     """Amount of work in parts of an exam, roughly, in the units of `workload.work`."""
     silent = workload.SilentModel()
-    for _ in _parts(silent, entry, names, lambda name: None):
+    for _ in _parts(silent, entry, names, lambda name: None, None):
         pass
     return sum(workload.work(query) for query in silent.queries)
 

@@ -25,7 +25,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def main() -> None:
         request = json.loads(line)
         if "entry" in request:
             try:
-                model = LoadedCalculator(request)
+                model = load(request)
                 reply({"loaded": True, **model.describe()})
             except Exception as error:  # whatever foreign code raises is the reply here
                 reply({"loaded": False, "reason": describe_error(error)})
@@ -63,32 +63,60 @@ def main() -> None:
             reply(model.predict(structure, request["reuse"]))
 
 
-class LoadedCalculator:
-    """A factory, the calculators it made, and how charge and spin reach them."""
+class NotACalculatorError(TypeError):
+    """A factory returned something that no energy can be asked of."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
-        self.factory = find_factory(request["entry"])
-        self.kwargs = request["kwargs"]
-        self.packages = request["packages"]
-        self.how = {"charge": request["charge"], "spin": request["spin"]}
+
+class LoadedCalculator:
+    """A factory, the calculators it made, and how charge and spin reach them.
+
+    Args:
+        factory: makes a calculator.
+        name: of the factory, for messages.
+        kwargs: arguments of the factory.
+        charge, spin: HOW, as above.
+        packages: whose versions are wanted.
+
+    Raises:
+        TypeError: the factory needs other arguments, or returns no calculator.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[..., "Calculator"],
+        *,
+        name: str,
+        kwargs: dict[str, Any],
+        charge: str,
+        spin: str,
+        packages: Sequence[str] = (),
+    ) -> None:
+        self.factory, self.name, self.kwargs, self.packages = factory, name, kwargs, packages
+        self.source_of: Any = factory  # whose package and file are described
+        self.how = {"charge": charge, "spin": spin}
         self.calculators: dict[tuple[tuple[str, int], ...], Calculator] = {}
         self.atoms: Atoms | None = None
         arguments = {way.partition(":")[2] for way in self.how.values() if way.startswith("argument:")}
-        check_arguments(self.factory, request["entry"], arguments | set(self.kwargs))
-        if not arguments:
+        check_arguments(self.factory, name, arguments | set(self.kwargs))
+        try:
             self.calculator(0, 1)
+        except NotACalculatorError:
+            raise
+        except Exception:
+            if not arguments:
+                raise  # else this charge and spin may be refused, and others not
 
     def describe(self) -> dict[str, Any]:
         """Versions of what makes the predictions, and a digest of the file that the factory is written in."""
         packages = {}
-        top = (getattr(self.factory, "__module__", None) or "").split(".")[0]
+        top = (getattr(self.source_of, "__module__", None) or "").split(".")[0]
         named = importlib.metadata.packages_distributions().get(top, [])
         for name in (*named, *self.packages, "ase", "numpy"):
             try:
                 packages[name] = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
                 continue  # run from a checkout
-        return {"python": platform.python_version(), "packages": packages, "source": digest_source(self.factory)}
+        return {"python": platform.python_version(), "packages": packages, "source": digest_source(self.source_of)}
 
     def calculator(self, charge: int, spin: int) -> "Calculator":
         """The calculator for this charge and spin: one for all, unless they are arguments of the factory."""
@@ -98,7 +126,11 @@ class LoadedCalculator:
         }
         key = tuple(sorted(arguments.items()))
         if key not in self.calculators:
-            self.calculators[key] = self.factory(**self.kwargs, **arguments)
+            made = self.factory(**self.kwargs, **arguments)
+            if isinstance(made, type) or not hasattr(made, "get_potential_energy"):
+                what = f"the class {made.__name__}" if isinstance(made, type) else f"{type(made).__name__}"
+                raise NotACalculatorError(f"could not be asked: {self.name} returned {what}, no ASE calculator")
+            self.calculators[key] = made
         return self.calculators[key]
 
     def start_over(self) -> None:
@@ -106,7 +138,10 @@ class LoadedCalculator:
         self.atoms = None
 
     def predict(self, structure: dict[str, Any], reuse: bool) -> dict[str, Any]:
-        """Energy in eV and forces in eV/angstrom as the calculator gives them, or the reason why there are none."""
+        """Energy in eV and forces in eV/angstrom as the calculator gives them, or the reason why there are none.
+
+        What the calculator raises is `refused`; an energy that is not one number is a `fault` of the calculator.
+        """
         from ase.calculators.calculator import PropertyNotImplementedError
 
         try:
@@ -114,9 +149,16 @@ class LoadedCalculator:
             atoms = self.prepare(structure, calculator, reuse)
             if not reuse and hasattr(calculator, "reset"):
                 calculator.reset()
-            energy = float(atoms.get_potential_energy())
+            given = atoms.get_potential_energy()
+        except NotACalculatorError as error:
+            return {"fault": str(error)}
         except Exception as error:  # any exception is a refusal, whatever its type
             return {"refused": describe_error(error)}
+        energy = single_number(given)
+        if energy is None:
+            shape = getattr(given, "shape", None)
+            what = type(given).__name__ + ("" if shape is None else f" of shape {tuple(shape)}")
+            return {"fault": f"the energy is no single number but {what}"}
         try:
             forces = [[float(value) for value in row] for row in atoms.get_forces()]
         except (PropertyNotImplementedError, NotImplementedError, AttributeError):
@@ -147,6 +189,28 @@ class LoadedCalculator:
             elif place == "initial_magmoms":
                 atoms.set_initial_magnetic_moments([(value - 1) / len(atoms)] * len(atoms))
         return atoms
+
+
+def load(request: dict[str, Any]) -> LoadedCalculator:
+    """The calculator that the first request names."""
+    return LoadedCalculator(
+        find_factory(request["entry"]),
+        name=request["entry"],
+        kwargs=request["kwargs"],
+        charge=request["charge"],
+        spin=request["spin"],
+        packages=request["packages"],
+    )
+
+
+def single_number(given: Any) -> float | None:
+    """An energy as a float; None if it is not exactly one real number. An array of one element is one number."""
+    if isinstance(given, str | bytes | bool):
+        return None
+    try:
+        return float(given.item() if hasattr(given, "item") else given)
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 def find_factory(entry: str) -> Callable[..., "Calculator"]:
@@ -180,7 +244,7 @@ def find_factory(entry: str) -> Callable[..., "Calculator"]:
     return module
 
 
-def check_arguments(factory: Callable[..., Any], entry: str, given: set[str]) -> None:
+def check_arguments(factory: Callable[..., Any], name: str, given: set[str]) -> None:
     """Raise TypeError that names the arguments that a factory needs and is not given."""
     try:
         parameters = inspect.signature(factory).parameters.values()
@@ -194,10 +258,10 @@ def check_arguments(factory: Callable[..., Any], entry: str, given: set[str]) ->
         and parameter.name not in given
     ]
     if needed:
-        raise TypeError(f"{entry} needs the arguments {', '.join(needed)}; name a factory that can be called without")
+        raise TypeError(f"{name} needs the arguments {', '.join(needed)}; name a factory that can be called without")
 
 
-def digest_source(factory: Callable[..., Any]) -> str:
+def digest_source(factory: Any) -> str:
     """SHA-256 of the factory's file; empty where there is none to read."""
     try:
         path = inspect.getsourcefile(factory)

@@ -242,6 +242,8 @@ def read_prediction(message: dict[str, Any], n_atoms: int) -> Prediction:
     """Return the prediction that a worker's reply to one structure stands for, checked."""
     if "refused" in message:
         return Prediction(np.nan, None, models.REFUSED, message["refused"])
+    if "fault" in message:
+        return Prediction(np.nan, None, models.ERROR, message["fault"])
     energy = message["energy"]
     if not np.isfinite(energy):
         return Prediction(np.nan, None, models.ERROR, f"the energy is {energy}")
@@ -249,5 +251,5 @@ def read_prediction(message: dict[str, Any], n_atoms: int) -> Prediction:
         return Prediction(energy, None, models.OK, message["no_forces"])
     forces = np.array(message["forces"], float)
     if forces.shape != (n_atoms, 3) or not np.isfinite(forces).all():
-        return Prediction(energy, None, models.OK, f"the forces are not {n_atoms} x 3 finite numbers")
+        return Prediction(energy, None, models.OK, f"{models.BAD_FORCES} {n_atoms} x 3 finite numbers")
     return Prediction(energy, forces, models.OK, "")

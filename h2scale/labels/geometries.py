@@ -23,7 +23,6 @@ IMAGINARY_EV = -0.0062
 _OPEN_P_SHELL = {5, 6, 8, 9}
 """Atomic numbers of atoms whose open p shell has an orientation: nothing fixes it once the atom is isolated."""
 
-_BOND_TOLERANCE = 1.3
 _HESSIAN_STEP_ANGSTROM = 0.01
 _STIFF_BOND = 70.0  # eV/angstrom^2
 _SPRING, _SPRING_DECAY, _SOFT_SPRING = 40.0, 2.5, 2.0  # eV/angstrom^2, 1/angstrom, eV/angstrom^2
@@ -39,14 +38,6 @@ class Modes(NamedTuple):
     quanta_ev: np.ndarray  # (n_modes,), increasing; imaginary ones negative
     curvatures: np.ndarray  # (n_modes,), eV / (angstrom^2 dalton)
     vectors: np.ndarray  # (n_modes, n_atoms, 3), orthonormal in mass-weighted coordinates
-
-
-def bonded_pairs(positions: np.ndarray, radii: np.ndarray) -> tuple[tuple[int, int], ...]:
-    """Pairs of atoms closer than 1.3 times the sum of their covalent radii, sorted; positions (n, 3), radii (n,)."""
-    first, second = np.triu_indices(len(positions), k=1)
-    distances = np.linalg.norm(positions[first] - positions[second], axis=1)
-    close = distances < _BOND_TOLERANCE * (radii[first] + radii[second])
-    return tuple((int(i), int(j)) for i, j in zip(first[close], second[close], strict=True))
 
 
 def shortest_distance(positions: np.ndarray) -> float:

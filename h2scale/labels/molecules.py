@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from h2scale.data import bonding
+
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
@@ -179,14 +181,6 @@ def diatomic_name(symbols: tuple[str, str], charge: int) -> str:
     return _DIATOMIC_NAMES.get(symbols, f"[{first}][{second}]") if charge == 0 else f"[{first}][{second}+]"
 
 
-def covalent_radii(atomic_numbers: tuple[int, ...]) -> np.ndarray:
-    """Covalent radius of each atom, angstrom, from RDKit's periodic table."""
-    from rdkit import Chem
-
-    table = Chem.GetPeriodicTable()
-    return np.array([table.GetRcovalent(int(number)) for number in atomic_numbers])
-
-
 def masses(atomic_numbers: tuple[int, ...]) -> np.ndarray:
     """Mass of the most common isotope of each atom, dalton, from RDKit's periodic table."""
     from rdkit import Chem
@@ -210,7 +204,7 @@ def _ordered(first: int, second: int) -> tuple[int, int]:
 
 
 def _summed_radii(mol: "Mol") -> float:
-    return float(covalent_radii(tuple(atom.GetAtomicNum() for atom in mol.GetAtoms())).sum())
+    return float(bonding.covalent_radii([atom.GetAtomicNum() for atom in mol.GetAtoms()]).sum())
 
 
 def _grown(smiles: str) -> Iterator[str]:

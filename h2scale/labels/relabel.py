@@ -20,6 +20,7 @@ from h2scale.data import dataset as dataset_lib
 from h2scale.data import storage
 from h2scale.electronic_structure import kohn_sham
 from h2scale.labels import dft, scans
+from h2scale.runtime import progress
 from h2scale.types import Structure
 
 AGREEMENT_EV = 1e-5
@@ -100,6 +101,14 @@ def engine_label(structure: Structure, functional: str, basis: str, grid_level: 
     return label.energy, label.forces
 
 
+def _line(found: Comparison) -> str:
+    return (
+        f"{found.place:6d} {found.molecule:14s} {found.regime:12s} {found.verdict:6s} "
+        f"{found.difference_ev:+.2e} eV, forces {found.force_difference_ev_per_angstrom:.1e} eV/angstrom, "
+        f"{found.seconds:.1f} s"
+    )
+
+
 def _species(structure: Structure) -> dft.Species:
     symbols = tuple(elements.SYMBOLS[number] for number in structure.atomic_numbers)
     return dft.Species(symbols, structure.charge, structure.spin_multiplicity)
@@ -109,7 +118,7 @@ ROUTES = {"plain": plain_label, "engine": engine_label}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Command line: label a random share again and print every comparison and the counts."""
+    """Command line: label a random share again; every comparison goes to stderr as it is made, the counts to stdout."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", help="name of a shipped dataset or path of one")
     parser.add_argument("--share", type=float, default=0.01, help="of the structures")
@@ -124,15 +133,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     number = arguments.number or max(1, round(arguments.share * len(dataset)))
     chosen = np.random.default_rng(arguments.seed).choice(eligible, size=min(number, len(eligible)), replace=False)
     verdicts: Counter[str] = Counter()
-    for index in np.sort(chosen):
-        found = relabel(dataset, int(index), arguments.route)
-        verdicts[found.verdict] += 1
-        print(
-            f"{found.place:6d} {found.molecule:14s} {found.regime:12s} {found.verdict:6s}",
-            f"{found.difference_ev:+.2e} eV, forces {found.force_difference_ev_per_angstrom:.1e} eV/angstrom,",
-            f"{found.seconds:.1f} s",
-            flush=True,
-        )
+    with progress.Progress(len(chosen), len(chosen), things="labels", rate="labels") as bar:
+        for index in np.sort(chosen):
+            found = relabel(dataset, int(index), arguments.route)
+            verdicts[found.verdict] += 1
+            bar.say(_line(found))
+            bar.finish_replicas(1)
+            bar.advance(1, 1)
     print(", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common()))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from h2scale import units
+from h2scale.data import bonding
 from h2scale.electronic_structure import kohn_sham, stability, starts
 from h2scale.labels import dft, geometries, molecules, structures, tight_binding, work_compressed, work_scans
 from h2scale.labels.recipe import Recipe
@@ -175,7 +176,7 @@ WORK: Mapping[str, TaskFunction] = {
 
 def _rejected(mol: molecules.Molecule, label: dft.Label, others: Sequence[Structure]) -> Failure | None:
     """Return the reason why a relaxed geometry is no new minimum of the molecule, or None if it is one."""
-    if geometries.bonded_pairs(label.positions, molecules.covalent_radii(mol.atomic_numbers)) != mol.bonds:
+    if bonding.bonded_pairs(mol.atomic_numbers, label.positions) != mol.bonds:
         return Failure("bond graph changed", mol.smiles, "at the label level")
     if any(abs(label.energy - other.energy) < _SAME_ENERGY_EV for other in others):
         return Failure("conformer repeated", mol.smiles, "two starts met in one minimum")
@@ -201,7 +202,6 @@ def _conformers(
     mol: molecules.Molecule, tight: tight_binding.TightBinding, number: int, rng: np.random.Generator
 ) -> tuple[list[np.ndarray], list[Failure]]:
     """Distinct GFN2 minima with the molecule's bonds, lowest first, at most `number` of them."""
-    radii = molecules.covalent_radii(mol.atomic_numbers)
     minima: list[tuple[float, np.ndarray]] = []
     failures: list[Failure] = []
     for start in molecules.embed(mol.smiles, 3 * number, int(rng.integers(2**31))):
@@ -216,7 +216,7 @@ def _conformers(
         except ValueError as error:
             failures.append(Failure("GFN2 relaxation", mol.smiles, str(error)))
             continue
-        if geometries.bonded_pairs(positions, radii) != mol.bonds:
+        if bonding.bonded_pairs(mol.atomic_numbers, positions) != mol.bonds:
             failures.append(Failure("bond graph changed", mol.smiles, "at GFN2 level"))
         elif not any(abs(energy - other) < _SAME_ENERGY_EV for other, _ in minima):
             minima.append((energy, positions))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from h2scale import elements
-from h2scale.data import rungs
+from h2scale.data import bonding, rungs
 from h2scale.labels import geometries, molecules, recipe, tight_binding
 from h2scale.labels.store import Failure, Result, TaskFunction
 from h2scale.physics import curves
@@ -103,16 +103,15 @@ def _minimum(mol: molecules.Molecule, evaluate: tight_binding.TightBinding, rng:
     starts = molecules.embed(mol.smiles, 1, int(rng.integers(2**31)))
     if not starts:
         raise ValueError("no geometry: distance geometry found none")
-    radii = molecules.covalent_radii(mol.atomic_numbers)
     start = molecules.relax_by_force_field(mol.smiles, starts[0])
     positions, energy, forces = geometries.minimize(
         evaluate,
         start,
         max_force=MAX_FORCE_EV_PER_ANGSTROM,
         max_steps=_STEPS,
-        hessian=geometries.model_hessian(start, radii),
+        hessian=geometries.model_hessian(start, bonding.covalent_radii(mol.atomic_numbers)),
     )
-    if geometries.bonded_pairs(positions, radii) != mol.bonds:
+    if bonding.bonded_pairs(mol.atomic_numbers, positions) != mol.bonds:
         raise ValueError("bond graph changed: during relaxation")
     return _structure(mol.atomic_numbers, mol.spin_multiplicity, positions, energy, forces, mol.smiles, "equilibrium")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from h2scale import electronic_structure
-from h2scale.data import rungs
+from h2scale.data import bonding, rungs
 from h2scale.labels import dft, geometries, molecules, scans, structures
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Failure, Result
@@ -35,7 +35,7 @@ def curve(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.
     del parent, rng
     symbols = tuple(arguments["symbols"])
     charge, multiplicity = arguments["charge"], arguments["spin_multiplicity"]
-    radii = molecules.covalent_radii(electronic_structure.nuclear_charges(symbols))
+    radii = bonding.covalent_radii(electronic_structure.nuclear_charges(symbols))
     distances = np.geomspace(*_CURVE, arguments["points"]) * radii.sum()
     regime = "ion" if charge else "curve" if arguments["ground_state"] else "spin_state"
     return _diatomic(recipe, symbols, charge, multiplicity, distances, molecules.diatomic_name(symbols, charge), regime)
@@ -169,7 +169,7 @@ def _diatomic(
 ) -> Result:
     species = dft.Species(symbols, charge, multiplicity)
     path = [np.array([[0.0, 0.0, -d / 2], [0.0, 0.0, d / 2]]) for d in distances]
-    radii = molecules.covalent_radii(electronic_structure.nuclear_charges(symbols)).sum()
+    radii = bonding.covalent_radii(electronic_structure.nuclear_charges(symbols)).sum()
     center = int(np.argmin(np.abs(np.log(distances / radii))))
     opposite = [np.array([1.0, -1.0])] if charge == 0 else []
     isolated_shell = geometries.count_isolated_open_p_shells(electronic_structure.nuclear_charges(symbols), (1,)) > 0

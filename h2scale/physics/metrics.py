@@ -20,6 +20,10 @@ class H2Metrics(NamedTuple):
     """The `h2_*` columns of replicas.csv, all scalars; the size-consistency error needs other structures."""
 
     h2_mae_ev: jax.Array
+    h2_beyond_wall_mae_ev: jax.Array  # from 0.6 angstrom on
+    h2_beyond_wall_teacher_mae_ev: jax.Array  # likewise, against the teacher; NaN if its curve is absent
+    h2_zero_mae_ev: jax.Array  # of predicting zero everywhere
+    h2_beyond_wall_zero_mae_ev: jax.Array  # likewise, from 0.6 angstrom on
     h2_wall_mae_ev: jax.Array
     h2_well_mae_ev: jax.Array
     h2_middle_mae_ev: jax.Array
@@ -57,6 +61,10 @@ def h2_metrics(
     in_wall = region.wall[1:]
     return H2Metrics(
         h2_mae_ev=jnp.mean(absolute),
+        h2_beyond_wall_mae_ev=numerics.masked_mean(absolute, ~region.wall),
+        h2_beyond_wall_teacher_mae_ev=numerics.masked_mean(jnp.abs(energies_ev - teacher_ev), ~region.wall),
+        h2_zero_mae_ev=jnp.mean(jnp.abs(exact_ev)),
+        h2_beyond_wall_zero_mae_ev=numerics.masked_mean(jnp.abs(exact_ev), ~region.wall),
         h2_wall_mae_ev=numerics.masked_mean(absolute, region.wall),
         h2_well_mae_ev=numerics.masked_mean(absolute, region.well),
         h2_middle_mae_ev=numerics.masked_mean(absolute, region.middle),

@@ -6,8 +6,8 @@
 import argparse
 import html
 import json
-import math
 import sys
+import urllib.parse
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -16,18 +16,17 @@ from typing import Any
 from h2scale.errors import InputError
 from h2scale.exam import conditioning_checks, grading
 from h2scale.exam.sections import SECTIONS
-from h2scale.report import page
+from h2scale.report import exam_data, page
 from h2scale.runtime import files, migration
 
 GROUPS = (conditioning_checks.SECTION, *(title for section in SECTIONS.values() for title in section.titles))
 """Beginnings of the findings' sections, in the order of the page."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """Enforced by the browser: nothing is fetched."""
-_WITHOUT_LIMITS = ("shape", "teacher split")
 _SHOWN_FAILURES = 8
 _NAMED_AT_MOST = 4
 _DIGEST = 8
-_COUNTED = tuple(status for status in grading.STATUSES if status != grading.MEASURED)
+MOST_COMPARED = 4
 
 Model = dict[str, Any]
 Finding = dict[str, Any]
@@ -64,21 +63,6 @@ def write_leaderboard(folder: str | Path) -> Path:
     return _write(folder / "leaderboard.html", models, "Leaderboard of the exam")
 
 
-def severity(finding: Finding) -> float:
-    """Distance of a value from its limits, in units of the limits' width; infinite without a number."""
-    value, low, high = finding["value"], finding["low"], finding["high"]
-    if value is None:
-        return math.inf
-    outside = max((low or 0.0) - value if low is not None else 0.0, value - high if high is not None else 0.0)
-    width = high - low if low is not None and high is not None else abs(low or high or 1.0)
-    return outside / (width or 1.0)
-
-
-def worst_first(findings: Sequence[Finding]) -> list[Finding]:
-    """Return findings by status, then by distance from the limits."""
-    return sorted(findings, key=lambda one: (grading.STATUSES.index(one["status"]), -severity(one)))
-
-
 def num_passed(model: Model) -> tuple[int, int]:
     """Return the checks passed and all checks with a verdict or none; sections that have no limits are left out."""
     counted = [one["status"] for one in model["findings"] if _is_scored(one)]
@@ -86,7 +70,7 @@ def num_passed(model: Model) -> tuple[int, int]:
 
 
 def _is_scored(finding: Finding) -> bool:
-    return finding["status"] in _COUNTED and not finding["section"].startswith(_WITHOUT_LIMITS)
+    return grading.is_scored(finding["section"], finding["status"])
 
 
 def _read(path: Path) -> list[Model]:
@@ -106,7 +90,7 @@ def _write(path: Path, models: list[Model], title: str) -> Path:
     assets = resources.files("h2scale.report") / "assets"
     style, script = ((assets / name).read_text(encoding="utf-8") for name in ("exam_page.css", "exam_page.js"))
     # "<" is escaped so that no text of a model can close the element.
-    data = json.dumps(_drawn(models), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    data = json.dumps(exam_data.drawn(models), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     body = [
         f"<style>{style}</style>",
         page.element("h1", title),
@@ -114,8 +98,11 @@ def _write(path: Path, models: list[Model], title: str) -> Path:
         _leaderboard(models),
         page.element("p", _LEGEND, "soft"),
         _filters(models),
+        page.element("h2", "Side by side"),
+        _comparison(models),
         page.element("h2", "Curves"),
-        page.element("p", "Move over a curve for its numbers. A curve that leaves its frame is cut there.", "soft"),
+        page.element("p", _CURVES_HELP, "soft"),
+        _ZOOM,
         '<div id="charts"></div>',
         page.element("h2", "Report cards"),
         *[_card(model) for model in models],
@@ -128,9 +115,24 @@ def _write(path: Path, models: list[Model], title: str) -> Path:
     return path
 
 
+_CURVES_HELP = (
+    "Move over a curve, or along it with the arrow keys, for its numbers. A curve that leaves its frame is cut there."
+)
+_ZOOM = (
+    '<div class="filters still" id="zoom"><label>Distances from '
+    '<input type="number" id="from" min="0" step="any" placeholder="all"></label> '
+    '<label>to <input type="number" id="to" min="0" step="any" placeholder="all"> Å</label> '
+    '<label>Energies <select id="scale" data-usual="1">'
+    + "".join(
+        f'<option value="{scale}"{" selected" * (scale == "1")}>{text}</option>'
+        for scale, text in (("10", "÷ 10"), ("3", "÷ 3"), ("1", "as they are"), ("0.3", "× 3"), ("0.1", "× 10"))
+    )
+    + "</select></label></div>"
+)
 _LEGEND = (
     "Cells show checks passed of all checks. Refused: the model raised, which is an honest result. Not conditioned: "
-    "charge or spin does not reach the model, so what depends on it was not scored. Shape metrics have no limits."
+    "charge or spin does not reach the model, so what depends on it was not scored. Not asked: an exam of before the "
+    "section was added. Shape metrics have no limits. A click on a column's name sorts by it."
 )
 
 
@@ -168,7 +170,8 @@ def _leaderboard(models: list[Model]) -> str:
         for group in groups:
             counted = [one for one in _of(model, group) if _is_scored(one)]
             passed = sum(one["status"] == grading.PASS for one in counted)
-            cells.append((f"{passed}/{len(counted)}", passed / len(counted)) if counted else "–")
+            nothing = "–" if _of(model, group) else "not asked"
+            cells.append((f"{passed}/{len(counted)}", passed / len(counted)) if counted else nothing)
         cells.append(_headline(model, "hydrogen", "H2", "D_e"))
         cells.append(_headline(model, "bare nuclei", "H+ H+", "R E / (Z Z 14.4 eV Å), 0.62 to 6 Å"))
         rows.append(cells)
@@ -197,6 +200,17 @@ def _filters(models: list[Model]) -> str:
     )
 
 
+def _comparison(models: list[Model]) -> str:
+    """Return the choice of up to four models whose findings are shown beside each other."""
+    names = "".join(f"<option>{html.escape(model['name'])}</option>" for model in models)
+    selects = "".join(
+        f'<select class="compare" aria-label="model {place + 1}"><option value="">–</option>{names}</select> '
+        for place in range(MOST_COMPARED)
+    )
+    differ = '<label><input type="checkbox" id="differ"> only where their status differs</label>'
+    return f'<div class="filters still" id="comparison">{selects}{differ}</div><div id="compared"></div>'
+
+
 def _select(identity: str, values: Sequence[str]) -> str:
     options = "".join(f"<option>{html.escape(value)}</option>" for value in values)
     return f'<select id="{identity}"><option value="">all</option>{options}</select>'
@@ -208,18 +222,23 @@ def _card(model: Model) -> str:
     told = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     told += f"; {model['seconds']:.0f} s."
     facts = {**model["facts"], "charge": model["charge"], "spin": model["spin"], **_environment(model)}
+    flags = {key: value for key, value in model.get("capabilities", {}).items() if value is not None}
+    able = " · ".join(f"{key.replace('_', ' ')}: {_flag(value)}" for key, value in flags.items())
     about = " · ".join(f"{key.replace('_', ' ')}: {value}" for key, value in facts.items())
-    failures = [one for one in worst_first(model["findings"]) if one["status"] in (grading.FAIL, *grading.INCOMPLETE)]
+    failures = [
+        one for one in exam_data.worst_first(model["findings"]) if one["status"] in (grading.FAIL, *grading.INCOMPLETE)
+    ]
     folded = [
-        f'<details class="group"><summary>{html.escape(group)}: {_tally(_of(model, group))}</summary>'
-        f"{_table(worst_first(_of(model, group)))}</details>"
+        f'<details class="group" data-model="{html.escape(name)}" data-group="{html.escape(group)}">'
+        f"<summary>{html.escape(group)}: {_tally(_of(model, group))}</summary></details>"
         for group in (*GROUPS, "loading")
         if _of(model, group)
     ]
     return (
         f'<section class="card" data-model="{html.escape(name)}">{page.element("h3", name)}'
         f"{page.element('p', told)}{page.element('p', about, 'soft')}"
-        + (page.element("p", "Worst failures", "soft") + _table(failures[:_SHOWN_FAILURES]) if failures else "")
+        + (page.element("p", f"Found: {able}", "soft") if able else "")
+        + (page.element("p", "Worst failures", "soft") + _table(model, failures[:_SHOWN_FAILURES]) if failures else "")
         + "".join(folded)
         + "</section>"
     )
@@ -242,16 +261,30 @@ def _versions(environment: dict[str, Any]) -> str:
     return ", ".join(versions)
 
 
-def _table(findings: Sequence[Finding]) -> str:
+def _flag(value: Any) -> str:
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _table(model: Model, findings: Sequence[Finding]) -> str:
+    """Return findings as rows, those that have a curve with a link to it."""
+    drawn = {(curve["section"], curve["system"]) for curve in model["curves"]}
     rows = "".join(
         f'<tr class="finding" data-section="{html.escape(one["section"])}" data-status="{one["status"]}">'
         f'<td><span class="tag {one["status"].replace(" ", "-")}">{one["status"]}</span></td>'
-        f"<td>{html.escape(one['system'])}: {html.escape(one['check'])}</td>"
+        f"<td>{_check(one, (one['section'], one['system']) in drawn)}</td>"
         f'<td class="number">{_value(one)}</td><td class="soft">{_limits(one)}</td>'
         f'<td class="soft">{html.escape(one["reason"])}</td></tr>'
         for one in findings
     )
-    return f'<div class="scroll"><table class="findings"><tbody>{rows}</tbody></table></div>'
+    return f'<div class="scroll worst"><table class="findings"><tbody>{rows}</tbody></table></div>'
+
+
+def _check(one: Finding, drawn: bool) -> str:
+    text = html.escape(f"{one['system']}: {one['check']}")
+    if not drawn:
+        return text
+    key = f"{one['section']}|{one['system']}"
+    return f'<a href="#curve={urllib.parse.quote(key)}" data-curve="{html.escape(key)}">{text}</a>'
 
 
 def _value(one: Finding) -> str:
@@ -274,22 +307,6 @@ def _tally(findings: Sequence[Finding]) -> str:
 
 def _of(model: Model, group: str) -> list[Finding]:
     return [one for one in model["findings"] if one["section"].startswith(group)]
-
-
-def _drawn(models: list[Model]) -> dict[str, Any]:
-    """Return the data of the script: per chart the references once, and every model's energies."""
-    charts: dict[tuple[str, str], dict[str, Any]] = {}
-    for model in models:
-        for curve in model["curves"]:
-            chart = charts.setdefault(
-                (curve["section"], curve["system"]),
-                {"section": curve["section"], "system": curve["system"], "lines": [], "references": {}},
-            )
-            line = {"model": model["name"], "note": curve["note"], "r": curve["distances"], "e": curve["energies"]}
-            chart["lines"].append(line)
-            for label, energies in curve["references"].items():
-                chart["references"].setdefault(label, {"r": curve["distances"], "e": energies})
-    return {"models": [model["name"] for model in models], "charts": list(charts.values())}
 
 
 def _number(value: float) -> str:

@@ -7,16 +7,35 @@ from typing import Any
 
 import numpy as np
 
-from h2scale.report import curve_figures, headline, page, scaling_figures, style, summary, words
+from h2scale.report import (
+    curve_figures,
+    headline,
+    page,
+    regimes,
+    scaling_figures,
+    style,
+    summary,
+    switches,
+    words,
+)
 from h2scale.report.claims import foundation, regions
 from h2scale.report.claims import record as record_lib
 from h2scale.report.claims import table as claims_table
 from h2scale.runtime import files, tables
 
 _TABLE_METRICS = (
+    "test_energy_mae_ev",
+    "test_energy_median_ae_ev",
+    "test_within_43_mev_share",
+    "ridge_test_energy_mae_ev",
+    "zero_test_energy_mae_ev",
     "test_energy_mae_ev_per_atom",
     "test_force_mae_ev_per_angstrom",
+    "zero_test_force_mae_ev_per_angstrom",
+    "unseen_energy_mae_ev",
     "h2_mae_ev",
+    "h2_beyond_wall_mae_ev",
+    "h2_beyond_wall_teacher_mae_ev",
     "h2_wall_mae_ev",
     "h2_well_mae_ev",
     "h2_middle_mae_ev",
@@ -29,6 +48,7 @@ _TABLE_METRICS = (
 )
 _FILES = {
     "replicas.csv": "one row per trained replica",
+    "errors.csv": "errors on held-out molecules, by side and regime",
     "curves.csv": "every curve, with the references beside it",
     "history.csv": "metrics during training",
     "fits.json": "laws, slopes and their intervals",
@@ -70,7 +90,8 @@ def write_report(
     ]
     for arm in summary.arms_of(run):
         body += _figure_section(run, arm, figures, only_arm=len(summary.arms_of(run)) == 1)
-    body += [_cell_section(run), _fit_section(run), _baseline_section(run), _settings_section(run)]
+    body += [switches.section(run), regimes.section(run, workdir)]
+    body += [_cell_section(run), _fit_section(run), _baseline_section(run), _settings_section(run, workdir)]
     path = workdir / "report.html"
     files.write_text(path, page.document(f"h2scale: {_title(run)}", body))
     return path
@@ -140,7 +161,7 @@ def _figure_section(run: summary.Run, arm: str, folder: Path, *, only_arm: bool)
             "h2_curves",
             curve_figures.h2_curves,
             f"H₂ curves of every size and seed at {most} training structures, beside the exact curve, FCI in a finite "
-            f"basis and the teacher ({', '.join(dict.fromkeys(rows['teacher'].tolist()))}).",
+            f"basis and the teacher's{_teacher_words(run, rows)}.",
         ),
         (
             "h2_signed_error",
@@ -149,12 +170,16 @@ def _figure_section(run: summary.Run, arm: str, folder: Path, *, only_arm: bool)
             "the teacher's line and zero is the teacher's error, the rest is the model's own.",
         ),
         ("error_vs_scale", scaling_figures.error_against_scale, _scale_caption(run, arm)),
-        ("h2_heatmap", scaling_figures.heat_map, "Mean H₂ error over seeds, in eV, in every cell of size and data."),
+        (
+            "h2_heatmap",
+            scaling_figures.heat_map,
+            "Mean H₂ error from 0.6 Å on over seeds, in eV, in every cell of size and data.",
+        ),
         (
             "training",
             scaling_figures.training,
-            f"What training does to the H₂ error while it lowers the validation error, at {most} structures; one line "
-            "per replica.",
+            f"What training does to the H₂ error from 0.6 Å on while it lowers the validation error, at {most} "
+            "structures; one line per replica.",
         ),
     ]
     if np.any((rows["protons_status"] == "scored") & rows["finite"]):
@@ -167,10 +192,20 @@ def _figure_section(run: summary.Run, arm: str, folder: Path, *, only_arm: bool)
     return pieces
 
 
+def _teacher_words(run: summary.Run, rows: tables.Table) -> str:
+    """Level of the teacher of some replicas, and where its curve of H2 comes from."""
+    levels = ", ".join(dict.fromkeys(rows["teacher"].tolist()))
+    of_rows = np.isin(run.curves["replica_id"], rows["replica_id"]) & (run.curves["system"] == "h2")
+    if not np.any(np.isfinite(run.curves["teacher_ev"][of_rows])):
+        return f" ({levels}), which this dataset does not have"
+    computed = run.config.get("data.teacher_curve") == "auto"
+    return f" ({levels}{', computed by PySCF where the dataset has none' if computed else ''})"
+
+
 def _scale_caption(run: summary.Run, arm: str) -> str:
     sentences = []
     for rung in summary.rungs_of(run, arm):
-        record = summary.fit_of(run, arm, rung, "h2_mae_ev")
+        record = summary.fit_of(run, arm, rung, "h2_beyond_wall_mae_ev")
         slopes = record["slopes"]
         if slopes["num_params"]["estimate"] is None:
             sentences.append(f"Rung {rung}: no slope ({slopes['reason']}).")
@@ -178,7 +213,7 @@ def _scale_caption(run: summary.Run, arm: str) -> str:
         exponents = " and ".join(
             f"{words.interval(slopes[name])} in {label}" for name, label in (("num_params", "N"), ("num_train", "D"))
         )
-        sentences.append(f"Rung {rung}: H₂ error with exponent {exponents}.")
+        sentences.append(f"Rung {rung}: H₂ error from 0.6 Å on with exponent {exponents}.")
     return (
         "Top: against parameters, at the most data. Bottom: against data, at the largest size. Pale dots are the other "
         "cells. Lines and bands are the joint law E + A N^-alpha + B D^-beta with its 95 % interval, where the grid is "
@@ -287,10 +322,11 @@ def _baseline_cell(text: str) -> str | tuple[str, float]:
     return words.number(value, 3), value
 
 
-def _settings_section(run: summary.Run) -> str:
+def _settings_section(run: summary.Run, workdir: Path) -> str:
     experiment, size = run.config["experiment"], run.config["size"]
     command = f"python launch.py --config=experiments/{experiment}.py:{size}"
-    files = "".join(f"<li>{page.link(name, name)}: {page.element('span', what)}</li>" for name, what in _FILES.items())
+    there = [(name, what) for name, what in _FILES.items() if (workdir / name).exists()]
+    files = "".join(f"<li>{page.link(name, name)}: {page.element('span', what)}</li>" for name, what in there)
     return (
         page.element("h2", "Reproduce")
         + page.element("p", "The same command again resumes what is unfinished and changes nothing that is finished.")

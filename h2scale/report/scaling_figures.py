@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from h2scale.report import curve_figures, style, summary, words
 from h2scale.report.claims import regions
 
-_INSIDE, _OUTSIDE = "test_energy_mae_ev_per_atom", "h2_mae_ev"
+_INSIDE, _OUTSIDE = "test_energy_mae_ev_per_atom", "h2_beyond_wall_mae_ev"
 _REGION = regions.REGIONS[0]
 _DOTS = (0, (1.2, 1.4))
 _AXES = {"num_params": "Parameters", "num_train": "Training structures"}

@@ -66,8 +66,8 @@ def load_run(workdir: str | os.PathLike, baselines: str | os.PathLike | None = N
 
 
 def arms_of(run: Run) -> list[str]:
-    """Return the labels of the arms in the order of the table."""
-    return list(dict.fromkeys(run.arms.tolist()))
+    """Return the labels of the arms: plain ones first, then in the order of the table."""
+    return sorted(dict.fromkeys(run.arms.tolist()), key=lambda label: "," in label)
 
 
 def rungs_of(run: Run, arm: str) -> list[str]:

@@ -1,8 +1,8 @@
 """Tables that stages hand to each other: column names, a small typed CSV reader and a writer.
 
-Every number of fits, figures and report comes from `replicas.csv`, `curves.csv` and `history.csv`, so the names and
-types of their columns stand here once. An empty field means that there is no number: a diverged replica, or a system
-that the model cannot describe.
+Every number of fits, figures and report comes from `replicas.csv`, `errors.csv`, `curves.csv` and `history.csv`, so
+the names and types of their columns stand here once. An empty field
+means that there is no number: a diverged replica, or a system that the model cannot describe.
 """
 
 import csv
@@ -19,6 +19,16 @@ from h2scale.runtime import files
 REPLICA_COLUMNS = (
     "replica_id",
     "model",
+    "arm",
+    "prior",
+    "isolated_atom_exact",
+    "include_h2_equilibrium",
+    "include_isolated_atoms",
+    "include_hydrogen_pairs",
+    "pinned_share",
+    "energy_weight",
+    "force_weight",
+    "conditioning",
     "l_max",
     "num_layers",
     "num_features",
@@ -34,10 +44,21 @@ REPLICA_COLUMNS = (
     "train_flops",
     "train_seconds",
     "finite",
+    "kept_step",
     "test_energy_mae_ev_per_atom",
     "test_force_mae_ev_per_angstrom",
     "test_energy_mae_ev",
+    "test_energy_median_ae_ev",
+    "test_within_43_mev_share",
+    "zero_test_energy_mae_ev",
+    "zero_test_force_mae_ev_per_angstrom",
+    "ridge_test_energy_mae_ev",
+    "unseen_energy_mae_ev",
     "h2_mae_ev",
+    "h2_beyond_wall_mae_ev",
+    "h2_beyond_wall_teacher_mae_ev",
+    "h2_zero_mae_ev",
+    "h2_beyond_wall_zero_mae_ev",
     "h2_wall_mae_ev",
     "h2_well_mae_ev",
     "h2_middle_mae_ev",
@@ -52,6 +73,21 @@ REPLICA_COLUMNS = (
     "h2_wall_is_repulsive",
     "protons_mae_ev",
     "protons_status",
+)
+ERROR_COLUMNS = (
+    "replica_id",
+    "side",
+    "regime",
+    "num_structures",
+    "num_molecules",
+    "energy_mae_ev",
+    "energy_mae_ev_per_atom",
+    "energy_median_ae_ev",
+    "within_43_mev_share",
+    "force_mae_ev_per_angstrom",
+    "zero_energy_mae_ev",
+    "zero_force_mae_ev_per_angstrom",
+    "ridge_energy_mae_ev",
 )
 CURVE_COLUMNS = (
     "replica_id",
@@ -71,6 +107,7 @@ HISTORY_COLUMNS = (
     "validation_energy_mae_ev_per_atom",
     "validation_force_mae_ev_per_angstrom",
     "h2_mae_ev",
+    "h2_beyond_wall_mae_ev",
     "h2_wall_mae_ev",
     "h2_well_mae_ev",
     "h2_middle_mae_ev",
@@ -79,7 +116,12 @@ HISTORY_COLUMNS = (
     "finite",
 )
 
-TEXT_COLUMNS = frozenset({"replica_id", "model", "rung", "teacher", "protons_status", "system"})
+TEXT_COLUMNS = frozenset(
+    {
+        *("replica_id", "model", "arm", "prior", "conditioning", "rung", "teacher", "protons_status"),
+        *("system", "side", "regime", "bracketed"),
+    }
+)
 BOOLEAN_COLUMNS = frozenset({"finite"})
 _WORDS = {"true": 1.0, "false": 0.0, "": math.nan}
 

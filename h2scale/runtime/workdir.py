@@ -19,6 +19,7 @@ from h2scale.runtime import files, migration, tables
 CONFIG_FILE = "config.json"
 ENVIRONMENT_FILE = "environment.json"
 REPLICAS_FILE = "replicas.csv"
+ERRORS_FILE = "errors.csv"
 CURVES_FILE = "curves.csv"
 HISTORY_FILE = "history.csv"
 FITS_FILE = "fits.json"
@@ -84,11 +85,13 @@ def write_history(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
 def write_results(
     path: Path,
     replicas: Iterable[Mapping[str, object]],
+    errors: Iterable[Mapping[str, object]],
     curves: Iterable[Mapping[str, object]],
     history: Iterable[Mapping[str, object]],
 ) -> None:
     """Add the results of finished replicas; replicas.csv last, because a row there says that all is written."""
     write_history(path, history)
+    tables.append_rows(path / ERRORS_FILE, tables.ERROR_COLUMNS, errors, replace_by="replica_id")
     tables.append_rows(path / CURVES_FILE, tables.CURVE_COLUMNS, curves, replace_by="replica_id")
     tables.append_rows(path / REPLICAS_FILE, tables.REPLICA_COLUMNS, replicas, replace_by="replica_id")
 
@@ -102,6 +105,7 @@ def collect_parts(path: Path, names: Iterable[str]) -> None:
     """Copy the rows of every finished part into the workdir's own tables, in the order of `names`."""
     files = (
         (HISTORY_FILE, tables.HISTORY_COLUMNS),
+        (ERRORS_FILE, tables.ERROR_COLUMNS),
         (CURVES_FILE, tables.CURVE_COLUMNS),
         (REPLICAS_FILE, tables.REPLICA_COLUMNS),
     )

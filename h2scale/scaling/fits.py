@@ -39,6 +39,7 @@ METRICS = (
     "test_energy_mae_ev_per_atom",
     "test_force_mae_ev_per_angstrom",
     "h2_mae_ev",
+    "h2_beyond_wall_mae_ev",
     "h2_wall_mae_ev",
     "h2_well_mae_ev",
     "h2_middle_mae_ev",
@@ -47,12 +48,24 @@ METRICS = (
     "protons_mae_ev",
 )
 _IN_DISTRIBUTION = "test_energy_mae_ev_per_atom"
-_ARM_SETTINGS = {
+_SWITCHES = {
+    "prior": "prior {}",
+    "isolated_atom_exact": "isolated atoms exact: {:.0f}",
+    "include_h2_equilibrium": "H₂ minimum: {:.0f}",
+    "include_isolated_atoms": "isolated atoms trained on: {:.0f}",
+    "include_hydrogen_pairs": "hydrogen pairs: {:.0f}",
+    "pinned_share": "pinned share {:g}",
+    "energy_weight": "energy weight {:g}",
+    "force_weight": "force weight {:g}",
+    "conditioning": "conditioning {}",
     "l_max": "l_max {:g}",
+    "num_layers": "{:g} layers",
     "cutoff_angstrom": "cutoff {:g} Å",
     "teacher": "{}",
     "protons_status": "protons {}",
 }
+_SCHEDULES = {"learning_rate": "rate {:g}", "steps": "{:g} steps"}
+_CELL = ("model", "num_features", "rung", "num_train", "seed")
 _NUM_BAND_POINTS = 24
 _HUBER_DELTA = 1e-3
 
@@ -100,17 +113,35 @@ def fit_study(replicas: tables.Table, *, num_bootstrap: int = 1000, seed: int = 
 
 
 def arm_labels(replicas: tables.Table) -> np.ndarray:
-    """Name the arm of every replica: its model, and each setting that differs within the model in this table."""
+    """Name the arm of every replica: its model, and what distinguishes it from the plain arm of that model.
+
+    The plain arm is the one that is named like its model, or else the first.
+
+    A learning rate or length is named only where replicas differ in nothing else: tuned ones go with size and rung.
+    Arms that are still alike differ in what no column tells, and have their own names.
+    """
     labels = np.array(replicas["model"], dtype=object)
     for model in np.unique(replicas["model"]):
-        rows = replicas["model"] == model
-        for name, words in _ARM_SETTINGS.items():
-            values = replicas[name][rows]
-            if len(set(map(str, values))) > 1:
-                labels[rows] = [
-                    f"{label}, {words.format(value)}" for label, value in zip(labels[rows], values, strict=True)
-                ]
+        rows = np.flatnonzero(replicas["model"] == model)
+        rows = rows[np.argsort(replicas["arm"][rows] != model, kind="stable")]
+        for name, words in _SWITCHES.items():
+            _add(labels, rows, replicas[name], words)
+    cells = _labels(labels.astype(str), *(replicas[name] for name in _CELL))
+    for name, words in _SCHEDULES.items():
+        values = replicas[name]
+        if any(len(np.unique(values[cells == cell])) > 1 for cell in np.unique(cells)):
+            _add(labels, np.arange(len(labels)), values, words)
+            cells = _labels(labels.astype(str), *(replicas[name] for name in _CELL))
+    if len(np.unique(cells)) < len(cells):
+        _add(labels, np.arange(len(labels)), replicas["arm"], "{}")
     return labels.astype(str)
+
+
+def _add(labels: np.ndarray, rows: np.ndarray, values: np.ndarray, words: str) -> None:
+    """Add a setting to the labels of those rows that differ from the first of them in it."""
+    for row in rows[1:]:
+        if str(values[row]) != str(values[rows[0]]):
+            labels[row] = f"{labels[row]}, {words.format(values[row])}"
 
 
 def _ordered(labels: np.ndarray) -> list[str]:
@@ -119,7 +150,8 @@ def _ordered(labels: np.ndarray) -> list[str]:
 
 def _labels(*columns: np.ndarray) -> np.ndarray:
     """One integer label for each distinct combination of values."""
-    return np.unique(np.stack(columns), axis=1, return_inverse=True)[1].ravel()
+    numbers = [np.unique(column, return_inverse=True)[1] for column in columns]
+    return np.unique(np.stack(numbers), axis=1, return_inverse=True)[1].ravel()
 
 
 def _fit_metric(rows: tables.Table, metric: str, num_bootstrap: int, seed: int) -> dict:

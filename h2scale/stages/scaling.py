@@ -1,14 +1,17 @@
-"""The scaling study: train the replicas that are missing, here or by jobs, then fit the tables and report."""
+"""A scaling study or a sweep: train the replicas that are missing, here or by jobs, then fit and report."""
 
+import dataclasses
 from pathlib import Path
 
 from ml_collections import FrozenConfigDict
 
 from h2scale import config as config_lib
 from h2scale.data.splits import SplitSettings
+from h2scale.data.training_sets import TrainingSetSettings
 from h2scale.errors import InputError
 from h2scale.runtime import devices, workdir
 from h2scale.runtime.cluster import ClusterSettings
+from h2scale.stages import tuning
 from h2scale.study import jobs, planning, replicas, training
 from h2scale.study.settings import ArmSettings, GridSettings, StudySettings
 from h2scale.training.settings import CheckpointSettings, EvaluationSettings, TrainingSettings
@@ -40,8 +43,11 @@ def run(config: FrozenConfigDict, settings: StudySettings, folder: str, watch: t
     elif to_do:
         jobs.train_by_jobs(settings, path, plan, to_do)
     if devices.is_writer():
-        page = _report(path, settings.num_bootstrap)
-        print(f"{'Report' if to_do else 'Nothing was left to train. Report'}: {page}")
+        done = "" if to_do else "Nothing was left to train. "
+        if config.stage == "tuning":
+            print(f"{done}Chosen: {tuning.write_tables(path)}")
+        else:
+            print(f"{done}Report: {_report(path, settings.num_bootstrap)}")
     devices.wait_for_others("report")
     return path
 
@@ -52,12 +58,8 @@ def study_settings(config: FrozenConfigDict) -> StudySettings:
     Raises:
         InputError: names the first setting that cannot be, what arrived and what would be right.
     """
-    split = dict(config.data)
     return StudySettings(
-        dataset=split.pop("dataset"),
-        split=SplitSettings(**split),
         arms=tuple(_arm_settings(config)),
-        training=TrainingSettings(**config.train),
         evaluation=EvaluationSettings(**config.eval),
         checkpoint=CheckpointSettings(**config.checkpoint),
         devices=devices.DeviceSettings.from_section(config.devices),
@@ -69,10 +71,24 @@ def study_settings(config: FrozenConfigDict) -> StudySettings:
 def _arm_settings(config: FrozenConfigDict) -> list[ArmSettings]:
     arms = []
     for name, arm in config_lib.arm_settings(config):
-        model = dict(arm.model)
+        model, split = arm.model.to_dict(), arm.data.to_dict()
+        admitted = {field.name: split.pop(field.name) for field in dataclasses.fields(TrainingSetSettings)}
         hidden = model.pop("radial_hidden_per_feature")
+        dataset, teacher_curve = split.pop("dataset"), split.pop("teacher_curve")
         try:
-            arms.append(ArmSettings(name, model, hidden, GridSettings(**arm.grid)))
+            arms.append(
+                ArmSettings(
+                    name=name,
+                    dataset=dataset,
+                    teacher_curve=teacher_curve,
+                    split=SplitSettings(**split),
+                    training_set=TrainingSetSettings(**admitted),
+                    model=model,
+                    radial_hidden_per_feature=hidden,
+                    grid=GridSettings(**arm.grid.to_dict()),
+                    training=TrainingSettings(**arm.train.to_dict()),
+                )
+            )
         except InputError as error:
             raise error if len(config.arms) == 1 else InputError(f"arm {name}: {error}") from error
     return arms

@@ -1,26 +1,25 @@
 """Plan of a scaling study: its data, and the populations that are trained on them."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from h2scale import data
-from h2scale.data import dataset as dataset_lib
-from h2scale.data import splits
+from h2scale.data import partition
 from h2scale.errors import InputError
 from h2scale.graphs import batching
 from h2scale.models import sizes
 from h2scale.models.settings import ModelSettings
-from h2scale.study import preparation, replicas
+from h2scale.study import replicas
+from h2scale.study import sources as sources_lib
 from h2scale.study.settings import ArmSettings, StudySettings
 
 
 class Plan(NamedTuple):
     """Data and populations of a study."""
 
-    sources: preparation.Sources
+    sources: Mapping[str, sources_lib.Sources]  # by arm
     populations: tuple[replicas.PopulationSpec, ...]
 
 
@@ -31,30 +30,36 @@ def plan_study(settings: StudySettings) -> Plan:
         InputError: a dataset, rung, size or model setting cannot be used.
     """
     try:
-        dataset = data.load_dataset(settings.dataset)
-        populations = tuple(_populations(settings, dataset))
-        orders: dict[tuple[str, int], np.ndarray] = {}
-        for spec in (spec for population in populations for spec in population.replicas):
-            if (spec.rung, spec.seed) not in orders:
-                orders[spec.rung, spec.seed] = splits.training_order(dataset, spec.rung, spec.seed, settings.split)
-            splits.check_num_train(orders[spec.rung, spec.seed], spec.num_train)
-        return Plan(preparation.Sources(dataset, orders, preparation.references(dataset)), populations)
+        sources = sources_lib.load(settings.arms)
+        populations = tuple(population for own in sources.values() for population in _populations(own.arm, own.divided))
+        return Plan(sources, populations)
     except (ValueError, OSError) as error:
         raise InputError(str(error)) from error
 
 
-def _populations(settings: StudySettings, dataset: dataset_lib.Dataset) -> Iterator[replicas.PopulationSpec]:
-    """Yield the populations of every arm."""
-    equilibrium = splits.side_indices(dataset, "equilibrium", "train", settings.split)
-    for arm in settings.arms:
-        model = _model(arm, dataset, equilibrium)
-        for group in replicas.group_widths(arm.grid.num_features, arm.grid.width_spread):
-            models = [sizes.with_features(model, width, arm.radial_hidden_per_feature) for width in group]
-            yield replicas.make_population(arm.name, models, arm.grid, settings.training)
+def describe(plan: Plan) -> Iterator[str]:
+    """Write the sides of every dataset and rung that is trained on, a line each, each once."""
+    lines: dict[str, None] = {}
+    for population in plan.populations:
+        divided = plan.sources[population.arm].divided
+        for rung in dict.fromkeys(spec.rung for spec in population.replicas):
+            lines[f"{divided.dataset.manifest['level']}, {divided.describe(rung)}"] = None
+        if not divided.dataset.has_forces:
+            lines[f"{divided.dataset.manifest['level']}: no forces, so energies alone are trained on"] = None
+    yield from lines
 
 
-def _model(arm: ArmSettings, dataset: dataset_lib.Dataset, equilibrium: np.ndarray) -> ModelSettings:
+def _populations(arm: ArmSettings, divided: partition.Partition) -> Iterator[replicas.PopulationSpec]:
+    """Yield the populations of an arm."""
+    model = _model(arm, divided)
+    for group in replicas.group_widths(arm.grid.num_features, arm.grid.width_spread):
+        models = [sizes.with_features(model, width, arm.radial_hidden_per_feature) for width in group]
+        yield replicas.make_population(arm.name, models, arm.grid, arm.training)
+
+
+def _model(arm: ArmSettings, divided: partition.Partition) -> ModelSettings:
     """Return the arm's model at its first width, scaled by statistics of the equilibrium structures."""
+    dataset, equilibrium = divided.dataset, divided.indices("equilibrium", "train")
     species = tuple(int(number) for number in np.unique(dataset.atomic_numbers))
     energy_per_atom = dataset.energy[equilibrium] / dataset.n_atoms[equilibrium]
     model = ModelSettings(

@@ -2,32 +2,24 @@
 
 import concurrent.futures
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from h2scale.data import dataset as dataset_lib
-from h2scale.data import rungs, splits
-from h2scale.evaluation import physics_checks
+from h2scale.data import partition, rungs
+from h2scale.evaluation import held_out, physics_checks
 from h2scale.graphs import batching
 from h2scale.models import flat, widths
 from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
-from h2scale.physics import curves
 from h2scale.study import replicas, rows
 from h2scale.study.settings import StudySettings
+from h2scale.study.sources import Sources
 from h2scale.training import population as population_lib
 from h2scale.training import step, trainer
-
-
-class Sources(NamedTuple):
-    """Data that every population draws from, on the host."""
-
-    dataset: dataset_lib.Dataset
-    orders: dict[tuple[str, int], np.ndarray]  # (rung, seed) -> training structures; a training set is a prefix
-    references: curves.References
 
 
 class Assembled(NamedTuple):
@@ -50,34 +42,19 @@ class Prepared(NamedTuple):
     described: rows.Described
 
 
-def references(dataset: dataset_lib.Dataset) -> curves.References:
-    """Return the reference curves of the physics check, with the dataset's teacher on the test distances.
-
-    Raises:
-        ValueError: the dataset's H2 test curve is missing or lies on other distances.
-    """
-    distances, energies = rungs.teacher_h2_curve(dataset)
-    expected = curves.H2_TEST_DISTANCES_ANGSTROM
-    if distances.shape != expected.shape or not np.allclose(distances, expected, atol=1e-6):
-        raise ValueError(
-            f"data.dataset: its H2 test curve has {len(distances)} distances from {distances[0]:.4f} to "
-            f"{distances[-1]:.4f} angstrom; it must be on the {len(expected)} distances of the physics check."
-        )
-    return curves.load_h2_references(energies)
-
-
 def assemble(
     sources: Sources, population: replicas.PopulationSpec, settings: StudySettings, mesh: jax.sharding.Mesh
 ) -> Assembled:
     """Build the programs of one population and place its arrays."""
     model, models = population.settings, replicas.population_models(population)
+    divided, training = sources.divided, sources.arm.training
     potential = flat.flat_potential(potential_lib.make_potential(model))
-    table = batching.make_table(sources.dataset, model.cutoff, model.species)
-    rung_names = tuple(dict.fromkeys(spec.rung for spec in population.replicas))
-    capacity = _capacity(sources, table, settings)
+    table = batching.make_table(divided.dataset, model.cutoff, model.species)
+    rung_names = _rung_names(population)
+    capacity = _capacity(divided, table, training.structures_per_batch)
     on_cpu = mesh.devices.flat[0].platform == "cpu"
     population_settings = population_lib.PopulationSettings(
-        training=settings.training,
+        training=training,
         capacity=capacity,
         steps_per_evaluation=settings.evaluation.every,
         num_evaluations=max(spec.steps for spec in population.replicas) // settings.evaluation.every,
@@ -89,10 +66,13 @@ def assemble(
     init = functools.partial(widths.initial, models)
     programs = population_lib.make_programs(potential, init, check, population_settings, mesh)
 
-    inputs = _replica_inputs(sources, population, rung_names, mesh)
+    pinned_share = sources.arm.training_set.pinned_share
+    inputs = _replica_inputs(sources, population, rung_names, pinned_share, mesh)
+    validation, *test = _evaluation_plans(divided, table, rung_names, capacity)
     materials = trainer.Materials(
         table=table,
-        **_evaluation_plans(sources, table, rung_names, capacity, settings.split),
+        validation=validation,
+        test=tuple(test),
         references=sources.references,
     )
     materials = jax.device_put(materials, population_lib.shared_sharding(mesh))
@@ -108,7 +88,9 @@ def prepare(
 ) -> Prepared:
     """Assemble a population and compile its programs in `pool`."""
     assembled = assemble(sources, population, settings, mesh)
-    compiled = trainer.compile_programs(assembled.programs, assembled.inputs, assembled.materials, pool)
+    compiled = trainer.compile_programs(
+        assembled.programs, assembled.inputs, assembled.materials, assembled.settings, pool
+    )
     models = replicas.population_models(population)
     num_params = {model: widths.num_params(model) for model in models}
     flops = {population.settings: compiled.flops_per_step}
@@ -116,16 +98,17 @@ def prepare(
         flops = {model: _flops_alone(sources, population, model, settings, mesh) for model in models}
     described = rows.Described(
         population=population,
-        teacher=sources.dataset.manifest["level"],
+        arm=sources.arm,
+        divided=sources.divided,
         num_params=[num_params[spec.settings] for spec in population.replicas],
         # XLA counts the body of the loop over a step's batches once.
         train_flops=[
-            flops[spec.settings] * settings.training.batches_per_step * spec.steps for spec in population.replicas
-        ],
-        num_unique_molecules=[
-            splits.num_unique_molecules(sources.dataset, sources.orders[spec.rung, spec.seed][: spec.num_train])
+            flops[spec.settings] * assembled.settings.training.batches_per_step * spec.steps
             for spec in population.replicas
         ],
+        train=[sources.train(spec.rung, spec.seed, spec.num_train) for spec in population.replicas],
+        simple=sources.simple,
+        test_places=_test_places(population, assembled.materials.test),
     )
     return Prepared(assembled.settings, compiled.programs, assembled.inputs, assembled.materials, described)
 
@@ -143,23 +126,45 @@ def _flops_alone(
     return trainer.flops_per_step(assembled.programs, assembled.inputs, assembled.materials.table)
 
 
-def _capacity(sources: Sources, table: batching.Table, settings: StudySettings) -> batching.Capacity:
+def _test_places(
+    population: replicas.PopulationSpec, parts: tuple[population_lib.EvaluationPlan, ...]
+) -> dict[str, np.ndarray]:
+    """Return by rung where the structures of `held_out.test_structures` stand among the batches' slots, flattened."""
+    rung_names = _rung_names(population)
+    take = np.concatenate([np.asarray(part.take) for part in parts], axis=1)  # batches are filled in order
+    return {rung: np.flatnonzero(take[place].ravel()) for place, rung in enumerate(rung_names)}
+
+
+def _rung_names(population: replicas.PopulationSpec) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(spec.rung for spec in population.replicas))
+
+
+def _capacity(divided: partition.Partition, table: batching.Table, per_batch: int) -> batching.Capacity:
     """Return the capacity of a batch: of all rungs, so that a replica's batches do not depend on its population."""
-    sides = [splits.side_indices(sources.dataset, rung, "train", settings.split) for rung in rungs.RUNGS]
-    per_batch = settings.training.structures_per_batch
-    return batching.enclosing_capacity([batching.choose_capacity(table, per_batch, side) for side in sides])
+    every = [divided.indices(rung, "train") for rung in rungs.RUNGS]
+    chosen = [batching.choose_capacity(table, per_batch, indices) for indices in every if len(indices)]
+    # Whatever the switches admit, and what is held out, has to fit as well.
+    largest = batching.Capacity(per_batch, int(np.max(table.n_atoms)), int(np.max(table.n_edges)))
+    return batching.enclosing_capacity([*chosen, largest])
 
 
 def _replica_inputs(
-    sources: Sources, population: replicas.PopulationSpec, rung_names: tuple[str, ...], mesh: jax.sharding.Mesh
+    sources: Sources,
+    population: replicas.PopulationSpec,
+    rung_names: tuple[str, ...],
+    pinned_share: float,
+    mesh: jax.sharding.Mesh,
 ) -> step.ReplicaInputs:
     """Return one entry per replica, and inactive copies of the last one that fill up the devices."""
     longest = max(spec.num_train for spec in population.replicas)
     padded = population_lib.padded_size(len(population.replicas), mesh.shape[population_lib.REPLICA_AXIS])
     specs = population.replicas + (population.replicas[-1],) * (padded - len(population.replicas))
     order = np.zeros((padded, longest), np.int32)
+    num_pinned = np.zeros(padded, np.int32)
     for place, spec in enumerate(specs):
-        order[place, : spec.num_train] = sources.orders[spec.rung, spec.seed][: spec.num_train]
+        own = sources.orders[spec.rung, spec.seed]
+        order[place, : spec.num_train] = own.indices[: spec.num_train]
+        num_pinned[place] = own.num_pinned
     models = replicas.population_models(population)
     scales = {model: widths.scales(model, population.settings) for model in models}
     columns = {
@@ -169,6 +174,8 @@ def _replica_inputs(
         "steps": np.array([spec.steps for spec in specs], np.int32),
         "order": order,
         "num_train": np.array([spec.num_train for spec in specs], np.int32),
+        "num_pinned": num_pinned,
+        "pinned_share": np.where(num_pinned > 0, pinned_share, 0.0).astype(np.float32),
         "rung": np.array([rung_names.index(spec.rung) for spec in specs], np.int32),
         "active": np.arange(padded) < len(population.replicas),
         "width": np.array([models.index(spec.settings) for spec in specs], np.int32),
@@ -178,30 +185,40 @@ def _replica_inputs(
 
 
 def _evaluation_plans(
-    sources: Sources,
-    table: batching.Table,
-    rung_names: tuple[str, ...],
-    capacity: batching.Capacity,
-    split: splits.SplitSettings,
-) -> dict[str, population_lib.EvaluationPlan]:
-    """Plan batches of every rung's structures on each held-out side.
+    divided: partition.Partition, table: batching.Table, rung_names: tuple[str, ...], capacity: batching.Capacity
+) -> list[population_lib.EvaluationPlan]:
+    """Plan batches of every rung's held-out structures: the validation plan, and those of the parts of the test set.
 
-    All are padded to the same number of batches, so that one compiled program evaluates either side.
+    All have the same number of batches, that of the largest validation set, so that one compiled program evaluates
+    each; the test set is evaluated once and may take several.
     """
-    plans = {
-        side: [
-            batching.plan_batches(table, splits.held_out_indices(sources.dataset, rung, side, split), capacity)
-            for rung in rung_names
-        ]
-        for side in ("validation", "test")
-    }
-    longest = max(len(indices) for side in plans.values() for indices, _ in side)
-    padded = {}
-    for side, of_rungs in plans.items():
-        indices = np.zeros((len(rung_names), longest, capacity.n_graph), np.int32)
-        take = np.zeros((len(rung_names), longest, capacity.n_graph), bool)
-        for place, (rung_indices, rung_take) in enumerate(of_rungs):
-            indices[place, : len(rung_indices)] = rung_indices
-            take[place, : len(rung_take)] = rung_take
-        padded[side] = population_lib.EvaluationPlan(jnp.asarray(indices), jnp.asarray(take))
-    return padded
+    validation = [divided.held_out(rung, "validation") for rung in rung_names]
+    test = [held_out.test_structures(divided, rung) for rung in rung_names]
+    validation_batches, test_batches = (
+        [batching.plan_batches(table, indices, capacity) for indices in side] for side in (validation, test)
+    )
+    length = max(len(indices) for indices, _ in validation_batches)
+    num_parts = -(-max(len(indices) for indices, _ in test_batches) // length)
+    weights = [divided.molecule_weights(indices) for indices in validation]
+    parts = [slice(part * length, (part + 1) * length) for part in range(num_parts)]
+    return [
+        _padded(validation_batches, weights, slice(0, length), capacity),
+        *(_padded(test_batches, None, part, capacity) for part in parts),
+    ]
+
+
+def _padded(
+    of_rungs: Sequence[tuple[np.ndarray, np.ndarray]],
+    weights: Sequence[np.ndarray] | None,
+    part: slice,
+    capacity: batching.Capacity,
+) -> population_lib.EvaluationPlan:
+    """Put a part of each rung's batches into one plan; weights are those of its structures, 0 if not given."""
+    shape = (len(of_rungs), part.stop - part.start, capacity.n_graph)
+    indices, take, weight = np.zeros(shape, np.int32), np.zeros(shape, bool), np.zeros(shape, np.float32)
+    for place, (rung_indices, rung_take) in enumerate(of_rungs):
+        indices[place, : len(rung_indices[part])] = rung_indices[part]
+        take[place, : len(rung_take[part])] = rung_take[part]
+        if weights is not None:
+            weight[place][take[place]] = weights[place]
+    return population_lib.EvaluationPlan(*map(jnp.asarray, (indices, take, weight)))

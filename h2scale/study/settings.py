@@ -1,14 +1,19 @@
 """Settings of a scaling study, each section as the record that checks it."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from h2scale.data.splits import SplitSettings
+from h2scale.data.training_sets import TrainingSetSettings
 from h2scale.errors import require
 from h2scale.runtime.cluster import ClusterSettings
 from h2scale.runtime.devices import DeviceSettings
 from h2scale.training.settings import CheckpointSettings, EvaluationSettings, TrainingSettings
+
+AUTOMATIC = ("auto",)
+"""Training-set sizes that follow from the data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,12 +21,14 @@ class GridSettings:
     """Section `grid`: the replicas of an arm are the product of its lists."""
 
     num_features: tuple[int, ...]  # channels per degree
-    num_train: tuple[int, ...]  # structures
+    num_train: tuple[int, ...] | tuple[str]  # structures; ("auto",) for powers of two up to what there is
+    num_train_of: Mapping[str, tuple[int, ...]]  # by rung; where not empty, instead of num_train
     rungs: tuple[str, ...]
     seeds: tuple[int, ...]
     learning_rates: tuple[float, ...]  # peak of the schedule
     weight_decays: tuple[float, ...]  # where empty, that of `train`
     steps: tuple[int, ...]  # where empty, those of `train`
+    tuned: tuple[tuple[str, int, float, int], ...]  # rung, num_features, learning rate, steps: instead of the lists
     width_spread: float  # widths up to this factor apart share a program
 
     def __post_init__(self) -> None:
@@ -31,14 +38,31 @@ class GridSettings:
             self._require(len(values) > 0 or may_be_empty, name, "a list of at least one value")
             self._require(len(set(values)) == len(values), name, "free of repeated values")
         for name, least in (("num_features", 1), ("num_train", 1), ("seeds", 0)):
-            whole = all(isinstance(value, int) and value >= least for value in getattr(self, name))
-            self._require(whole, name, f"whole numbers of at least {least}")
+            whole = _whole(getattr(self, name), least) or (name, self.num_train) == ("num_train", AUTOMATIC)
+            self._require(whole, name, f"whole numbers of at least {least}" + ", or auto" * (name == "num_train"))
+        for rung, sizes in self.num_train_of.items():
+            distinct = _whole(sizes, 1) and len(set(sizes)) == len(sizes)
+            require(distinct, f"grid.num_train_of.{rung}", sizes, "different whole numbers of at least 1")
+        largest = 2**31 - 1
+        self._require(max(self.seeds) <= largest, "seeds", f"whole numbers of at most {largest}")
         positive = all(isinstance(rate, int | float) and rate > 0 for rate in self.learning_rates)
         self._require(positive, "learning_rates", "positive numbers")
         not_negative = all(isinstance(decay, int | float) and decay >= 0 for decay in self.weight_decays)
         self._require(not_negative, "weight_decays", "numbers of zero or more")
         self._require(self.width_spread >= 1, "width_spread", "at least 1")
         self._require(all(isinstance(rung, str) for rung in self.rungs), "rungs", "names of rungs")
+        rows = all(len(row) == 4 and isinstance(row[0], str) and row[2] > 0 for row in self.tuned)
+        self._require(rows, "tuned", "rows of a rung, a width, a learning rate and a number of steps")
+
+    def sizes(self, rung: str) -> tuple[int, ...]:
+        """Training-set sizes of a rung; `AUTOMATIC` ones have been replaced when the data are known."""
+        return self.num_train_of.get(rung) or cast(tuple[int, ...], self.num_train)
+
+    def schedules(self, rung: str, num_features: int, steps: int) -> list[tuple[float, int]]:
+        """Learning rates and lengths of a rung and width; `steps` where the grid names no length."""
+        wanted = [rung, num_features]
+        chosen = [(rate, count) for *which, rate, count in self.tuned if which == wanted]
+        return chosen or list(itertools.product(self.learning_rates, self.steps or (steps,)))
 
     def _require(self, holds: bool, name: str, right: str) -> None:
         require(holds, f"grid.{name}", getattr(self, name), right)
@@ -46,28 +70,36 @@ class GridSettings:
 
 @dataclasses.dataclass(frozen=True)
 class ArmSettings:
-    """One arm: a model at several widths, and the grid of its replicas."""
+    """One arm: a model at several widths, its data, the grid of its replicas and how they are trained."""
 
     name: str
+    dataset: str  # a shipped dataset's name, or the path of an .h5 file
+    teacher_curve: str  # of H2: dataset, or auto for one by PySCF where the dataset has none
+    split: SplitSettings
+    training_set: TrainingSetSettings
     model: Mapping[str, Any]  # section `model` but for the next; `ModelSettings` checks it when the data are known
     radial_hidden_per_feature: float  # width of each hidden layer of the radial network, divided by num_features
     grid: GridSettings
+    training: TrainingSettings
 
     def __post_init__(self) -> None:
         hidden = self.radial_hidden_per_feature
         require(hidden > 0, "model.radial_hidden_per_feature", hidden, "positive")
+        known = self.teacher_curve in ("dataset", "auto")
+        require(known, "data.teacher_curve", self.teacher_curve, "dataset or auto")
 
 
 @dataclasses.dataclass(frozen=True)
 class StudySettings:
     """Everything that decides a study and how it is computed."""
 
-    dataset: str  # a shipped dataset's name, or the path of an .h5 file
-    split: SplitSettings
     arms: tuple[ArmSettings, ...]
-    training: TrainingSettings
     evaluation: EvaluationSettings
     checkpoint: CheckpointSettings
     devices: DeviceSettings
     cluster: ClusterSettings
     num_bootstrap: int  # resamples behind every interval of the report
+
+
+def _whole(values: Sequence[object], least: int) -> bool:
+    return all(isinstance(value, int) and value >= least for value in values)

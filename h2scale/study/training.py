@@ -63,12 +63,23 @@ def train(
     with (
         concurrent.futures.ThreadPoolExecutor(max_workers=1) as tracing,
         concurrent.futures.ThreadPoolExecutor(max_workers=2) as compiling,
+        concurrent.futures.ThreadPoolExecutor(max_workers=1) as fitting,
         progress.Progress(sum(work), num_replicas, None if devices.is_writer() else io.StringIO()) as bar,
     ):
         those = f"{mesh.size} {mesh.devices.flat[0].platform} device{'s' if mesh.size > 1 else ''}"
         programs = f"{len(populations)} compiled program{'s' if len(populations) > 1 else ''}"
         bar.say(f"Training {num_replicas} replicas in {programs} on {those}.")
-        prepare = functools.partial(preparation.prepare, plan.sources, settings=settings, mesh=mesh, pool=compiling)
+        for line in planning.describe(plan):
+            bar.say(line)
+
+        def prepare(population: replicas.PopulationSpec) -> preparation.Prepared:
+            return preparation.prepare(plan.sources[population.arm], population, settings, mesh, compiling)
+
+        for population in populations:
+            sources = plan.sources[population.arm]
+            for spec in population.replicas:  # so that they are known when the rows are written
+                train = sources.train(spec.rung, spec.seed, spec.num_train)
+                fitting.submit(sources.simple.ridge_energies, spec.rung, train)
         prepared: list[Callable[[], preparation.Prepared]]
         if jax.process_count() == 1:
             prepared = [tracing.submit(prepare, population).result for population in populations]
@@ -79,7 +90,7 @@ def train(
             for ready in prepared:
                 _train_and_write(settings, path, tables_folder, ready(), bar, watch)
         except BaseException:
-            for pool in (tracing, compiling):
+            for pool in (tracing, compiling, fitting):
                 pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -116,9 +127,11 @@ def _train_and_write(
             on_progress=on_progress,
         )
     if devices.is_writer():
+        tests = rows.tests_of(ready.described, outcome)
         workdir.write_results(
             tables_folder,
-            rows.replica_rows(ready.described, outcome),
+            rows.replica_rows(ready.described, outcome, tests),
+            rows.error_rows(ready.described, tests),
             rows.curve_rows(ready.described, outcome, references),
             rows.history_rows(population, outcome.history, every),
         )

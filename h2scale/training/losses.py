@@ -1,4 +1,4 @@
-"""Loss of training and error sums of evaluation: energies and forces of a padded batch."""
+"""Loss of training and errors of evaluation: energies and forces of a padded batch."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -32,19 +32,16 @@ class LossSettings:
         require(some, "train.energy_weight", 0.0, "positive where train.force_weight is 0")
 
 
-class ErrorSums(NamedTuple):
-    """Sums over the real structures of one or more batches; they add across batches."""
+class StructureErrors(NamedTuple):
+    """Errors of single structures, any leading shape."""
 
-    loss: jax.Array  # scalar, sum over batches of the batch loss times its number of structures
-    energy_per_atom: jax.Array  # scalar, sum of absolute errors of the energy per atom, eV per atom
-    energy: jax.Array  # scalar, sum of absolute errors of the energy, eV
-    force: jax.Array  # scalar, sum of absolute errors of force components, eV/angstrom
-    num_structures: jax.Array  # scalar
-    num_components: jax.Array  # scalar, force components counted
+    loss: jax.Array  # of a batch of this structure alone
+    energy: jax.Array  # predicted minus label, eV
+    force: jax.Array  # mean absolute error of the force components, eV/angstrom
 
 
 class SetErrors(NamedTuple):
-    """Mean errors over a set of structures; NaN where the set is empty."""
+    """Weighted mean errors over a set of structures, scalars; NaN where the set is empty."""
 
     loss: jax.Array
     energy_mae_ev_per_atom: jax.Array
@@ -69,49 +66,68 @@ def batch_loss(
     return _loss(energy, forces, graph, targets, settings)
 
 
-def error_sums(
+def structure_errors(
     potential: potential_lib.Potential,
     params: Any,
     graph: Graph,
     targets: batching.Targets,
     settings: LossSettings,
-) -> ErrorSums:
-    """Error sums of one batch, including those of forces that were not trained on."""
+) -> StructureErrors:
+    """Errors of every structure of a batch, (n_graph,), forces included that were not trained on; 0 where padded."""
     energy, forces = potential.energy_and_forces(params, graph)
-    energy_error = jnp.where(graph.graph_mask, jnp.abs(energy - targets.energy), 0.0)
-    force_error = jnp.where(graph.node_mask[:, None], jnp.abs(forces - targets.forces), 0.0)
-    num_structures = jnp.sum(graph.graph_mask).astype(energy.dtype)
-    return ErrorSums(
-        loss=_loss(energy, forces, graph, targets, settings) * num_structures,
-        energy_per_atom=jnp.sum(energy_error / jnp.maximum(targets.n_atoms, 1)),
-        energy=jnp.sum(energy_error),
-        force=jnp.sum(force_error),
-        num_structures=num_structures,
-        num_components=3 * jnp.sum(graph.node_mask).astype(energy.dtype),
-    )
+    n_atoms = jnp.maximum(targets.n_atoms, 1)
+
+    def mean_of_components(values: jax.Array) -> jax.Array:
+        """Mean over the force components of each structure, of values of shape (n_node, 3)."""
+        of_atom = jnp.where(graph.node_mask, jnp.sum(values, axis=1), 0)
+        return jax.ops.segment_sum(of_atom, graph.node_graph, len(n_atoms)) / (3 * n_atoms)
+
+    loss = settings.energy_weight * _energy_huber(energy, targets, settings)
+    if settings.force_weight > 0:  # labels without forces are NaN, and 0 times that is too
+        loss += settings.force_weight * mean_of_components(_force_huber(forces, targets, settings))
+    found = StructureErrors(loss, energy - targets.energy, mean_of_components(jnp.abs(forces - targets.forces)))
+    return jax.tree.map(lambda values: jnp.where(graph.graph_mask, values, 0), found)
 
 
-def set_errors(sums: ErrorSums) -> SetErrors:
-    """Mean errors of a set from sums that were added over all its batches."""
+def set_errors(errors: StructureErrors, n_atoms: jax.Array, weights: jax.Array) -> SetErrors:
+    """Weighted means of structures' errors.
+
+    Args:
+        errors: of the structures, any shape.
+        n_atoms: of the structures, same shape; positive.
+        weights: same shape, 0 for padding; they add up to 1.
+    """
+    absolute = jnp.abs(errors.energy)
+    empty = jnp.where(jnp.sum(weights) > 0, 0.0, jnp.nan)
+
+    def mean(values: jax.Array) -> jax.Array:
+        return jnp.sum(weights * values) + empty
+
     return SetErrors(
-        loss=sums.loss / sums.num_structures,
-        energy_mae_ev_per_atom=sums.energy_per_atom / sums.num_structures,
-        energy_mae_ev=sums.energy / sums.num_structures,
-        force_mae_ev_per_angstrom=sums.force / sums.num_components,
+        loss=mean(errors.loss),
+        energy_mae_ev_per_atom=mean(absolute / n_atoms),
+        energy_mae_ev=mean(absolute),
+        force_mae_ev_per_angstrom=mean(errors.force),
     )
+
+
+def _force_huber(forces: jax.Array, targets: batching.Targets, settings: LossSettings) -> jax.Array:
+    return optax.losses.huber_loss(forces, targets.forces, delta=settings.force_huber_ev_per_angstrom)
+
+
+def _energy_huber(energy: jax.Array, targets: batching.Targets, settings: LossSettings) -> jax.Array:
+    n_atoms = jnp.maximum(targets.n_atoms, 1)
+    return optax.losses.huber_loss(energy / n_atoms, targets.energy / n_atoms, delta=settings.energy_huber_ev_per_atom)
 
 
 def _loss(
     energy: jax.Array, forces: jax.Array, graph: Graph, targets: batching.Targets, settings: LossSettings
 ) -> jax.Array:
-    force_loss = optax.losses.huber_loss(forces, targets.forces, delta=settings.force_huber_ev_per_angstrom)
+    force_loss = _force_huber(forces, targets, settings)
     force_loss = numerics.masked_mean(force_loss, jnp.broadcast_to(graph.node_mask[:, None], force_loss.shape))
     return _energy_loss(energy, graph, targets, settings) + settings.force_weight * force_loss
 
 
 def _energy_loss(energy: jax.Array, graph: Graph, targets: batching.Targets, settings: LossSettings) -> jax.Array:
-    n_atoms = jnp.maximum(targets.n_atoms, 1)
-    per_atom = optax.losses.huber_loss(
-        energy / n_atoms, targets.energy / n_atoms, delta=settings.energy_huber_ev_per_atom
-    )
+    per_atom = _energy_huber(energy, targets, settings)
     return settings.energy_weight * numerics.masked_mean(per_atom, graph.graph_mask)

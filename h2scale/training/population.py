@@ -41,12 +41,16 @@ class EvaluationPlan(NamedTuple):
 
     indices: jax.Array  # (num_rungs, num_batches, n_graph), int32, structures of the table
     take: jax.Array  # (num_rungs, num_batches, n_graph), bool, False for padding
+    # (num_rungs, num_batches, n_graph), float32; adds up to 1 over a rung, 0 for padding. 0 throughout where single
+    # structures alone are asked for, and the means are NaN then.
+    weight: jax.Array
 
 
 class Evaluation(NamedTuple):
     """Errors and physics of each replica, population axis first."""
 
     errors: losses.SetErrors
+    structures: losses.StructureErrors  # (replicas, num_batches, n_graph), in the order of the rung's plan
     physics: dict[str, jax.Array]
     energies: dict[str, jax.Array]  # eV by system, (replicas, distances)
 
@@ -165,9 +169,9 @@ def make_programs(
     ) -> Evaluation:
         params, rung = mapped
         table, plan, references = shared
-        errors = _evaluate_set(potential, params, table, plan, rung, settings)
+        errors, structures = _evaluate_set(potential, params, table, plan, rung, settings)
         physics, energies = physics_check(params, references)
-        return Evaluation(errors, physics, energies)
+        return Evaluation(errors, structures, physics, energies)
 
     def check_one(params: Params, shared: tuple[Any]) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         return physics_check(params, shared[0])
@@ -213,15 +217,14 @@ def _evaluate_set(
     plan: EvaluationPlan,
     rung: jax.Array,
     settings: PopulationSettings,
-) -> losses.SetErrors:
-    def body(total: losses.ErrorSums, batch: tuple[jax.Array, jax.Array]) -> tuple[losses.ErrorSums, None]:
+) -> tuple[losses.SetErrors, losses.StructureErrors]:
+    def body(carry: None, batch: tuple[jax.Array, jax.Array]) -> tuple[None, losses.StructureErrors]:
         graph, targets = batching.pack(table, *batch, settings.capacity)
-        sums = losses.error_sums(potential, params, graph, targets, settings.training)
-        return jax.tree.map(jnp.add, total, sums), None
+        return carry, losses.structure_errors(potential, params, graph, targets, settings.training)
 
-    zero = losses.ErrorSums(*(jnp.zeros((), table.energy.dtype) for _ in losses.ErrorSums._fields))
-    total, _ = jax.lax.scan(body, zero, (plan.indices[rung], plan.take[rung]))
-    return losses.set_errors(total)
+    indices, take, weight = plan.indices[rung], plan.take[rung], plan.weight[rung]
+    structures = jax.lax.scan(body, None, (indices, take))[1]
+    return losses.set_errors(structures, table.n_atoms[indices], weight), structures
 
 
 def _record_one(state: step.ReplicaState, evaluation: Evaluation, steps_per_evaluation: int) -> step.ReplicaState:
@@ -242,6 +245,7 @@ def _record_one(state: step.ReplicaState, evaluation: Evaluation, steps_per_eval
     return state.replace(
         best_params=keep,
         best_validation_loss=jnp.where(better, errors.loss, state.best_validation_loss).astype(jnp.float32),
+        best_step=jnp.where(better, state.step, state.best_step),
         train_loss_sum=jnp.zeros_like(state.train_loss_sum),
         history=jnp.where(fresh, state.history.at[place].set(row), state.history),
     )

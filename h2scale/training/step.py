@@ -29,6 +29,8 @@ class ReplicaInputs(NamedTuple):
     steps: jax.Array  # int32, length of the schedule; the replica stops there
     order: jax.Array  # (max_train,), int32, structures of the table; the training set is a prefix
     num_train: jax.Array  # int32, length of that prefix
+    num_pinned: jax.Array  # int32, structures at the front whose share of the draws is `pinned_share`
+    pinned_share: jax.Array  # float32, 0 where none is pinned
     rung: jax.Array  # int32, index of the evaluation plan
     active: jax.Array  # bool; False for the replicas that only fill up a device
     width: jax.Array  # int32, index into the models of the population
@@ -42,6 +44,7 @@ class ReplicaState(flax.struct.PyTreeNode):
     averaged_params: Params  # exponential moving average; what is evaluated
     best_params: Params  # averaged parameters at the best validation loss so far
     best_validation_loss: jax.Array  # float32
+    best_step: jax.Array  # int32, where it was; 0 before the first evaluation
     optimizer_state: optax.OptState
     step: jax.Array  # int32, steps taken
     cursor: jax.Array  # int32, structures consumed from the stream
@@ -80,6 +83,7 @@ def init_state(
         averaged_params=params,
         best_params=params,
         best_validation_loss=jnp.asarray(jnp.inf, jnp.float32),
+        best_step=jnp.zeros((), jnp.int32),
         optimizer_state=optimizers.make_transform(settings).init(params),
         step=jnp.zeros((), jnp.int32),
         cursor=jnp.zeros((), jnp.int32),
@@ -93,13 +97,16 @@ def draw_indices(inputs: ReplicaInputs, cursor: jax.Array, count: int) -> jax.Ar
     """Elements `cursor ... cursor + count` of the replica's endless stream of structures, shape (count,).
 
     Element k is drawn, with replacement, from a key made of the seed and k: the stream does not depend on how many
-    of its elements a batch takes.
+    of its elements a batch takes. Pinned structures are drawn with their fixed share, all others evenly.
     """
     key = jax.random.fold_in(jax.random.key(inputs.seed), _BATCH_STREAM)
 
     def element(position: jax.Array) -> jax.Array:
-        draw = jax.random.randint(jax.random.fold_in(key, position), (), 0, inputs.num_train, jnp.int32)
-        return inputs.order[draw]
+        of_which, of_what = jax.random.split(jax.random.fold_in(key, position))
+        pinned = jax.random.uniform(of_which) < inputs.pinned_share
+        low = jnp.where(pinned, 0, inputs.num_pinned)
+        high = jnp.where(pinned, inputs.num_pinned, inputs.num_train)
+        return inputs.order[jax.random.randint(of_what, (), low, high, jnp.int32)]
 
     return jax.vmap(element)(cursor + jnp.arange(count, dtype=jnp.int32))
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from h2scale.graphs import batching
 from h2scale.physics import curves
-from h2scale.training import active_set, checkpoints, step
+from h2scale.training import active_set, checkpoints, losses, step
 from h2scale.training import population as population_lib
 from h2scale.training.metadata import PopulationMetadata
 
@@ -21,7 +21,7 @@ class Materials(NamedTuple):
 
     table: batching.Table
     validation: population_lib.EvaluationPlan
-    test: population_lib.EvaluationPlan
+    test: tuple[population_lib.EvaluationPlan, ...]  # parts of the test set, each of the validation plan's shape
     references: curves.References
 
 
@@ -31,7 +31,10 @@ class Outcome(NamedTuple):
     seconds: float  # of training on all replicas together, compiling ahead excluded, interruptions summed up
     finite: np.ndarray  # (replicas,), bool
     history: np.ndarray  # (replicas, evaluations, metrics), float32
-    test: population_lib.Evaluation  # errors on the test set, physics and curves of the best parameters
+    kept_step: np.ndarray  # (replicas,), int32, step of the kept parameters, best on the validation set
+    structures: losses.StructureErrors  # of the kept parameters, (replicas, batches of all parts, n_graph)
+    physics: dict[str, np.ndarray]  # of the kept parameters, metrics by name, (replicas,)
+    energies: dict[str, np.ndarray]  # of the kept parameters, eV by system, (replicas, distances)
 
 
 class Observation(NamedTuple):
@@ -57,6 +60,7 @@ def compile_programs(
     programs: population_lib.Programs,
     inputs: step.ReplicaInputs,
     materials: Materials,
+    settings: population_lib.PopulationSettings,
     pool: concurrent.futures.Executor,
 ) -> Compiled:
     """Trace the programs here and compile them in `pool`; a call of a program waits until it is compiled.
@@ -73,16 +77,30 @@ def compile_programs(
         init=_compile_in(pool, programs.init.lower(inputs), programs.init, len(inputs.seed), optimize=False),
         evaluate=_compile_in(pool, programs.evaluate.lower(*arguments), programs.evaluate, len(inputs.seed)),
     )
-    return Compiled(compiled, _flops_per_step(advance))
+    if settings.replicas_at_once == 1:
+        return Compiled(compiled, _flops(advance))  # need not be traced again
+    return Compiled(compiled, flops_per_step(programs, inputs, materials.table))
 
 
 def flops_per_step(programs: population_lib.Programs, inputs: step.ReplicaInputs, table: batching.Table) -> float:
-    """Count the floating-point operations of one step of one replica, as XLA does before optimisation."""
-    return _flops_per_step(programs.advance.lower(_abstract_state(programs, inputs), inputs, table))
+    """Count the floating-point operations of one step of one replica, as XLA does before optimisation.
+
+    Where replicas are vectorised, choosing between the state before a step and after it counts too, even for one.
+    """
+    one = _one_replica_a_shard(inputs)
+    return _flops(programs.advance.lower(_abstract_state(programs, one), one, table))
 
 
-def _flops_per_step(advance: jax.stages.Lowered) -> float:
-    # The count visits the body of each loop once, and the loops are over replicas and steps: this is one step.
+def _one_replica_a_shard(inputs: step.ReplicaInputs) -> step.ReplicaInputs:
+    number = population_lib.num_shards(inputs)
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((number, *leaf.shape[1:]), leaf.dtype, sharding=leaf.sharding), inputs
+    )
+
+
+def _flops(advance: jax.stages.Lowered) -> float:
+    # The count visits the body of each loop once: of that over steps, and of that over groups of replicas vectorised
+    # together. It is one step of one replica if the groups, or the whole population of each device, are one replica.
     analysis = advance.cost_analysis()
     if analysis is None:
         raise RuntimeError("XLA counts no operations on this backend.")
@@ -217,14 +235,19 @@ def train_population(
         on_progress(replica_steps(done - per_call, done), observation)
     seconds = earlier_seconds + time.monotonic() - start
     state = active_set.restore(active)
-    test = programs.evaluate(
-        step.weights(state.best_params, inputs), inputs.rung, materials.table, materials.test, materials.references
-    )
+    kept = step.weights(state.best_params, inputs)
+    parts = [
+        jax.tree.map(real, programs.evaluate(kept, inputs.rung, materials.table, part, materials.references))
+        for part in materials.test
+    ]
     return Outcome(
         seconds=seconds,
         finite=real(state.finite),
         history=observed.history(steps // per_evaluation),
-        test=jax.tree.map(real, test),
+        kept_step=real(state.best_step),
+        structures=jax.tree.map(lambda *own: np.concatenate(own, axis=1), *(part.structures for part in parts)),
+        physics=parts[0].physics,
+        energies=parts[0].energies,
     )
 
 

@@ -17,6 +17,13 @@ ROOT = Path(__file__).parents[2]
 WATER = "O 0 0 0.117 0.1 0 0\nH 0 0.757 -0.470 -0.1 0 0\nH 0 -0.757 -0.470 0 0 0\n"
 HEADER = "Properties=species:S:1:pos:R:3:forces:R:3 charge=0 multiplicity=1 regime=thermal smiles=O s2=0.0 "
 FRAME = f"3\n{HEADER}energy=-2077.0\n{WATER}"
+
+
+def frames(number):
+    """So many frames, each with its oxygen elsewhere."""
+    return "".join(FRAME.replace("O 0 0 0.117", f"O 0 0 {0.117 + 0.0001 * k:.4f}") for k in range(number))
+
+
 LEVEL = ["--format=extxyz", "--level=pbe0/def2-svp", "--atomic-energies-ev=H=-13.5,O=-2040"]
 METHANE_QM9 = (
     "5\ngdb 1\t157.7118\t157.70997\t157.70699\t0.\t13.21\t-0.3877\t0.1171\t0.5048\t35.3641\t0.044749\t-40.47893\t"
@@ -30,14 +37,14 @@ METHANE_QM9 = (
 @pytest.fixture
 def source(tmp_path):
     path = tmp_path / "water.extxyz"
-    path.write_text(FRAME * 3)
+    path.write_text(frames(3))
     return path
 
 
-def refusal(capsys, *arguments):
+def refusal(capsys, *arguments, said_before=False):
     assert convert.main([str(argument) for argument in arguments]) == 2
     out, err = capsys.readouterr()
-    assert out == ""
+    assert ("level: " in out) == said_before
     assert err.startswith("h2scale: ")
     assert err.count("\n") == 1
     return err
@@ -85,14 +92,18 @@ def test_mistakes_are_one_line_and_leave_nothing(tmp_path, source, capsys):
     assert "must end in .h5 (one file) or .shards" in refusal(capsys, *LEVEL, "--output=out.npz", source)
     assert "there is no folder" in refusal(capsys, *LEVEL, f"--output={tmp_path}/no/out.h5", source)
     assert "format must be one of paper" in refusal(capsys, "--format=cif", output, source)
-    assert "give atomic_energies_ev" in refusal(capsys, *LEVEL[:2], output, source)
+    assert "the zero of energy is unknown" in refusal(capsys, *LEVEL[:2], output, source)
     assert "must read H=-13.6" in refusal(capsys, *LEVEL[:2], "--atomic-energies-ev=13.6", output, source)
     source.write_text(FRAME + FRAME.replace("O 0 0", "Qq 0 0"))
     assert "water.extxyz, frame 1 (line 6): unknown element 'Qq'" in refusal(capsys, *LEVEL, output, source)
     source.write_text(FRAME.replace("0 -0.757 -0.470", "0 -0.757 nan"))
-    assert "frame 0: its energy or a position is not a finite number" in refusal(capsys, *LEVEL, output, source)
+    assert "frame 0 (line 1): its energy or a position is not a finite number" in refusal(
+        capsys, *LEVEL, output, source
+    )
     source.write_text(FRAME.replace("H 0 -0.757 -0.470", "H 0 0.757 -0.4"))
-    assert "two atoms 0.07 angstrom apart" in refusal(capsys, *LEVEL, "--no-unit-check", output, source)
+    assert "two atoms 0.07 angstrom apart" in refusal(
+        capsys, *LEVEL, "--no-unit-check", output, source, said_before=True
+    )
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -105,11 +116,89 @@ def test_what_exists_is_not_overwritten(tmp_path, source, capsys):
 
 @pytest.mark.parametrize("name", ["water.h5", "water.shards"])
 def test_a_full_disk_is_one_line(tmp_path, source, name, capsys):
-    source.write_text(FRAME * 400)
+    source.write_text(frames(400))
     output = tmp_path / "out" / name
     output.parent.mkdir()
     with full_disk.limit(3000):
-        found = refusal(capsys, *LEVEL, f"--output={output}", source)
+        found = refusal(capsys, *LEVEL, f"--output={output}", source, said_before=True)
     assert f"h2scale: {output} cannot be written: File too large" in found
     assert not list(tmp_path.rglob("*.h5*"))
     assert not list(tmp_path.rglob("*.npy"))
+
+
+ATOMS_IN_FILE = (
+    "1\nProperties=species:S:1:pos:R:3 energy=-13.5\nH 0 0 0\n1\nProperties=species:S:1:pos:R:3 energy=-2040\nO 0 0 0\n"
+)
+PLAIN = f"3\nProperties=species:S:1:pos:R:3:forces:R:3 energy=-2077.0\n{WATER}"
+
+
+def said(capsys, *arguments):
+    assert convert.main([str(argument) for argument in arguments]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_dry_run_says_what_is_taken_for_what_and_writes_nothing(tmp_path, source, capsys):
+    source.write_text(ATOMS_IN_FILE + PLAIN + PLAIN)
+    before = sorted(tmp_path.iterdir())
+    assert said(capsys, "--level=pbe0/def2-svp", "--dry-run", source) == [
+        "format: extxyz",
+        "level: pbe0/def2-svp",
+        "units in the files: angstrom, eV, eV/angstrom",
+        "energy: energy, total",
+        "forces: forces",
+        "molecule: composition and perceived bonds",
+        "charge: 0, assumed: no frame says it",
+        "spin multiplicity: the lowest that the electrons allow, assumed: no frame says it",
+        "rung: as the file or format says, else by the largest force",
+        "zero of energy: isolated atoms found in the files: H -13.5 eV, O -2040 eV",
+        "found: 3 structures of 3 molecules, 5 atoms; thermal 1, atom 2",
+        "left out: 1, the geometry of an earlier structure, with the same energy",
+        "nothing was written",
+    ]
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_dry_run_says_is_what_is_written(tmp_path, source, capsys):
+    source.write_text(ATOMS_IN_FILE + PLAIN)
+    output = tmp_path / "mine.h5"
+    dry = said(capsys, "--level=pbe", "--dry-run", source)
+    wet = said(capsys, "--level=pbe", f"--output={output}", source)
+    assert wet[:-1] == dry[:-1]
+    assert wet[-1] == f"written: {output}"
+    dataset = data.load_dataset(output)
+    assert dataset.has_forces
+    np.testing.assert_allclose(dataset.energy, [0.0, 0.0, -10.0], atol=1e-9)
+    assert dataset.manifest["read_as"]["molecule"] == "composition and perceived bonds"
+    assert dataset.manifest["num_molecules"] == 3
+
+
+def test_a_dry_run_finds_what_writing_would_refuse(source, capsys):
+    source.write_text(frames(3) + FRAME.replace("H 0 -0.757 -0.470", "H 0 0.757 -0.4"))
+    found = refusal(capsys, *LEVEL, "--dry-run", source, said_before=True)
+    assert "structure 3, counted from 0 without those left out" in found
+    assert "two atoms 0.07 angstrom apart" in found
+
+
+def test_energies_of_the_users_own_without_forces_or_isolated_atoms(tmp_path, source, capsys):
+    text = PLAIN.replace("forces:R:3", "other:R:3")
+    source.write_text(text + text.replace("0.117", "0.127").replace("-2077.0", "-2076.8"))
+    output = tmp_path / "mine.h5"
+    command = ["--level=pbe", f"--output={output}", source]
+    assert "the zero of energy is unknown: the files hold no neutral isolated atoms" in refusal(capsys, *command)
+    assert "no forces by which equilibrium could be told" in refusal(capsys, *command, "--zero=fit")
+    assert not output.exists()
+    lines = said(capsys, *command, "--zero=fit", "--rung=thermal")
+    assert "forces: none; its columns are other" in lines
+    dataset = data.load_dataset(output, allow_missing_forces=True)
+    assert not dataset.has_forces
+    assert dataset.manifest["zero_is_fit"] is True
+    np.testing.assert_allclose(dataset.energy, [-0.1, 0.1], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mine.h5", "mine.shards"])
+def test_what_frames_contradict_is_refused_before_anything_is_written(tmp_path, source, name, capsys):
+    source.write_text(frames(5).replace("regime=thermal ", ""))
+    output = tmp_path / name
+    message = refusal(capsys, *LEVEL, "--rung=equilibrium", f"--output={output}", source)
+    assert "--rung=equilibrium is contradicted by 5 of 5 frames" in message
+    assert not output.exists()

@@ -8,7 +8,7 @@ import pytest
 
 from h2scale import data
 from h2scale.data import dataset as dataset_lib
-from h2scale.data import leaks, rungs, splits, storage
+from h2scale.data import leaks, partition, rungs, splits, storage, training_sets
 from h2scale.physics import curves
 from h2scale.types import Structure
 
@@ -114,11 +114,17 @@ def test_no_larger_frame_of_the_file_holds_an_h2_of_its_own(file):
     assert checked > FILES[name][1]
 
 
+@pytest.fixture(scope="module")
+def divided(shipped):
+    return partition.divide(shipped, splits.SplitSettings(elements=()))
+
+
 @pytest.mark.parametrize("rung", rungs.RUNGS)
 @pytest.mark.parametrize("include_atoms", [False, True])
-def test_every_training_set_of_the_shipped_data_passes(shipped, rung, include_atoms):
-    settings = splits.SplitSettings(include_isolated_atoms=include_atoms)
-    order = splits.training_order(shipped, rung, 0, settings)  # refuses a leak itself, as is shown below
+def test_every_training_set_of_the_shipped_data_passes(shipped, divided, rung, include_atoms):
+    settings = training_sets.TrainingSetSettings(include_isolated_atoms=include_atoms)
+    # Refuses a leak itself, as is shown below.
+    order = training_sets.training_order(divided, rung, 0, settings).indices
     away = (shipped.molecule[order] == "[H][H]") & (shipped.rung[order] != "equilibrium")
     assert np.count_nonzero(away) == (55 if rung == "h2" else 0)
 
@@ -166,9 +172,10 @@ def test_the_test_curve_is_refused_by_label_at_every_rung(shipped):
 
 def test_relabelling_the_test_curve_does_not_help(shipped):
     relabelled = dataclasses.replace(shipped, rung=np.where(shipped.rung == "test_curve", "equilibrium", shipped.rung))
+    divided = partition.divide(relabelled, splits.SplitSettings())
     for rung in rungs.RUNGS:
         with pytest.raises(ValueError, match="holds an H2"):
-            splits.training_order(relabelled, rung, 0, splits.SplitSettings())
+            training_sets.training_order(divided, rung, 0)
 
 
 def test_only_the_chosen_structures_are_judged(shipped):

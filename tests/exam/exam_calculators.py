@@ -202,3 +202,62 @@ class Talker(Honest):
 
 
 not_callable = 3
+
+
+class RefusesEverything(Honest):
+    def predict(self, charge, spin):
+        raise ValueError("not today")
+
+
+class EnergyPerAtom(Honest):
+    """An array of the energies of the atoms where their sum belongs."""
+
+    def predict(self, charge, spin):
+        energy, forces = super().predict(charge, spin)
+        return np.full(len(self.atoms), energy / len(self.atoms)), forces
+
+
+class ForcesAreNotNumbers(Honest):
+    def predict(self, charge, spin):
+        energy, forces = super().predict(charge, spin)
+        return energy, np.nan * forces
+
+
+class EnergyAsText(Honest):
+    def predict(self, charge, spin):
+        energy, forces = super().predict(charge, spin)
+        return f"{energy} eV", forces
+
+
+class EnergyInAList(Honest):
+    """One number in an array, as many libraries return it; not wrong."""
+
+    def predict(self, charge, spin):
+        energy, forces = super().predict(charge, spin)
+        return np.array([energy]), forces
+
+
+class Float32(Honest):
+    def predict(self, charge, spin):
+        energy, forces = super().predict(charge, spin)
+        return float(np.float32(energy - 31.0)) + 31.0, forces
+
+
+class Slow(Honest):
+    """An answer takes one millisecond."""
+
+    calls = 0
+
+    def predict(self, charge, spin):
+        self.calls += 1
+        time.sleep(0.001)
+        return super().predict(charge, spin)
+
+
+def returns_a_number():
+    """A factory that makes no calculator."""
+    return 7
+
+
+def returns_a_class():
+    return Honest

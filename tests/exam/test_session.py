@@ -155,14 +155,17 @@ def test_sections_of_the_settings_are_those_there_are():
     config = config_lib.default()
     assert tuple(config.exam.sections) == tuple(SECTIONS)
     config.exam.sections = ("nuclei", "molecules")
-    with pytest.raises(ValueError, match=r"exam\.sections.*nuclei, hydrogen, diatomics, shapes"):
+    with pytest.raises(
+        ValueError,
+        match=r"exam\.sections.*nuclei, hydrogen, diatomics, shapes, compression, smoothness, ions, separation, bonds",
+    ):
         config_lib.resolve(config)
 
 
 def test_foreseen_work_is_that_of_a_model_that_refuses_nothing():
     entry, names = made_up("Honest"), ("conditioning checks", "nuclei", "hydrogen")
     model = Local(entry)
-    list(session._parts(model, entry, names, lambda name: None))
+    list(session._parts(model, entry, names, lambda name: None, None))
     assert sum(map(workload.work, model.queries)) == pytest.approx(session._work(entry, names), rel=0.02)
 
 
@@ -175,3 +178,32 @@ def test_progress_names_the_model_and_its_section(tmp_path):
     session.run_exam([candidate("IgnoresCharge")], ("nuclei",), tmp_path, stream)
     assert "examining IgnoresCharge: nuclei" in stream.getvalue()
     assert "1/1 models done" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("RefusesEverything", "could not be asked: neutral singlet H2"), ("returns_a_number", "returned int, no ASE")],
+)
+def test_what_could_not_be_asked_has_not_been_examined(tmp_path, name, words):
+    config = config_lib.default()
+    config.stage, config.calculator = "exam", f"{CALCULATORS}:{name}"
+    assert command_line.run(config, str(tmp_path / "run")) == command_line.EXIT_INCOMPLETE
+    rows, exam = results(tmp_path / "run")
+    assert any(words in row["reason"] and row["status"] == "not run" for row in rows)
+    assert exam["models"][0]["sections"] == []
+    assert not exam["complete"]
+
+
+def test_published_results_get_the_sections_that_they_lack(tmp_path):
+    model = candidate("IgnoresCharge")
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    (old,) = run(before, model, sections=("nuclei",))[2]["models"]
+    (after / records.EXAM_JSON).write_bytes((before / records.EXAM_JSON).read_bytes())
+    (new,) = run(after, model, sections=("nuclei", "separation"))[2]["models"]
+    assert new["sections"] == ["nuclei", "separation"]
+    kept = [one for one in new["findings"] if one["section"] != "separation"]
+    assert kept == old["findings"]
+    assert len(new["findings"]) > len(kept)
+    assert new["complete"]

@@ -185,6 +185,5 @@ def test_scaling_multiplies_every_distance():
     )
 
 
-def test_bonds_are_found_by_distance():
-    assert geometries.bonded_pairs(relaxed(), RADII) == BONDS
+def test_shortest_distance_is_that_of_the_nearest_pair():
     assert geometries.shortest_distance(relaxed()) == pytest.approx(1.0, abs=1e-6)

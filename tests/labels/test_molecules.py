@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rdkit")
-from h2scale.labels import geometries, molecules
+from h2scale.data import bonding
+from h2scale.labels import molecules
 
 VALENCE = {1: 1, 6: 4, 7: 3, 8: 2, 9: 1}
 
@@ -82,7 +83,7 @@ def test_an_embedding_keeps_the_bonds_and_repeats_with_its_seed():
     ethanol = molecules.molecule("CCO")
     first, second = (molecules.embed("CCO", 1, 5)[0] for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    assert geometries.bonded_pairs(first, molecules.covalent_radii(ethanol.atomic_numbers)) == ethanol.bonds
+    assert bonding.bonded_pairs(ethanol.atomic_numbers, first) == ethanol.bonds
 
 
 def test_a_broken_smiles_is_named():
@@ -95,6 +96,6 @@ def test_a_force_field_moves_a_start_towards_a_minimum_and_keeps_its_bonds():
     start = molecules.embed("CCO", 1, 5)[0]
     relaxed = molecules.relax_by_force_field("CCO", start)
     assert np.abs(relaxed - start).max() > 0.01
-    assert geometries.bonded_pairs(relaxed, molecules.covalent_radii(ethanol.atomic_numbers)) == ethanol.bonds
+    assert bonding.bonded_pairs(ethanol.atomic_numbers, relaxed) == ethanol.bonds
     helium = np.zeros((1, 3))
     np.testing.assert_array_equal(molecules.relax_by_force_field("[He]", helium), helium)

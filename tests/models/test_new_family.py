@@ -23,7 +23,7 @@ def smoke():
     """The smoke study with the new family as its only arm, and a few steps."""
     config = config_lib.default()
     config.experiment, config.size = "scaling", "smoke"
-    config.arms = {"toy": {"model": {"name": "toy", "l_max": 0}, "grid": {}}}
+    config.arms = {"toy": {"model": {"name": "toy", "l_max": 0}}}
     config.grid.update({"num_features": (4,), "num_train": (60,), "rungs": ("equilibrium",)})
     config.train.update({"steps": 20, "steps_per_call": 10})
     config.eval.every = config.checkpoint.every = 20
@@ -37,8 +37,8 @@ def test_a_new_family_trains_in_the_smoke_study(toy, tmp_path):
     replicas = tables.read_table(tmp_path / "replicas.csv")
     assert replicas["model"].tolist() == ["toy", "toy"]
     assert replicas["finite"].all()
-    # Gaussians to channels and channels to a weight, with biases, and a factor for each of nine species.
-    assert replicas["num_params"].tolist() == [(8 + 1) * 4 + (4 + 1) + 9] * 2
+    # Gaussians to channels and channels to a weight, with biases, and a factor for each of five species.
+    assert replicas["num_params"].tolist() == [(8 + 1) * 4 + (4 + 1) + 5] * 2
     assert np.isfinite(tables.read_table(tmp_path / "curves.csv")["energy_ev"]).all()
     assert "</html>" in (tmp_path / "report.html").read_text()
     replica = h2scale.load_replica(tmp_path, replicas["replica_id"][0])

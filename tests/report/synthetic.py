@@ -16,6 +16,7 @@ DISTANCES = curves.H2_TEST_DISTANCES_ANGSTROM
 SIZES = {"nequip": (4, 8, 16, 32), "schnet": (8, 16, 32, 64)}
 NUM_TRAIN = (30, 60, 120, 240)
 RUNGS = ("equilibrium", "thermal", "stretched")
+ZERO_EV, ZERO_EV_PER_ANGSTROM, RIDGE_EV = 30.0, 0.5, 1.0  # errors of the simpler models, alike for every replica
 
 
 def write_workdir(
@@ -34,7 +35,7 @@ def write_workdir(
     generator = np.random.default_rng(seed)
     exact = np.asarray(curves.h2_exact_ev(DISTANCES))
     teacher = exact + 0.25 * (1 - np.exp(-(((DISTANCES - 0.74) / 1.5) ** 2))) * np.exp(-DISTANCES / 9)
-    replicas, points, history = [], [], []
+    replicas, points, history, errors = [], [], [], []
     for model in models:
         for num_features in SIZES[model][:num_sizes]:
             for num_train in NUM_TRAIN[-num_data:]:
@@ -44,21 +45,28 @@ def write_workdir(
                         num_params = 60 * num_features**2 + 400 * num_features
                         scored = charged and model == "schnet"
                         finite = len(replicas) >= num_diverged
-                        base = _describe(identity, model, num_features, num_params, num_train, rung, one_seed)
+                        base = _describe(identity, model, num_features, num_params, num_train, rung, one_seed, scored)
                         energies = _curve(exact, teacher, rung, num_params, num_train, generator)
                         protons = generator.uniform(10, 40) * np.exp(-DISTANCES / 1.1)
                         metrics = _metrics(energies, exact, teacher, num_params, num_train, rung, model, generator)
                         metrics["protons_mae_ev"] = _mae(protons, 14.39964548 / DISTANCES) if scored else None
                         if not finite:
                             metrics = dict.fromkeys(metrics)
-                        base |= {"finite": finite, "protons_status": "scored" if scored else "not conditioned"}
+                        kept = 1000 if finite else None
+                        base |= {
+                            "finite": finite,
+                            "kept_step": kept,
+                            "protons_status": "scored" if scored else "not conditioned",
+                        }
                         replicas.append(base | metrics)
                         if finite:
                             points += _points(identity, "h2", 0, energies, exact, exact + 0.02, teacher)
                             if scored:
                                 points += _points(identity, "protons", 2, protons, 14.39964548 / DISTANCES, None, None)
                         history += _history(identity, metrics, finite, generator)
+                        errors += _errors(identity, metrics) if finite else []
     tables.append_rows(workdir / "replicas.csv", tables.REPLICA_COLUMNS, replicas)
+    tables.append_rows(workdir / "errors.csv", tables.ERROR_COLUMNS, errors)
     tables.append_rows(workdir / "curves.csv", tables.CURVE_COLUMNS, points)
     tables.append_rows(workdir / "history.csv", tables.HISTORY_COLUMNS, history)
     config = {"experiment": "scaling", "size": "smoke", "grid.num_train": [30, 60], "grid.note": '<b>&"quoted"</b>'}
@@ -78,11 +86,21 @@ def copy_workdir(source: Path, target: Path) -> Path:
 
 
 def _describe(
-    identity: str, model: str, num_features: int, num_params: int, num_train: int, rung: str, seed: int
+    identity: str, model: str, num_features: int, num_params: int, num_train: int, rung: str, seed: int, charged: bool
 ) -> dict:
     return {
         "replica_id": identity,
         "model": model,
+        "arm": model,
+        "prior": "none",
+        "isolated_atom_exact": True,
+        "include_h2_equilibrium": True,
+        "include_isolated_atoms": False,
+        "include_hydrogen_pairs": False,
+        "pinned_share": 0.02,
+        "energy_weight": 10.0,
+        "force_weight": 1.0,
+        "conditioning": "charge" if charged else "none",
         "l_max": 1 if model == "nequip" else 0,
         "num_layers": 2,
         "num_features": num_features,
@@ -135,6 +153,7 @@ def _metrics(
 ) -> dict:
     error = energies - exact
     regions = curves.regions(DISTANCES)
+    beyond_wall = ~np.asarray(regions.wall)
     minimum = int(np.argmin(energies))
     level = {"equilibrium": 0.03, "thermal": 0.04, "stretched": 0.08}[rung] * (1 if model == "nequip" else 3)
     law = level * (0.08 + (num_params / 3e3) ** -0.45 + 1.5 * (num_train / 60) ** -0.5)
@@ -143,7 +162,17 @@ def _metrics(
         "test_energy_mae_ev_per_atom": noisy[0],
         "test_force_mae_ev_per_angstrom": 4 * noisy[1],
         "test_energy_mae_ev": 6 * noisy[0],
+        "test_energy_median_ae_ev": 4 * noisy[0],
+        "test_within_43_mev_share": float(np.exp(-6 * noisy[0])),
+        "zero_test_energy_mae_ev": ZERO_EV,
+        "zero_test_force_mae_ev_per_angstrom": ZERO_EV_PER_ANGSTROM,
+        "ridge_test_energy_mae_ev": RIDGE_EV,
+        "unseen_energy_mae_ev": 20 * noisy[0],
         "h2_mae_ev": float(np.mean(np.abs(error))),
+        "h2_beyond_wall_mae_ev": float(np.mean(np.abs(error)[beyond_wall])),
+        "h2_beyond_wall_teacher_mae_ev": _mae(energies[beyond_wall], teacher[beyond_wall]),
+        "h2_zero_mae_ev": float(np.mean(np.abs(exact))),
+        "h2_beyond_wall_zero_mae_ev": float(np.mean(np.abs(exact)[beyond_wall])),
         **{
             f"h2_{name}_mae_ev": float(np.mean(np.abs(error)[np.asarray(mask)]))
             for name, mask in regions._asdict().items()
@@ -158,6 +187,32 @@ def _metrics(
         "h2_wall_is_repulsive": bool(np.all(np.diff(energies[DISTANCES < 0.6]) < 0)),
         "protons_mae_ev": None,
     }
+
+
+def _errors(identity: str, metrics: dict) -> list[dict]:
+    """Rows of errors.csv: the test set has one regime, and one molecule is unseen."""
+    rows = []
+    for side, regime in (("test", "all"), ("test", "equilibrium"), ("unseen", "all"), ("unseen", "curve")):
+        of_test = side == "test"
+        energy = metrics["test_energy_mae_ev" if of_test else "unseen_energy_mae_ev"]
+        rows.append(
+            {
+                "replica_id": identity,
+                "side": side,
+                "regime": regime,
+                "num_structures": 80 if of_test else 40,
+                "num_molecules": 80 if of_test else 1,
+                "energy_mae_ev": energy,
+                "energy_mae_ev_per_atom": energy / 6,
+                "energy_median_ae_ev": 4 * energy / 6,
+                "within_43_mev_share": float(np.exp(-energy)),
+                "force_mae_ev_per_angstrom": metrics["test_force_mae_ev_per_angstrom"],
+                "zero_energy_mae_ev": ZERO_EV,
+                "zero_force_mae_ev_per_angstrom": ZERO_EV_PER_ANGSTROM,
+                "ridge_energy_mae_ev": RIDGE_EV,
+            }
+        )
+    return rows
 
 
 def _points(

@@ -11,7 +11,7 @@ import pytest
 
 from h2scale.errors import InputError
 from h2scale.exam import records
-from h2scale.report import exam_page
+from h2scale.report import exam_data, exam_page
 
 CHROMIUM = shutil.which("chromium")
 
@@ -97,9 +97,9 @@ def page(folder, *models):
 
 
 def test_failures_come_worst_first():
-    order = [one["check"] for one in exam_page.worst_first(GOOD["findings"])]
+    order = [one["check"] for one in exam_data.worst_first(GOOD["findings"])]
     assert order[:2] == ["tail: mean absolute error", "well: mean absolute error"]
-    statuses = [one["status"] for one in exam_page.worst_first(GOOD["findings"] + BAD["findings"])]
+    statuses = [one["status"] for one in exam_data.worst_first(GOOD["findings"] + BAD["findings"])]
     assert statuses == ["fail", "fail", "error", "not conditioned", "measured", "pass", "pass", "pass"]
 
 
@@ -182,6 +182,7 @@ const seen = {errors: []};
 window.addEventListener("error", (event) => seen.errors.push(String(event.message)));
 const visible = (selector) =>
   [...document.querySelectorAll(selector)].filter((node) => !node.closest("[hidden]")).length;
+window.dispatchEvent(new Event("beforeprint"));  // draws what is far from the window too
 seen.lines = [...document.querySelectorAll(".line")].map((line) => line.getAttribute("d"));
 seen.references = document.querySelectorAll(".reference").length;
 const svg = document.querySelector(".chart[data-section=hydrogen] svg");
@@ -193,6 +194,11 @@ seen.tipShown = svg.parentElement.querySelector(".tip").style.display;
 svg.dispatchEvent(new PointerEvent("pointerleave", at(0.4)));
 seen.tipAfter = svg.parentElement.querySelector(".tip").style.display;
 const change = (node, value) => { node.value = value; node.dispatchEvent(new Event("input", {bubbles: true})); };
+seen.rowsBefore = document.querySelectorAll(".group .finding").length;
+for (const group of document.querySelectorAll(".group")) {
+  group.open = true;
+  group.dispatchEvent(new Event("toggle"));
+}
 seen.allRows = visible(".group .finding");
 change(document.getElementById("status"), "fail");
 seen.failedRows = visible(".group .finding");
@@ -203,6 +209,41 @@ change(document.getElementById("section"), "");
 change(document.getElementById("find"), "d_e");
 seen.foundRows = visible(".group .finding");
 change(document.getElementById("find"), "");
+const key = (node, name) => node.dispatchEvent(new KeyboardEvent("keydown", {key: name, bubbles: true}));
+key(svg, "ArrowRight");
+seen.tipByKey = svg.parentElement.querySelector(".tip").style.display;
+key(svg, "Escape");
+const order = () => [...document.querySelectorAll("table.sortable tbody tr")].map((row) => row.cells[0].textContent);
+const heads = document.querySelectorAll("table.sortable th");
+key(heads[0], "Enter");
+seen.byName = order();
+key(heads[0], " ");
+seen.byNameDown = order();
+const findings = document.querySelector(".group table.findings");
+findings.tHead.rows[0].cells[1].click();
+seen.rowsByCheck = [...findings.tBodies[0].rows].map((row) => row.cells[1].textContent);
+const selects = document.querySelectorAll("select.compare");
+seen.mostCompared = selects.length;
+change(selects[0], "good");
+seen.oneCompared = document.querySelectorAll("#compared tr").length;
+change(selects[1], "bad <b>&");
+seen.compared = document.querySelectorAll("#compared tbody tr").length;
+seen.notAsked = [...document.querySelectorAll("#compared .tag.not-asked")].length;
+const differ = document.getElementById("differ");
+differ.checked = true;
+differ.dispatchEvent(new Event("input", {bubbles: true}));
+seen.differing = document.querySelectorAll("#compared tbody tr").length;
+seen.address = location.hash;
+const before = svg.querySelector(".line").getAttribute("d");
+change(document.getElementById("scale"), "0.3");
+window.dispatchEvent(new Event("beforeprint"));
+seen.scaled = svg.querySelector(".line").getAttribute("d") !== before;
+change(document.getElementById("to"), "2");
+window.dispatchEvent(new Event("beforeprint"));
+seen.ticks = [...svg.querySelectorAll("text[text-anchor=middle]")].map((node) => node.textContent);
+document.querySelector(".worst a[data-curve]").click();
+seen.target = [...document.querySelectorAll(".chart.target")].map((chart) => chart.dataset.key);
+seen.focused = document.activeElement === svg;
 const first = document.querySelector("input.model");
 first.checked = false;
 first.dispatchEvent(new Event("input", {bubbles: true}));
@@ -215,12 +256,10 @@ fetch("data:text/plain,x").then(() => { seen.fetched = true; }, () => { seen.fet
 </script></body>"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
-@pytest.mark.parametrize("width", [390, 1200], ids=["phone", "desk"])
-def test_real_browser_draws_every_curve_and_its_controls_work(tmp_path, width):
-    text = page(tmp_path, GOOD, BAD).replace("</body>", PROBE)
-    path = tmp_path / "probed.html"
-    path.write_text(text, encoding="utf-8")
+def browse(folder, text, probe, width=1200, address=""):
+    """Dictionary that a probe leaves in a page which a headless browser opens at an address."""
+    path = folder / "probed.html"
+    path.write_text(text.replace("</body>", probe), encoding="utf-8")
     done = subprocess.run(
         [
             CHROMIUM,
@@ -232,18 +271,24 @@ def test_real_browser_draws_every_curve_and_its_controls_work(tmp_path, width):
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--user-data-dir={folder / 'profile'}",
             f"--window-size={width},900",
             "--virtual-time-budget=3000",
             "--dump-dom",
-            path.as_uri(),
+            path.as_uri() + address,
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=True,
     )
-    seen = json.loads(html.unescape(re.search(r'<pre id="probe">(\{.*?\})</pre>', done.stdout, re.S).group(1)))
+    return json.loads(html.unescape(re.search(r'<pre id="probe">(\{.*?\})</pre>', done.stdout, re.S).group(1)))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+@pytest.mark.parametrize("width", [390, 1200], ids=["phone", "desk"])
+def test_real_browser_draws_every_curve_and_its_controls_work(tmp_path, width):
+    seen = browse(tmp_path, page(tmp_path, GOOD, BAD), PROBE, width)
     assert seen["errors"] == []
     assert len(seen["lines"]) == 3
     assert all(line.startswith("M") and "NaN" not in line for line in seen["lines"])
@@ -251,7 +296,74 @@ def test_real_browser_draws_every_curve_and_its_controls_work(tmp_path, width):
     assert "exact: " in seen["tip"]
     assert "good: " in seen["tip"]
     assert (seen["tipShown"], seen["tipAfter"]) == ("block", "none")
+    assert seen["rowsBefore"] == 0  # made when they are wanted
     assert (seen["allRows"], seen["failedRows"], seen["nucleiCharts"], seen["foundRows"]) == (8, 2, 1, 2)
     assert (seen["cards"], seen["linesLeft"]) == (1, 1)
     assert seen["fetched"] is False
     assert seen["wide"] <= 0
+    # The keyboard does what the pointer does.
+    assert seen["tipByKey"] == "block"
+    assert seen["byName"] == ["bad <b>&", "good"]
+    assert seen["byNameDown"] == ["good", "bad <b>&"]
+    assert seen["rowsByCheck"] == sorted(seen["rowsByCheck"])
+    # Side by side.
+    assert (seen["mostCompared"], seen["oneCompared"]) == (4, 0)
+    assert (seen["compared"], seen["notAsked"], seen["differing"]) == (6, 4, 6)
+    assert "compare=good&compare=bad+%3Cb%3E%26" in seen["address"]
+    assert "differ=1" in seen["address"]
+    # Zoom, and from a failed check to its curve.
+    assert seen["scaled"]
+    assert seen["ticks"] == ["0.5", "0.7", "1", "1.5", "2"]
+    assert seen["target"] == ["hydrogen|H2"]
+    assert seen["focused"]
+
+
+RESTORED = """
+<pre id="probe"></pre><script>
+window.addEventListener("load", () => {
+  const seen = {
+    section: document.getElementById("section").value,
+    hidden: [...document.querySelectorAll("input.model:not(:checked)")].map((box) => box.value),
+    compared: document.querySelectorAll("#compared tbody tr").length,
+    order: [...document.querySelectorAll("table.sortable tbody tr")].map((row) => row.cells[0].textContent),
+    target: [...document.querySelectorAll(".chart.target")].map((chart) => chart.dataset.key),
+    address: location.hash,
+    milliseconds: performance.now(),
+    scale: document.getElementById("scale").value,
+  };
+  document.getElementById("probe").textContent = JSON.stringify(seen);
+});
+</script></body>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+def test_address_brings_the_same_page_back(tmp_path):
+    bad = "bad+%3Cb%3E%26"
+    address = f"#section=hydrogen&scale=0.3&hide={bad}&compare=good&compare={bad}&sort=0-&curve=hydrogen%7CH2"
+    seen = browse(tmp_path, page(tmp_path, GOOD, BAD), RESTORED, address=address)
+    assert seen["section"] == "hydrogen"
+    assert seen["scale"] == "0.3"
+    assert seen["hidden"] == ["bad <b>&"]
+    assert seen["compared"] == 3
+    assert seen["order"] == ["good", "bad <b>&"]
+    assert seen["target"] == ["hydrogen|H2"]
+    assert seen["address"] == address
+
+
+def test_section_of_later_is_not_asked_in_an_exam_of_before(tmp_path):
+    new = {
+        **GOOD,
+        "name": "new",
+        "findings": [*GOOD["findings"], finding("ions", "H", "ionization energy", "pass", 13.6, 13.3, 13.9)],
+    }
+    text = page(tmp_path, GOOD, new)
+    row = text[text.index("<td>good</td>") :].split("</tr>")[0]
+    assert row.count("<td>not asked</td>") == 1
+    assert "not asked" not in text[text.index("<td>new</td>") :].split("</tr>")[0]
+
+
+def test_flags_of_a_model_are_shown(tmp_path):
+    flags = {"charge": "learned", "range_angstrom": 8.0, "noise_ev": None, "cached": False}
+    text = page(tmp_path, {**GOOD, "capabilities": flags})
+    assert "Found: charge: learned · range angstrom: 8 · cached: False" in text
+    assert "Found:" not in page(tmp_path, GOOD)

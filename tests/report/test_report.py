@@ -95,7 +95,7 @@ def test_settings_are_escaped(workdir):
 
 def test_linked_files_exist_beside_the_page(workdir):
     links = [value for tag, name, value in parse(workdir / "report.html").attributes if (tag, name) == ("a", "href")]
-    assert len(links) == 6
+    assert len(links) == 7
     for link in links:
         assert (workdir / link).exists()
 

@@ -68,7 +68,7 @@ def assert_same_tables(one, other):
 @pytest.mark.slow
 def test_population_over_two_processes_equals_one_process(tmp_path):
     # Populations of each process are placed in the same order, or the run would wait for ever: two of them.
-    settings = {"arms.schnet.grid.rungs": "('stretched',)"}
+    settings = {"grid.rungs": "('stretched',)"}
     run_one_process(tmp_path / "one", settings)
     run_two_processes(tmp_path / "two", settings)
     assert_same_tables(tmp_path / "one", tmp_path / "two")

@@ -31,7 +31,9 @@ def write_replicas(
                         row = dict.fromkeys(tables.REPLICA_COLUMNS) | {
                             "replica_id": f"{model}-{rung}-{num_params}-{num_train}-{seed}",
                             "model": model,
+                            "arm": model,
                             "l_max": 1,
+                            "num_features": num_params,
                             "cutoff_angstrom": 5.0,
                             "teacher": "pbe0/def2-svp",
                             "rung": rung,
@@ -107,16 +109,60 @@ def test_an_empty_table_gives_an_empty_study(tmp_path):
     assert study["fits"] == study["rank_correlations"] == []
 
 
-def test_settings_that_differ_within_a_model_name_its_arms(tmp_path):
-    write_replicas(tmp_path, num_sizes=1, rungs=("thermal",))
-    replicas = tables.read_table(tmp_path / "replicas.csv")
-    assert fits.arm_labels(replicas).tolist() == ["nequip", "nequip"]
-    replicas["cutoff_angstrom"] = np.array([4.0, 5.0])
-    replicas["protons_status"] = np.array(["scored", "not conditioned"])
-    assert fits.arm_labels(replicas).tolist() == [
-        "nequip, cutoff 4 Å, protons scored",
-        "nequip, cutoff 5 Å, protons not conditioned",
+def labelled(folder, **columns):
+    """Arm labels of a table of as many replicas as the columns have values, alike but for these."""
+    number = len(next(iter(columns.values())))
+    write_replicas(folder, num_sizes=1, rungs=("thermal",))
+    one = tables.select(tables.read_table(folder / "replicas.csv"), np.array([0]))
+    replicas = {name: np.repeat(values, number) for name, values in one.items()}
+    return fits.arm_labels(replicas | {name: np.array(values) for name, values in columns.items()}).tolist()
+
+
+def test_settings_in_which_an_arm_differs_from_the_first_of_its_model_name_it(tmp_path):
+    assert labelled(tmp_path, seed=[0, 1]) == ["nequip", "nequip"]
+    assert labelled(
+        tmp_path, cutoff_angstrom=[5.0, 4.0, 5.0], protons_status=["not conditioned", "scored", "not conditioned"]
+    ) == ["nequip", "nequip, cutoff 4 Å, protons scored", "nequip"]
+
+
+def test_switches_of_data_and_training_name_an_arm(tmp_path):
+    assert labelled(
+        tmp_path,
+        include_isolated_atoms=[0.0, 1.0, 0.0, 0.0, 0.0, 0.0],
+        include_hydrogen_pairs=[0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
+        pinned_share=[0.02, 0.02, 0.02, 0.1, 0.02, 0.02],
+        energy_weight=[10.0, 10.0, 10.0, 10.0, 3.0, 10.0],
+        prior=["none", "none", "none", "none", "none", "zbl"],
+    ) == [
+        "nequip",
+        "nequip, isolated atoms trained on: 1",
+        "nequip, hydrogen pairs: 1",
+        "nequip, pinned share 0.1",
+        "nequip, energy weight 3",
+        "nequip, prior zbl",
     ]
+
+
+def test_models_are_told_apart_by_their_name_alone(tmp_path):
+    assert labelled(tmp_path, model=["nequip", "schnet"], l_max=[1.0, 0.0], cutoff_angstrom=[5.0, 6.0]) == [
+        "nequip",
+        "schnet",
+    ]
+
+
+def test_rates_and_lengths_name_an_arm_only_where_nothing_else_differs(tmp_path):
+    """Tuned ones go with size and rung: naming them would make an arm of every size."""
+    tuned = {"num_features": [8.0, 16.0], "learning_rate": [0.01, 0.02], "steps": [4000.0, 2000.0]}
+    assert labelled(tmp_path, **tuned) == ["nequip", "nequip"]
+    assert labelled(tmp_path, **(tuned | {"num_features": [8.0, 8.0], "steps": [4000.0, 4000.0]})) == [
+        "nequip",
+        "nequip, rate 0.02",
+    ]
+    assert labelled(tmp_path, steps=[4000.0, 2000.0]) == ["nequip", "nequip, 2000 steps"]
+
+
+def test_arms_that_no_column_tells_apart_have_their_own_names(tmp_path):
+    assert labelled(tmp_path, arm=["first", "second"]) == ["nequip", "nequip, second"]
 
 
 def test_a_missing_table_is_named(tmp_path):

@@ -34,7 +34,8 @@ def start(tmp_path_factory):
 
     def begin(name, launcher="here"):
         path = folder / name
-        return launching.start(path, {**SETTINGS, "launcher": launcher}, path.with_suffix(".log")), path
+        settings = {**SETTINGS, "launcher": launcher}
+        return launching.start(path, settings, path.with_suffix(".log"), report=launcher != "here"), path
 
     return begin
 

@@ -23,7 +23,7 @@ def results(case):
 
     state = case_lib.trained(case, calls=4)
     evaluation = case.programs.evaluate(
-        state.params, case.inputs.rung, case.materials.table, case.materials.test, case.materials.references
+        state.params, case.inputs.rung, case.materials.table, case.materials.validation, case.materials.references
     )
     return {
         "devices": len(case.inputs.seed.sharding.device_set),
@@ -31,7 +31,8 @@ def results(case):
         "averaged_params": state.averaged_params,
         "cursor": state.cursor,
         "train_loss_sum": state.train_loss_sum,
-        "test_loss": evaluation.errors.loss,
+        "validation_loss": evaluation.errors.loss,
+        "energy_errors": evaluation.structures.energy,
         "h2_energies": evaluation.energies["h2"],
     }
 

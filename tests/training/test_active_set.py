@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import population_case as case_lib
 import pytest
@@ -36,7 +37,7 @@ def assembled():
     return case_lib.assemble(POPULATION)
 
 
-def train(store, steps_per_checkpoint, seen=None):
+def train(store, steps_per_checkpoint, seen=None, evaluate=None):
     case, slots = assembled(), []
 
     def advance(state, inputs, table):
@@ -44,7 +45,7 @@ def train(store, steps_per_checkpoint, seen=None):
         return case.programs.advance(state, inputs, table)
 
     outcome = trainer.train_population(
-        case.programs._replace(advance=advance),
+        case.programs._replace(advance=advance, evaluate=evaluate or case.programs.evaluate),
         case.inputs,
         case.materials,
         case.settings,
@@ -92,6 +93,35 @@ def test_resumed_after_narrowing_is_the_same(without_narrowing):
     assert slots == [2] * 4
     same(outcome._replace(seconds=0.0), expected._replace(seconds=0.0))
     same(store.saved[40][0], expected_state)
+
+
+def test_kept_step_is_that_of_the_lowest_validation_loss(without_narrowing):
+    """With the losses as they are, and with others in which the second evaluation is the best."""
+    losses = []
+
+    def evaluate(*arguments, made_up=None):
+        found = assembled().programs.evaluate(*arguments)
+        validation = arguments[3] is assembled().materials.validation
+        if made_up is not None and validation:
+            value = jnp.full_like(found.errors.loss, made_up[len(losses)])
+            found = found._replace(errors=found.errors._replace(loss=value))
+        if validation:
+            losses.append(np.asarray(found.errors.loss))
+        return found
+
+    outcome, _ = train(Store(), steps_per_checkpoint=40, evaluate=evaluate)
+    same(outcome._replace(seconds=0.0), without_narrowing[0]._replace(seconds=0.0))
+    of_own = [np.array(losses)[: spec.steps // 10, place] for place, spec in enumerate(POPULATION.replicas)]
+    assert outcome.kept_step.tolist() == [10 * (int(np.argmin(own)) + 1) for own in of_own]
+
+    losses.clear()
+    store = Store()
+    outcome, _ = train(store, 10, evaluate=functools.partial(evaluate, made_up=(3.0, 1.0, 2.0, 4.0)))
+    assert outcome.kept_step.tolist() == [min(spec.steps, 20) for spec in POPULATION.replicas]
+    longest = [place for place, spec in enumerate(POPULATION.replicas) if spec.steps == 40]
+    at = {step: state for step, (state, _) in store.saved.items()}
+    np.testing.assert_array_equal(at[40].best_params[longest], at[20].averaged_params[longest])
+    assert (at[40].averaged_params[longest] != at[20].averaged_params[longest]).any()
 
 
 def test_active_set_is_left_alone_until_half_of_it_can_go():

@@ -68,11 +68,44 @@ def test_zero_force_weight_asks_for_no_forces():
     np.testing.assert_allclose(loss, 2.0 * 0.5 * 0.2**2 / 2, rtol=1e-12)
 
 
-def test_error_sums_become_means_over_real_structures():
-    potential, graph, targets = case(force_error=-4.5, energy_error=0.4)
-    sums = losses.error_sums(potential, {}, graph, targets, SETTINGS)
-    errors = losses.set_errors(sums)
-    np.testing.assert_allclose(errors.energy_mae_ev, 0.4 / 2)
-    np.testing.assert_allclose(errors.energy_mae_ev_per_atom, 0.2 / 2)
-    np.testing.assert_allclose(errors.force_mae_ev_per_angstrom, 4.5 / 9)
-    np.testing.assert_allclose(errors.loss, losses.batch_loss(potential, {}, graph, targets, SETTINGS))
+def errors_of_case(weights, **wrong):
+    potential, graph, targets = case(**wrong)
+    errors = losses.structure_errors(potential, {}, graph, targets, SETTINGS)
+    return errors, losses.set_errors(errors, targets.n_atoms, jnp.array(weights))
+
+
+def test_errors_of_single_structures_are_those_of_their_own_atoms():
+    errors, _ = errors_of_case((0.5, 0.5, 0.0), force_error=-4.5, energy_error=0.4)
+    np.testing.assert_allclose(errors.energy, [0.4, 0.0, 0.0], atol=1e-12)
+    # One wrong component of six; the padding, which is far off, counts for nothing.
+    np.testing.assert_allclose(errors.force, [4.5 / 6, 0.0, 0.0], rtol=1e-12)
+    loss = 2.0 * 0.5 * 0.2**2 + 3.0 * (4.5 - 0.5) / 6
+    np.testing.assert_allclose(errors.loss, [loss, 0.0, 0.0], rtol=1e-12)
+
+
+def test_loss_of_a_structure_is_that_of_a_batch_with_nothing_else():
+    potential, graph, targets = case(force_error=2.5, energy_error=0.4)
+    alone = graph._replace(graph_mask=jnp.array([True, False, False]), node_mask=jnp.array([True, True, False, False]))
+    errors = losses.structure_errors(potential, {}, graph, targets, SETTINGS)
+    expected = losses.batch_loss(potential, {}, alone, targets, SETTINGS)
+    np.testing.assert_allclose(errors.loss[0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5, 0.0), (0.9, 0.1, 0.0), (0.0, 1.0, 0.0)])
+def test_errors_of_a_set_are_weighted_means(weights):
+    errors, found = errors_of_case(weights, force_error=-4.5, energy_error=0.4)
+    np.testing.assert_allclose(found.energy_mae_ev, weights[0] * 0.4)
+    np.testing.assert_allclose(found.energy_mae_ev_per_atom, weights[0] * 0.2)
+    np.testing.assert_allclose(found.force_mae_ev_per_angstrom, weights[0] * 4.5 / 6)
+    np.testing.assert_allclose(found.loss, weights[0] * errors.loss[0])
+
+
+def test_signs_of_energy_errors_do_not_cancel():
+    errors, found = errors_of_case((0.5, 0.5, 0.0), energy_error=-0.4)
+    np.testing.assert_allclose(errors.energy[0], -0.4)
+    np.testing.assert_allclose(found.energy_mae_ev, 0.2)
+
+
+def test_empty_set_has_no_errors():
+    _, found = errors_of_case((0.0, 0.0, 0.0), energy_error=0.4)
+    assert np.isnan(found).all()

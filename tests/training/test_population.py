@@ -13,6 +13,7 @@ import population_case as case_lib
 import population_devices
 import pytest
 
+from h2scale.evaluation import held_out
 from h2scale.models import sizes, widths
 from h2scale.training import population as population_lib
 from h2scale.training import step
@@ -49,7 +50,7 @@ def test_replica_of_any_width_trains_as_it_does_alone_and_unpadded(name):
     study = case_lib.study(steps_per_call=1, every=100, steps=100, weight_decay=0.1)
 
     def losses(models):
-        population = case_lib.make_population(models, study.training, num_train=(20,), seeds=(1,))
+        population = case_lib.make_population(models, study.arms[0].training, num_train=(20,), seeds=(1,))
         case = case_lib.assemble(population, study=study)
         state, trace = case.programs.init(case.inputs), []
         for _ in range(100):
@@ -192,26 +193,93 @@ def test_population_size_is_rounded_up_to_the_devices():
     assert population_lib.padded_size(6, 2) == 6
 
 
-def test_evaluation_counts_every_structure_once(trained_population):
-    _population, case, state = trained_population
-    indices = np.asarray(case.materials.test.indices)
-    take = np.asarray(case.materials.test.take)
-    for rung in range(len(indices)):
-        chosen = indices[rung][take[rung]]
-        assert len(set(chosen.tolist())) == len(chosen) > 10
-    evaluation = case.programs.evaluate(
-        state.params, case.inputs.rung, case.materials.table, case.materials.test, case.materials.references
+@pytest.fixture(scope="module")
+def validated(trained_population):
+    """Evaluation on the validation set after three calls."""
+    _, case, state = trained_population
+    return case.programs.evaluate(
+        state.params, case.inputs.rung, case.materials.table, case.materials.validation, case.materials.references
     )
+
+
+def structures_of(plans, rung):
+    """Structures of a rung in the order of the plans' slots."""
+    return np.concatenate([np.asarray(plan.indices[rung])[np.asarray(plan.take[rung])] for plan in plans])
+
+
+def assert_every_structure_once(plans, rung, expected):
+    np.testing.assert_array_equal(structures_of(plans, rung), expected)
+    for plan in plans:
+        # What compiles for one plan evaluates all.
+        assert jax.tree.map(np.shape, plan) == jax.tree.map(np.shape, plans[0])
+
+
+@pytest.mark.parametrize("rung", case_lib.ARM.grid.rungs)
+def test_evaluation_plans_hold_every_held_out_structure_once(trained_population, rung):
+    _, case, _ = trained_population
+    place, divided = case_lib.ARM.grid.rungs.index(rung), case_lib.sources().divided
+    test = held_out.test_structures(divided, rung)
+    assert set(divided.side[test].tolist()) == {"test", "unseen"}
+    assert_every_structure_once([case.materials.validation], place, divided.held_out(rung, "validation"))
+    assert_every_structure_once(case.materials.test, place, test)
+
+
+def test_test_set_larger_than_the_validation_set_takes_several_plans(trained_population):
+    _, case, _ = trained_population
+    assert len(case.materials.test) == 2
+    with pytest.raises(AssertionError):  # the first alone is not the test set
+        assert_every_structure_once(case.materials.test[:1], 1, structures_of(case.materials.test, 1))
+
+
+def test_unseen_structures_are_in_no_validation_plan(trained_population):
+    """So that no molecule outside the distribution decides which parameters are kept, whatever its error."""
+    _, case, _ = trained_population
+    divided = case_lib.sources().divided
+    assert divided.indices("stretched", "unseen").size
+    for rung in range(len(case_lib.ARM.grid.rungs)):
+        assert set(divided.side[structures_of([case.materials.validation], rung)].tolist()) == {"validation"}
+        assert "unseen" in divided.side[structures_of(case.materials.test, rung)]  # where they are
+
+
+def test_validation_loss_is_the_mean_over_molecules_of_means_over_structures(trained_population, validated):
+    population, case, _ = trained_population
+    divided = case_lib.sources().divided
+    for place, spec in enumerate(population.replicas):
+        rung = int(case.inputs.rung[place])
+        indices = structures_of([case.materials.validation], rung)
+        take = np.asarray(case.materials.validation.take[rung])
+        own = jax.tree.map(lambda values, place=place, take=take: np.float64(values[place])[take], validated.structures)
+        names = [str(name) for name in divided.dataset.molecule[indices]]
+
+        def by_hand(values, names=names):
+            molecules = {name: [v for n, v in zip(names, values, strict=True) if n == name] for name in names}
+            return np.mean([np.mean(of_one) for of_one in molecules.values()])
+
+        # Sums of a few hundred float32 numbers in another order.
+        np.testing.assert_allclose(validated.errors.loss[place], by_hand(own.loss), rtol=1e-5)
+        energy = np.abs(own.energy)
+        np.testing.assert_allclose(validated.errors.energy_mae_ev[place], by_hand(energy), rtol=1e-5)
+        per_atom = energy / divided.dataset.n_atoms[indices]
+        np.testing.assert_allclose(validated.errors.energy_mae_ev_per_atom[place], by_hand(per_atom), rtol=1e-5)
+        np.testing.assert_allclose(validated.errors.force_mae_ev_per_angstrom[place], by_hand(own.force), rtol=1e-5)
+        if spec.rung == "stretched":  # the control: a mean over structures is another number
+            assert abs(np.mean(own.loss) / by_hand(own.loss) - 1) > 0.01
+
+
+def test_errors_of_single_structures_are_those_of_the_potential(trained_population, validated):
+    _, case, state = trained_population
     place = 0
-    chosen = indices[int(case.inputs.rung[place])][take[int(case.inputs.rung[place])]]
-    errors = []
+    rung = int(case.inputs.rung[place])
+    take = np.asarray(case.materials.validation.take[rung])
+    found = np.asarray(validated.structures.energy[place])[take]
     energy_of = jax.jit(case.potential.energy)
-    for index in chosen:
+    expected = []
+    for index in structures_of([case.materials.validation], rung):
         graph, targets = _single(case, index)
         energy = energy_of(case_lib.one(state.params, place), graph)
-        errors.append(abs(float(energy[0] - targets.energy[0])) / float(targets.n_atoms[0]))
-    # Sums of about thirty float32 numbers in another order.
-    np.testing.assert_allclose(evaluation.errors.energy_mae_ev_per_atom[place], np.mean(errors), rtol=1e-4)
+        expected.append(float(energy[0] - targets.energy[0]))
+    assert len(expected) > 10
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)  # float32
 
 
 def test_history_records_and_best_parameters_are_kept(trained_population):
@@ -233,15 +301,23 @@ def test_history_records_and_best_parameters_are_kept(trained_population):
     np.testing.assert_allclose(history[:, 0, column], evaluation.physics["h2_mae_ev"], rtol=1e-6)
     assert np.isnan(history[:, 1]).all()
     assert_same(recorded.best_params, averaged, rtol=0, atol=0)
+    assert set(np.asarray(recorded.best_step).tolist()) == {10}
     worse = evaluation._replace(errors=evaluation.errors._replace(loss=evaluation.errors.loss + 1.0))
     recorded = jax.tree.map(np.asarray, recorded)
     kept = case.programs.record(
         jax.device_put(recorded, case.inputs.seed.sharding).replace(
-            averaged_params=jax.tree.map(lambda leaf: leaf + 1, recorded.averaged_params)
+            averaged_params=jax.tree.map(lambda leaf: leaf + 1, recorded.averaged_params),
+            step=recorded.step + 10,
         ),
         worse,
     )
     assert_same(kept.best_params, averaged, rtol=0, atol=0)
+    assert set(np.asarray(kept.best_step).tolist()) == {10}
+    better = evaluation._replace(errors=evaluation.errors._replace(loss=evaluation.errors.loss - 1.0))
+    moved = case.programs.record(
+        jax.device_put(recorded, case.inputs.seed.sharding).replace(step=jnp.asarray(recorded.step + 10)), better
+    )
+    assert set(np.asarray(moved.best_step).tolist()) == {20}
 
 
 def _single(case, index):

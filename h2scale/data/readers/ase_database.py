@@ -2,12 +2,11 @@
 
 Energies are total, in eV, forces in eV/angstrom, positions in angstrom: ASE's units, of which the files keep no word.
 Charge and spin multiplicity are no columns of ASE: OMol25 keeps them as `charge` and `spin` (2S + 1) in a row's `data`,
-others under several names in `data` or the key-value pairs; the caller may declare them for rows without. `s_squared`
-is <S^2> where a row has it, else the value S(S + 1) of a pure spin state is put in its place and the manifest says so.
-The level is not in the file and must be declared (OMol25: wb97m-v/def2-tzvpd), isolated-atom energies likewise.
+others in `data` or the key-value pairs; `frames` looks for them in both. The level is not in the file and must be
+declared (OMol25: wb97m-v/def2-tzvpd), isolated-atom energies likewise.
 
 An `.aselmdb` file maps row numbers to zlib-compressed JSON; it is read here without fairchem, with the `lmdb` package
-(extra `readers`).
+(extra `readers`). Other files are left to `ase_files`.
 
 References: ase.db of ASE 3.29 (https://ase-lib.org/ase/db/db.html); LMDBDatabase of fairchem-core and ase-db-backends;
 OMol25: arXiv:2505.08762 and https://huggingface.co/facebook/OMol25 (keys of a row).
@@ -18,21 +17,17 @@ import itertools
 import json
 import sqlite3
 import zlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from h2scale import elements, errors
-from h2scale.data.readers import entries
-from h2scale.types import Structure
+from h2scale import errors
+from h2scale.data.readers import ase_files, entries, frames
 
-CHARGE_KEYS = ("charge", "total_charge")
-MULTIPLICITY_KEYS = ("spin", "multiplicity", "spin_multiplicity")
-SPIN_SQUARED_KEYS = ("s_squared", "s2", "spin_squared")
-MOLECULE_KEYS = ("smiles", "SMILES")
-ASSUMED = "S(S + 1) of a pure spin state where the file has none"
+DATABASES = (".aselmdb", ".db", ".json")
+_RESERVED = (b"nextid", b"deleted_ids", b"metadata")
 
 Row = Mapping[str, Any]
 """numbers, positions, energy, forces, pbc as the file has them; data and key-value pairs merged under `facts`."""
@@ -41,18 +36,23 @@ Row = Mapping[str, Any]
 def read(
     paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]
 ) -> Generator[entries.Entry, None, None]:
-    """Entries of databases, or of folders of them, row by row, with total energies (eV); forces NaN if a row has none.
+    """Entries of databases, of folders of them, and of other files of ASE's, with total energies (eV).
 
     Raises:
-        InputError: a file is no such database or is cut short; a row is periodic, lacks its energy, charge or
-            multiplicity, or has arrays of a wrong shape.
+        InputError: a file is no such database or is cut short, or what `frames.interpreted` refuses.
     """
+    yield from frames.interpreted(_frames(paths), options, facts)
+
+
+def _frames(paths: Sequence[Path]) -> Generator[frames.Frame, None, None]:
     for path in itertools.chain.from_iterable(map(_databases, paths)):
+        if path.suffix not in DATABASES:
+            yield from ase_files.read_frames(path)
+            continue
         # LMDB opens a file once a process, so that one which a refused row leaves open could not be read again.
         with contextlib.closing(_lmdb_rows(path) if path.suffix == ".aselmdb" else _ase_rows(path)) as rows:
             for row_id, row in rows:
-                where = f"{path}, row {row_id}"
-                yield entries.Entry(_structure(row, options, facts, where), where)
+                yield _frame(row, f"{path}, row {row_id}")
 
 
 def _databases(path: Path) -> list[Path]:
@@ -110,13 +110,19 @@ def _lmdb_rows(path: Path) -> Generator[tuple[int, Row], None, None]:
             if path.stat().st_size < needed:
                 raise errors.InputError(f"{path} is cut short: {path.stat().st_size} bytes of at least {needed}.")
             with environment.begin() as transaction:
-                next_id = _decoded(transaction.get(b"nextid"), 1)
                 deleted = set(_decoded(transaction.get(b"deleted_ids"), []))
-                for row_id in range(1, next_id):
+                for row_id in _row_ids(transaction):
                     if row_id not in deleted:
                         yield row_id, _lmdb_row(_decoded(transaction.get(str(row_id).encode()), None), path, row_id)
     except (lmdb.Error, zlib.error, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise errors.InputError(f"{path} is no .aselmdb database or is cut short: {error}.") from error
+
+
+def _row_ids(transaction: Any) -> Iterable[int]:
+    next_id = _decoded(transaction.get(b"nextid"), None)
+    if next_id is not None:
+        return range(1, next_id)
+    return sorted(int(key) for key in transaction.cursor().iternext(values=False) if key not in _RESERVED)
 
 
 def _decoded(stored: bytes | None, default: Any) -> Any:
@@ -146,49 +152,11 @@ def _lmdb_row(row: Mapping[str, Any] | None, path: Path, row_id: int) -> Row:
     }
 
 
-def _structure(row: Row, options: entries.Options, facts: dict[str, Any], where: str) -> Structure:
+def _frame(row: Row, where: str) -> frames.Frame:
+    facts = {**row["facts"], **({} if row["energy"] is None else {"energy": row["energy"]})}
+    columns = {} if row["forces"] is None else {"forces": row["forces"]}
+    for name, value in row["facts"].items():
+        if np.ndim(value) == 2:  # a row keeps what ASE has no column for, per atom as well, in its data
+            columns.setdefault(name, value)
     numbers = entries.atomic_numbers(row["numbers"], where)
-    if np.any(row["pbc"]):
-        raise errors.InputError(f"{where}: periodic in {np.asarray(row['pbc']).tolist()}; only molecules are read.")
-    if row["energy"] is None:
-        raise errors.InputError(f"{where}: no energy.")
-    charge = _integer(row, CHARGE_KEYS, options.charge, "charge", where)
-    multiplicity = _integer(row, MULTIPLICITY_KEYS, options.spin_multiplicity, "spin_multiplicity", where)
-    spin_squared = _first(row, SPIN_SQUARED_KEYS)
-    if spin_squared is None:
-        facts["spin_squared"] = ASSUMED
-        spin_squared = (multiplicity**2 - 1) / 4
-    forces = row["forces"]
-    return Structure(
-        atomic_numbers=numbers,
-        positions=entries.vectors(row["positions"], len(numbers), "positions", where),
-        energy=float(row["energy"]),
-        forces=entries.missing_forces(len(numbers))
-        if forces is None
-        else entries.vectors(forces, len(numbers), "forces", where),
-        charge=charge,
-        spin_multiplicity=multiplicity,
-        rung="thermal",
-        regime="thermal",
-        molecule=str(_first(row, MOLECULE_KEYS) or elements.hill_formula(numbers)),
-        teacher=options.level or "",
-        spin_squared=float(spin_squared),
-    )
-
-
-def _first(row: Row, keys: tuple[str, ...]) -> Any:
-    return next((row["facts"][key] for key in keys if key in row["facts"]), None)
-
-
-def _integer(row: Row, keys: tuple[str, ...], declared: int | None, name: str, where: str) -> int:
-    value = _first(row, keys)
-    if value is None:
-        value = declared
-    if value is None:
-        raise errors.InputError(
-            f"{where}: neither its data nor its key-value pairs have {' or '.join(keys)}; "
-            f"declare {name} for rows without."
-        )
-    if isinstance(value, str) or value != int(value):
-        raise errors.InputError(f"{where}: {name} must be an integer; got {value!r}.")
-    return int(value)
+    return frames.Frame(numbers, row["positions"], np.broadcast_to(row["pbc"], 3).tolist(), facts, columns, where)

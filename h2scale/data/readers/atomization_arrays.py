@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from h2scale import elements, errors, units
+from h2scale import errors, units
 from h2scale.data.readers import entries, object_arrays
 from h2scale.types import Structure
 
@@ -78,7 +78,7 @@ def _structure(charges: np.ndarray, xyz: np.ndarray, energy: float, where: str) 
         spin_multiplicity=1,
         rung="equilibrium",
         regime="equilibrium",
-        molecule=elements.hill_formula(numbers),
+        molecule="",
         teacher="",
         spin_squared=0.0,
     )

@@ -26,6 +26,16 @@ class Options:
     charge: int | None = None  # for entries that carry none
     spin_multiplicity: int | None = None  # for entries that carry none
     bound_sign: int | None = None  # sign that a bound molecule's stored atomization energy has: 1, -1; None: look
+    energy_key: str | None = None  # names of labels in formats that fix none; None: the usual ones are looked for
+    forces_key: str | None = None
+    molecule_key: str | None = None
+    energy_unit: str = "eV"  # units of labels in formats that fix none, as `label_units` has them
+    length_unit: str = "angstrom"
+    forces_unit: str | None = None  # None: energy_unit/angstrom
+
+    def force_unit(self) -> str:
+        """Unit of the forces, the declared one or that of the energy over angstrom."""
+        return self.forces_unit or f"{self.energy_unit}/angstrom"
 
 
 class Reader(Protocol):

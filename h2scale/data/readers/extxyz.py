@@ -1,102 +1,105 @@
 """Extended XYZ, read by ASE frame by frame: a number of atoms, a comment of `key=value`, then one line per atom.
 
-Each frame carries energy, charge, multiplicity, regime, smiles and s2 in its comment, and columns species, pos and
-forces. Comments are split here and not by ASE, which would take the SMILES `F` for the logical value False and `[H]`
-for a list.
+Keys and columns may have any names; `frames` chooses among them. Comments are split here and not by ASE, which would
+take the SMILES `F` for the logical value False and `[H]` for a list. A cell without `pbc` is periodic, as for ASE.
 
 Reference: https://github.com/libAtoms/extxyz
 """
 
 import io
+import itertools
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from h2scale import errors
-from h2scale.data import rungs
-from h2scale.data.readers import entries
-from h2scale.types import Structure
+from h2scale.data.readers import entries, frames
 
-_KEY_VALUE = re.compile(r'([\w-]+)=("[^"]*"|\S+)')
-_COLUMNS = ("species", "pos", "forces")
-
-_Value = TypeVar("_Value", str, int, float)
+_KEY_VALUE = re.compile(r"""([\w-]+)\s*=\s*("(?:\\.|[^"\\])*"|'[^']*'|\{[^}]*\}|\S+)""")
+_PLAIN = "species:S:1:pos:R:3"
+"""Columns of a frame that does not list them, as ASE reads it."""
 
 
 def read(
     paths: Sequence[Path], options: entries.Options, facts: dict[str, Any]
 ) -> Generator[entries.Entry, None, None]:
-    """Entries of extxyz files in file order; energies are total, in eV.
+    """Entries of extxyz files in file order; energies are total, in eV; forces NaN if a frame has none.
 
     Raises:
-        InputError: a frame is cut short, a key or column is missing, a value does not parse, an element or regime is
-            unknown; the message names file, frame and line.
+        InputError: a frame is cut short or its columns are not what it lists, an element is unknown, or what
+            `frames.interpreted` refuses; the message names file, frame and line.
     """
+    yield from frames.interpreted(_frames(paths), options, facts)
+
+
+def _frames(paths: Sequence[Path]) -> Generator[frames.Frame, None, None]:
     for path in paths:
-        for index, (line, frame) in enumerate(_frames(path)):
-            where = f"{path}, frame {index}"
-            yield entries.Entry(_structure(frame, options.level or "", f"{where} (line {line})"), where)
+        for index, (line, lines) in enumerate(_blocks(path)):
+            yield _frame(lines, f"{path}, frame {index} (line {line})")
 
 
-def _frames(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _blocks(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Number of its first line, and lines, of each frame."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open(encoding="utf-8") as file:
+            number = 0
+            for header in file:
+                number += 1
+                if not header.strip():
+                    continue
+                if not header.strip().isdigit():
+                    raise errors.InputError(
+                        f"{path}, line {number}: expected a number of atoms; got {header.strip()[:40]!r}."
+                    )
+                count = int(header)
+                block = [header.rstrip("\n"), *(line.rstrip("\n") for line in itertools.islice(file, count + 1))]
+                if len(block) < count + 2:
+                    raise errors.InputError(
+                        f"{path}, line {number}: the file ends before the {count} atoms of this frame."
+                    )
+                yield number, block
+                number += count + 1
     except UnicodeDecodeError as error:
         raise errors.InputError(f"{path} is no text file: {error}.") from error
-    start = 0
-    while start < len(lines):
-        if not lines[start].strip().isdigit():
-            raise errors.InputError(f"{path}, line {start + 1}: expected a number of atoms; got {lines[start]!r}.")
-        count = int(lines[start])
-        if start + 2 + count > len(lines):
-            raise errors.InputError(f"{path}, line {start + 1}: the file ends before the {count} atoms of this frame.")
-        yield start + 1, lines[start : start + 2 + count]
-        start += 2 + count
 
 
-def _structure(frame: Sequence[str], teacher: str, where: str) -> Structure:
+def _frame(lines: Sequence[str], where: str) -> frames.Frame:
     from ase.io import extxyz
 
-    info = {key: value.strip('"') for key, value in _KEY_VALUE.findall(frame[1])}
-    properties = _value(info, "Properties", str, where)
-    found = properties.split(":")[::3]
-    for name in _COLUMNS:
-        if name not in found:
-            raise errors.InputError(f"{where}: missing column {name!r}; the frame has {', '.join(found)}.")
-    regime = _value(info, "regime", str, where)
-    if regime not in rungs.RUNG_OF_REGIME:
-        raise errors.InputError(f"{where}: unknown regime {regime!r}; known: {', '.join(rungs.RUNG_OF_REGIME)}.")
+    facts = {key: _unquoted(value) for key, value in _KEY_VALUE.findall(lines[1])}
+    properties = facts.pop("Properties", _PLAIN)
+    listed = properties.split(":")[::3]
+    if "pos" not in listed or not {"species", "Z"} & set(listed):
+        raise errors.InputError(f"{where}: columns must include species and pos; the frame has {', '.join(listed)}.")
     try:
-        text = io.StringIO("\n".join(frame) + "\n")
+        text = io.StringIO("\n".join(lines) + "\n")
         (atoms,) = extxyz.read_xyz(text, index=slice(None), properties_parser=lambda _: {"Properties": properties})
     except KeyError as error:
         raise errors.InputError(f"{where}: unknown element {error}.") from error
-    except (ValueError, TypeError, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except (ValueError, TypeError, OSError, IndexError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise errors.InputError(f"{where}: its atoms are not what Properties lists: {reason}.") from error
-    numbers = entries.atomic_numbers(atoms.numbers, where)
-    return Structure(
-        atomic_numbers=numbers,
-        positions=entries.vectors(atoms.positions, len(numbers), "positions", where),
-        energy=_value(info, "energy", float, where),
-        forces=entries.vectors(atoms.calc.results["forces"], len(numbers), "forces", where),
-        charge=_value(info, "charge", int, where),
-        spin_multiplicity=_value(info, "multiplicity", int, where),
-        rung=rungs.RUNG_OF_REGIME[regime],
-        regime=regime,
-        molecule=_value(info, "smiles", str, where),
-        teacher=teacher,
-        spin_squared=_value(info, "s2", float, where),
+    columns = {name: column for name, column in atoms.arrays.items() if name not in ("numbers", "positions")}
+    columns |= {} if atoms.calc is None else atoms.calc.results
+    return frames.Frame(
+        entries.atomic_numbers(atoms.numbers, where), atoms.positions, _periodic(facts, where), facts, columns, where
     )
 
 
-def _value(info: Mapping[str, str], key: str, kind: Callable[[str], _Value], where: str) -> _Value:
-    if key not in info:
-        raise errors.InputError(f"{where}: missing {key}; every label needs one.")
-    try:
-        return kind(info[key])
-    except ValueError as error:
-        name = getattr(kind, "__name__", kind)
-        raise errors.InputError(f"{where}: {key} must be {name}; got {info[key]!r}.") from error
+def _unquoted(value: str) -> str:
+    if value[0] in "\"'" and value[-1] == value[0] and len(value) > 1:
+        return value[1:-1].replace('\\"', '"')
+    return value
+
+
+def _periodic(facts: dict[str, str], where: str) -> list[bool]:
+    if "pbc" not in facts:
+        return ["Lattice" in facts] * 3
+    words = facts["pbc"].strip("[]").replace(",", " ").split()
+    if not all(word.lower() in _LOGICAL for word in words):
+        raise errors.InputError(f"{where}: pbc must be three of T and F; got {facts['pbc']!r}.")
+    return [_LOGICAL[word.lower()] for word in words]
+
+
+_LOGICAL = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}

@@ -1,6 +1,5 @@
 """Reading of every foreign format: structures with energies relative to isolated atoms, and a manifest."""
 
-import contextlib
 import hashlib
 import itertools
 from collections import Counter
@@ -9,16 +8,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from h2scale import elements, errors, units
-from h2scale.data import rungs, validation
+from h2scale import errors, units
 from h2scale.data.readers import (
     ani1x,
     ase_database,
     atomization_arrays,
     entries,
     extxyz,
+    finishing,
+    guess,
+    label_units,
+    placing,
     plausibility,
     qm9,
     spice,
@@ -40,6 +40,25 @@ class Format(NamedTuple):
     atomic_energies_hartree: Mapping[str, float] | None  # published isolated atoms at the level
     atomic_energies_source: str
     stored_units: str
+    energy_unit: str = "hartree"  # of the stored energies; in formats that name their labels the caller's
+    names_labels: bool = False  # whether names and units of labels differ from file to file, so that a caller may say
+
+
+class Source(NamedTuple):
+    """Files of one format, and what the caller declares of them."""
+
+    name: str  # of the format
+    files: list[Path]
+    options: entries.Options
+    kept: frozenset[int] | None  # atomic numbers; None: all
+
+    def read(self, facts: dict[str, Any]) -> Generator[entries.Entry, None, None]:
+        """Entries from the first on, as the files have them."""
+        return FORMATS[self.name].read(self.files, self.options, facts)
+
+    def kept_entries(self) -> Iterator[entries.Entry]:
+        """The same for a pass before the reading proper, without those of other elements."""
+        return (e for e in self.read({}) if finishing.is_kept(e.structure.atomic_numbers, self.kept))
 
 
 class Reading(NamedTuple):
@@ -52,7 +71,13 @@ class Reading(NamedTuple):
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "paper": Format(
-            atomization_arrays.read, None, False, None, "subtracted by the authors", "angstrom, kcal/mol, no forces"
+            atomization_arrays.read,
+            None,
+            False,
+            None,
+            "subtracted by the authors",
+            "angstrom, kcal/mol, no forces",
+            "kcal/mol",
         ),
         "qm9": Format(
             qm9.read,
@@ -81,79 +106,79 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             spice.ATOMIC_ENERGIES_SOURCE,
             "bohr, hartree, gradient in hartree/bohr",
         ),
-        "ase": Format(ase_database.read, None, True, None, "", "angstrom, eV, eV/angstrom"),
-        "extxyz": Format(extxyz.read, None, True, None, "", "angstrom, eV, eV/angstrom"),
+        "ase": Format(ase_database.read, None, True, None, "", "angstrom, eV, eV/angstrom", "eV", True),
+        "extxyz": Format(extxyz.read, None, True, None, "", "angstrom, eV, eV/angstrom", "eV", True),
     }
 )
 
 
 def read(
     paths: str | Path | Sequence[str | Path],
-    format: str,
+    format: str | None = None,
     *,
-    level: str | None = None,
     atomic_energies_ev: Mapping[str, float] | str | None = None,
     elements: Sequence[str] | None = None,
     rung: str | None = None,
-    charge: int | None = None,
-    spin_multiplicity: int | None = None,
-    bound_sign: int | None = None,
+    keep_first: bool = False,
     check_units: bool = True,
+    **declared: Any,
 ) -> Reading:
     """Structures of foreign files, with energies in eV relative to isolated atoms at the same level.
 
     Args:
         paths: one or several files, or folders where the format is one.
-        format: a name of `FORMATS`.
-        level: level of theory; needed by paper, ase and extxyz, fixed by the other formats.
+        format: a name of `FORMATS`; told from the files if not given.
         atomic_energies_ev: isolated-atom energies by symbol at that level; "file": of the one-atom structures in the
             files; "fit": least squares over the files, which are no isolated atoms. By default those published for the
-            format; ase has none, and extxyz takes "file".
+            format; extxyz and ase, which have none, take "file", but for .aselmdb, which is too large to search.
         elements: symbols to keep; structures with any other element are left out and counted.
-        rung: one of `rungs.RUNGS` instead of the format's own (equilibrium for paper, qm9 and vqm24; thermal for
-            ani1x, spice and ase; as written for extxyz). Ions and isolated atoms stand beside the ladder.
-        charge: for rows of an ase database that have none, units of e.
-        spin_multiplicity: likewise, 2S + 1.
-        bound_sign: for paper and vqm24, the sign of a bound molecule's stored energy, 1 or -1; by default looked at.
+        rung: one of `rungs.RUNGS` or "auto", by forces, instead of the format's own (equilibrium for paper, qm9 and
+            vqm24; thermal for ani1x and spice; as written or else auto for extxyz and ase). Ions and isolated atoms
+            stand beside the ladder.
+        keep_first: whether of one geometry with several energies the first is kept, and the others counted; else such
+            files are refused.
         check_units: whether medians that no molecule has are refused.
+        declared: fields of `entries.Options`; `level` is needed by paper, ase and extxyz.
 
     Raises:
         InputError: now or while reading, in one line that names file and entry: no such format or file, a file of
             another format or unit, one cut short, an unknown element, an energy zero or level that is not known, a
-            charge and spin that the electrons cannot have, forces in some structures only.
+            charge and spin that the electrons cannot have, forces in some structures only, one geometry with two
+            energies, a rung that structures contradict.
     """
-    chosen = _format(format)
     files = _existing([paths] if isinstance(paths, str | Path) else paths)
-    if rung is not None and rung not in rungs.RUNGS:
-        raise errors.InputError(f"rung must be one of {', '.join(rungs.RUNGS)}; got {rung!r}.")
-    options = entries.Options(_level(format, chosen, level), charge, spin_multiplicity, bound_sign)
-    kept = _symbols(elements)
-    energies, source = _atomic_energies(format, chosen, atomic_energies_ev, files, options, kept)
+    name = _known(format) if format is not None else guess.format_of(files)
+    placing.check_asked(rung)
+    source = Source(name, files, _options(name, declared), _symbols(elements))
+    energies, zero_facts = _zero(source, atomic_energies_ev, check_units)
+    if rung not in (None, placing.AUTO):
+        placing.check_contradictions(source.kept_entries(), rung or "")
 
     facts: dict[str, Any] = {"dropped": Counter()}
-    found = _finished(chosen.read(files, options, facts), energies, kept, rung, options, facts["dropped"])
+    wanted = finishing.Wanted(source.options.level or "", energies, source.kept, rung, keep_first)
+    found = finishing.finished(source.read(facts), wanted, facts["dropped"])
     sample = list(itertools.islice(found, SAMPLE))
     if not sample:
         raise errors.InputError(f"{files[0]}: no structure is left; {_reasons(facts['dropped'])}.")
     if check_units:
+        unit = source.options.energy_unit if FORMATS[name].names_labels else FORMATS[name].energy_unit
         try:
-            plausibility.check(sample, energies=atomic_energies_ev != zero.FIT)
+            plausibility.check(sample, unit, atomic_energies_ev=energies, fitted=zero_facts["zero_is_fit"])
         except errors.InputError:
             found.close()
             raise
-    has_forces = not np.isnan(sample[0].structure.forces).any()
-    manifest: dict[str, Any] = {
-        "format_read": format,
-        "level": options.level,
-        "units": {"positions": "angstrom", "energy": "eV", "forces": "eV/angstrom", "constants": "CODATA 2018"},
-        "units_in_the_source": chosen.stored_units,
-        "energy_zero": source,
-        "has_forces": has_forces,
-        "sources": [{"name": file.name, "sha256": checksum(file)} for file in files],
-    }
-    if energies is not None:
-        manifest["isolated_atom_energies_ev"] = dict(sorted(energies.items()))
-    return Reading(_structures(sample, found, has_forces, manifest, facts), manifest)
+    manifest = {**_manifest(source, facts, finishing.has_forces(sample)), **zero_facts}
+    manifest["rung_chosen"] = _RUNG_WORDS.get(rung, rung)
+    return Reading(
+        finishing.with_equal_forces(sample, found, manifest["has_forces"], manifest, facts),
+        manifest,
+    )
+
+
+_RUNG_WORDS = {
+    None: "as the file or format says, else by the largest force",
+    placing.AUTO: "equilibrium or thermal by the largest force",
+}
 
 
 def checksum(path: Path) -> str:
@@ -167,10 +192,26 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _format(name: str) -> Format:
+def _manifest(source: Source, facts: Mapping[str, Any], has_forces: bool) -> dict[str, Any]:
+    options = source.options
+    stored = FORMATS[source.name].stored_units
+    if FORMATS[source.name].names_labels:
+        stored = f"{options.length_unit}, {options.energy_unit}, {options.force_unit()}"
+    return {
+        "format_read": source.name,
+        "level": options.level,
+        "units": {"positions": "angstrom", "energy": "eV", "forces": "eV/angstrom", "constants": "CODATA 2018"},
+        "units_in_the_source": stored,
+        "has_forces": has_forces,
+        "sources": [{"name": file.name, "sha256": checksum(file)} for file in source.files],
+        **({"read_as": dict(facts["read_as"])} if "read_as" in facts else {}),
+    }
+
+
+def _known(name: str) -> str:
     if name not in FORMATS:
         raise errors.InputError(f"format must be one of {', '.join(FORMATS)}; got {name!r}.")
-    return FORMATS[name]
+    return name
 
 
 def _existing(paths: Sequence[str | Path]) -> list[Path]:
@@ -183,12 +224,23 @@ def _existing(paths: Sequence[str | Path]) -> list[Path]:
     return files
 
 
-def _level(name: str, chosen: Format, declared: str | None) -> str:
-    if chosen.level is None and not declared:
-        raise errors.InputError(f"files of format {name} do not say their level of theory; declare level.")
-    if chosen.level is not None and declared not in (None, chosen.level):
-        raise errors.InputError(f"files of format {name} are of level {chosen.level}; got level {declared!r}.")
-    return declared or chosen.level or ""
+def _options(name: str, declared: Mapping[str, Any]) -> entries.Options:
+    """The caller's declarations, checked against what the format fixes."""
+    chosen = FORMATS[name]
+    level = declared.get("level")
+    if chosen.level is None and not level:
+        raise errors.InputError(f"files of format {name} do not say their level of theory; declare --level.")
+    if chosen.level is not None and level not in (None, chosen.level):
+        raise errors.InputError(f"files of format {name} are of level {chosen.level}; got level {level!r}.")
+    options = entries.Options(**{**declared, "level": level or chosen.level})
+    for field in ("energy_key", "forces_key", "molecule_key", "energy_unit", "length_unit", "forces_unit"):
+        value = getattr(options, field)
+        if not chosen.names_labels and value != getattr(entries.Options(), field):
+            raise errors.InputError(f"format {name} has its own keys and units; got {field} {value!r}.")
+    label_units.energy(options.energy_unit)
+    label_units.length(options.length_unit)
+    label_units.force(options.force_unit())
+    return options
 
 
 def _symbols(symbols: Sequence[str] | None) -> frozenset[int] | None:
@@ -197,114 +249,47 @@ def _symbols(symbols: Sequence[str] | None) -> frozenset[int] | None:
     return frozenset(entries.symbols_to_numbers(symbols, "elements").tolist())
 
 
-def _atomic_energies(
-    name: str,
-    chosen: Format,
-    asked: Mapping[str, float] | str | None,
-    files: list[Path],
-    options: entries.Options,
-    kept: frozenset[int] | None,
-) -> tuple[dict[str, float] | None, str]:
-    """Isolated-atom energies to subtract (eV; None if there is nothing to subtract), and their source in words."""
+def _zero(
+    source: Source, asked: Mapping[str, float] | str | None, check_units: bool
+) -> tuple[dict[str, float] | None, dict[str, Any]]:
+    """Isolated-atom energies to subtract (eV; None if there is nothing to subtract), and the manifest's words on it."""
+    chosen = FORMATS[source.name]
+    same = "isolated atoms at the same level"
     if not chosen.total_energies:
         if asked is not None:
-            raise errors.InputError(f"energies of format {name} are relative to atoms already; got atomic_energies_ev.")
-        return None, f"isolated atoms at the same level, {chosen.atomic_energies_source}"
-    if asked is None and name == "extxyz":
-        asked = zero.FILE
-    if asked is None:
-        if chosen.atomic_energies_hartree is None:
-            raise errors.InputError(
-                f"energies of format {name} are total and no isolated atoms are published for it; give "
-                f"atomic_energies_ev by symbol, or ask for {zero.FILE!r} or {zero.FIT!r}."
-            )
-        published = {symbol: value * units.HARTREE_EV for symbol, value in chosen.atomic_energies_hartree.items()}
-        return published, f"isolated atoms at the same level: {chosen.atomic_energies_source}"
-    if isinstance(asked, str):
-        first_pass = (
-            entry for entry in chosen.read(files, options, {}) if _is_kept(entry.structure.atomic_numbers, kept)
-        )
-        if asked == zero.FIT:
-            return zero.fitted(first_pass), "least-squares fit of one energy per element; no isolated atoms"
-        if asked == zero.FILE:
-            return zero.from_single_atoms(first_pass), "isolated atoms found in the files"
+            raise errors.InputError(f"energies of format {source.name} are relative to atoms already; got a zero.")
+        return None, {"energy_zero": f"{same}, {chosen.atomic_energies_source}", "zero_is_fit": False}
+    if asked is None and chosen.atomic_energies_hartree is not None:
+        energies = {symbol: value * units.HARTREE_EV for symbol, value in chosen.atomic_energies_hartree.items()}
+        words = f"{same}: {chosen.atomic_energies_source}"
+    elif asked == zero.FIT:
+        energies, determined = zero.fitted(source.kept_entries())
+        words = "least-squares fit of one energy per element; no isolated atoms"
+        if not determined:
+            words += ", and only their sums over the compositions of these files are determined"
+    elif asked == zero.FILE or (asked is None and not _is_huge(source.files)):
+        energies = zero.from_single_atoms(source.kept_entries())
+        words = "isolated atoms found in the files"
+    elif asked is None or isinstance(asked, str):
+        got = "" if asked is None else f"; got {asked!r}"
         raise errors.InputError(
-            f"atomic_energies_ev must be energies by symbol, {zero.FIT!r} or {zero.FILE!r}; got {asked!r}."
+            f"the zero of energy is unknown: format {source.name} has total energies and no published isolated atoms; "
+            f"give --zero={zero.EXAMPLE} in eV, {zero.FILE!r} or {zero.FIT!r}{got}."
         )
-    return zero.checked(asked), "isolated atoms at the same level, given by the caller"
+    else:
+        energies = zero.checked(asked)
+        if check_units:
+            plausibility.check_atoms(energies)
+        words = f"{same}, given by the caller"
+    return energies, {
+        "energy_zero": words,
+        "zero_is_fit": asked == zero.FIT,
+        "isolated_atom_energies_ev": dict(sorted(energies.items())),
+    }
 
 
-def _is_kept(numbers: np.ndarray, kept: frozenset[int] | None) -> bool:
-    return kept is None or kept.issuperset(numbers.tolist())
-
-
-def _finished(
-    found: Generator[entries.Entry, None, None],
-    energies: Mapping[str, float] | None,
-    kept: frozenset[int] | None,
-    rung: str | None,
-    options: entries.Options,
-    left_out: Counter[str],
-) -> Generator[entries.Entry, None, None]:
-    with contextlib.closing(found):
-        for structure, where in found:
-            if not _is_kept(structure.atomic_numbers, kept):
-                left_out["an element that is not asked for"] += 1
-                continue
-            _check(structure, where)
-            energy = structure.energy
-            if energies is not None:
-                energy -= zero.separated_atoms(structure.atomic_numbers, energies, where)
-            placed = _rung(structure, rung)
-            yield entries.Entry(structure._replace(energy=energy, rung=placed, teacher=options.level or ""), where)
-
-
-def _rung(structure: Structure, asked: str | None) -> str:
-    """Rung of a structure: as asked for or as its format says, but never one of the ladder for atoms and ions."""
-    if structure.rung not in rungs.RUNGS:
-        return structure.rung
-    if structure.charge != 0:
-        return rungs.ION
-    if len(structure.atomic_numbers) == 1:
-        return rungs.ATOM
-    return asked or structure.rung
-
-
-def _check(structure: Structure, where: str) -> None:
-    unknown = sorted(set(structure.atomic_numbers.tolist()) - set(validation.KNOWN_ELEMENTS))
-    if unknown:
-        names = ", ".join(elements.SYMBOLS[number] for number in unknown)
-        raise errors.InputError(
-            f"{where}: element {names} is beyond what a dataset may hold; leave such structures out with elements."
-        )
-    if not (np.isfinite(structure.energy) and np.isfinite(structure.positions).all()):
-        raise errors.InputError(f"{where}: its energy or a position is not a finite number.")
-    electrons = int(structure.atomic_numbers.sum()) - structure.charge
-    unpaired = structure.spin_multiplicity - 1
-    if unpaired < 0 or electrons < unpaired or (electrons - unpaired) % 2:
-        raise errors.InputError(
-            f"{where}: charge {structure.charge} and spin multiplicity {structure.spin_multiplicity} are impossible "
-            f"for {electrons} electrons."
-        )
-
-
-def _structures(
-    sample: list[entries.Entry],
-    rest: Generator[entries.Entry, None, None],
-    has_forces: bool,
-    manifest: dict[str, Any],
-    facts: dict[str, Any],
-) -> Iterator[Structure]:
-    with contextlib.closing(rest):
-        for structure, where in itertools.chain(sample, rest):
-            missing = np.isnan(structure.forces)
-            if missing.any() if has_forces else not missing.all():
-                raise errors.InputError(
-                    f"{where}: it has {'no whole ' if has_forces else ''}forces, unlike the first structure; a dataset "
-                    f"has them for all of its structures or for none."
-                )
-            yield structure
-    manifest.update({**facts, "dropped": dict(facts["dropped"])})
+def _is_huge(files: Sequence[Path]) -> bool:
+    return any(file.suffix == ".aselmdb" or (file.is_dir() and any(file.glob("*.aselmdb"))) for file in files)
 
 
 def _reasons(left_out: Counter[str]) -> str:

@@ -37,7 +37,7 @@ ATOMIC_ENERGIES_SOURCE = "atomref.txt of the QM9 authors, U0 of isolated atoms a
 ZPVE, U0 = 11, 12
 """Positions in the property line, counted from the tag at 0."""
 NUM_PROPERTIES = 17
-_ARCHIVES = (".tar", ".bz2", ".gz", ".tgz", ".xz")
+ARCHIVES = (".tar", ".bz2", ".gz", ".tgz", ".xz")
 
 
 def read(
@@ -57,7 +57,7 @@ def read(
                 raise errors.InputError(f"{path}: the folder has no .xyz files.")
             for file in files:
                 yield _entry(file.read_text(encoding="utf-8", errors="replace"), str(file))
-        elif path.suffix in _ARCHIVES:
+        elif path.suffix in ARCHIVES:
             yield from _archive(path)
         else:
             yield _entry(path.read_text(encoding="utf-8", errors="replace"), str(path))

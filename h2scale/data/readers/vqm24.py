@@ -52,7 +52,7 @@ def read(
         for index, xyz in enumerate(object_arrays.rows(arrays["coordinates"])):
             where = f"{path}, molecule {index}"
             relative = -sign * float(atomization[index]) * units.HARTREE_EV
-            molecule = str(arrays[SMILES][index]) if SMILES in arrays else str(arrays["compounds"][index]).split("_")[0]
+            molecule = str(arrays[SMILES][index]) if SMILES in arrays else ""
             yield entries.Entry(_structure(numbers[index], xyz, relative, molecule, where), where)
 
 

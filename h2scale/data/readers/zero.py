@@ -8,6 +8,7 @@ import numpy as np
 from h2scale import elements, errors
 from h2scale.data.readers import entries
 
+EXAMPLE = "H=-13.6,C=-1029.1"
 FIT, FILE = "fit", "file"
 """Names by which a caller asks for a least-squares fit, or for the one-atom structures of the files themselves."""
 
@@ -27,7 +28,7 @@ def parse(text: str) -> Mapping[str, float] | str:
             energies[symbol.strip()] = float(value)
         except ValueError as error:
             raise errors.InputError(
-                f"atomic energies must read H=-13.6,C=-1029.1 in eV, or be {FIT} or {FILE}; got {part!r}."
+                f"the zero of energy must read H=-13.6,C=-1029.1 in eV, or be {FIT} or {FILE}; got {part!r}."
             ) from error
     return checked(energies)
 
@@ -36,7 +37,7 @@ def checked(energies_ev: Mapping[str, float]) -> dict[str, float]:
     """The same energies by symbol.
 
     Raises:
-        InputError: a key is no element or a value is no finite number.
+        InputError: a key is no element, or a value is no finite number or in another unit.
     """
     for symbol, energy in energies_ev.items():
         if symbol not in elements.ATOMIC_NUMBERS:
@@ -56,8 +57,8 @@ def separated_atoms(atomic_numbers: np.ndarray, energies_ev: Mapping[str, float]
     missing = sorted(set(symbols) - set(energies_ev))
     if missing:
         raise errors.InputError(
-            f"{where}: no isolated-atom energy at this level for {', '.join(missing)}; give atomic_energies_ev, or "
-            f"leave such structures out with elements."
+            f"{where}: no isolated-atom energy at this level for {', '.join(missing)}; give --zero={EXAMPLE}, ask for "
+            f"--zero={FIT}, or leave such structures out by --elements."
         )
     return math.fsum(energies_ev[symbol] for symbol in symbols)
 
@@ -75,19 +76,23 @@ def from_single_atoms(found: Iterable[entries.Entry]) -> dict[str, float]:
             energies[symbol] = min(entry.structure.energy, energies.get(symbol, math.inf))
     if not energies:
         raise errors.InputError(
-            f"the files hold no neutral isolated atoms, which atomic_energies_ev={FILE!r} takes the zero from; "
-            f"give atomic_energies_ev."
+            f"the zero of energy is unknown: the files hold no neutral isolated atoms; give their energies at this "
+            f"level, --zero={EXAMPLE} in eV, or ask for --zero={FIT}, by which the asymptote of H2 means nothing."
         )
     return energies
 
 
-def fitted(found: Iterable[entries.Entry]) -> dict[str, float]:
+def fitted(found: Iterable[entries.Entry]) -> tuple[dict[str, float], bool]:
     """Energy per element (eV) that best sums to the total energies, by least squares in one pass.
 
-    No isolated atom is behind these numbers: relative to them a bound molecule lies near zero.
+    No isolated atom is behind these numbers: relative to them a bound molecule lies near zero. Where the compositions
+    leave a combination of elements open, as those of one molecule do, that of least norm is taken.
+
+    Returns:
+        Energies by symbol, and whether the compositions determine each of them.
 
     Raises:
-        InputError: the compositions do not determine every element.
+        InputError: there is no structure.
     """
     size = len(elements.SYMBOLS)
     normal, right = np.zeros((size, size)), np.zeros(size)
@@ -99,10 +104,6 @@ def fitted(found: Iterable[entries.Entry]) -> dict[str, float]:
     if not present.size:
         raise errors.InputError("there is no structure to fit atomic energies to.")
     block = normal[np.ix_(present, present)]
-    if np.linalg.matrix_rank(block) < present.size:
-        symbols = ", ".join(elements.SYMBOLS[number] for number in present)
-        raise errors.InputError(
-            f"the compositions do not determine an energy for each of {symbols}; give atomic_energies_ev."
-        )
-    solution = np.linalg.solve(block, right[present])
-    return {elements.SYMBOLS[number]: float(value) for number, value in zip(present, solution, strict=True)}
+    solution, _, rank, _ = np.linalg.lstsq(block, right[present], rcond=None)
+    energies = {elements.SYMBOLS[number]: float(value) for number, value in zip(present, solution, strict=True)}
+    return energies, int(rank) == present.size

@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 BOX_ANGSTROM = 40.0
-"""Longer than twice the farthest pair of the exam, so that no image is nearer than the partner."""
+"""Least side of the box; it is longer than twice the structure, so that no image is nearer than the partner."""
 
 
 def tblite(method: str, charge: int, spin: int) -> Calculator:
@@ -89,7 +89,8 @@ class InBox(Calculator):
         if self.atoms is None:
             raise ValueError("no structure was given")
         boxed = self.atoms.copy()
-        boxed.cell = np.eye(3) * BOX_ANGSTROM
+        extent = float(np.ptp(self.atoms.positions, axis=0).max())
+        boxed.cell = np.eye(3) * max(BOX_ANGSTROM, 2 * extent + 10)
         boxed.center()
         boxed.pbc = True
         self.inner.calculate(boxed, ["energy", "forces"], all_changes)

@@ -12,9 +12,8 @@ from h2scale.exam import models
 from h2scale.models.settings import ModelSettings
 from h2scale.types import Graph
 
-BATCH = 128
-MAX_ATOMS = 3
-"""Structures per call, and atoms in the largest of them: everything is padded to these, so that one program does."""
+SHAPES = ((3, 128), (8, 16))
+"""Most atoms of a structure and structures per call, smallest first: padded to these, two programs do for the exam."""
 
 
 class ReplicaModel:
@@ -30,17 +29,25 @@ class ReplicaModel:
     def predict(self, queries: Sequence[models.Query], *, reuse: bool = False) -> list[models.Prediction]:
         """Return one prediction per query, in order; an unknown element or a charge it takes none of is refused."""
         refusals = [self._refusal(query) for query in queries]
-        places = [place for place, refusal in enumerate(refusals) if refusal is None]
         predicted: dict[int, models.Prediction] = {}
-        for start in range(0, len(places), BATCH):
-            chunk = places[start : start + BATCH]
-            for place, prediction in zip(chunk, self._batch([queries[i] for i in chunk]), strict=True):
-                predicted[place] = prediction
-                self._watch(queries[place], prediction)
+        for shape in SHAPES:
+            places = [
+                place
+                for place, refusal in enumerate(refusals)
+                if refusal is None and _shape_of(queries[place]) == shape
+            ]
+            for start in range(0, len(places), shape[1]):
+                chunk = places[start : start + shape[1]]
+                for place, prediction in zip(chunk, self._batch([queries[i] for i in chunk], shape), strict=True):
+                    predicted[place] = prediction
+                    self._watch(queries[place], prediction)
         return [predicted[place] if refusal is None else refusal for place, refusal in enumerate(refusals)]
 
     def _refusal(self, query: models.Query) -> models.Prediction | None:
         settings = self.replica.settings
+        if _shape_of(query) is None:
+            reason = f"{len(query.numbers)} atoms are more than the {SHAPES[-1][0]} that the exam's programs take"
+            return models.Prediction(np.nan, None, models.REFUSED, reason)
         unknown = [number for number in query.numbers if number not in settings.species]
         if unknown:
             reason = f"atomic number {unknown[0]} is not among the replica's {list(settings.species)}"
@@ -49,10 +56,10 @@ class ReplicaModel:
             return models.Prediction(np.nan, None, models.REFUSED, "the replica takes no charge")
         return None
 
-    def _batch(self, queries: list[models.Query]) -> list[models.Prediction]:
+    def _batch(self, queries: list[models.Query], shape: tuple[int, int]) -> list[models.Prediction]:
         settings = self.replica.settings
         program = replica_lib.compiled(settings)
-        energies, forces = (np.asarray(value) for value in program(self._params, _graph(queries, settings)))
+        energies, forces = (np.asarray(value) for value in program(self._params, _graph(queries, settings, shape)))
         ends = np.cumsum([len(query.numbers) for query in queries])
         return [
             models.Prediction(float(energy), force, models.OK, "")
@@ -79,11 +86,17 @@ def entry(workdir: str, replica_id: str, replica: replica_lib.Replica, teacher: 
     )
 
 
-def _graph(queries: list[models.Query], settings: ModelSettings) -> Graph:
-    """Graph of up to `BATCH` structures, padded, with every ordered pair of atoms within the cutoff as an edge."""
+def _shape_of(query: models.Query) -> tuple[int, int] | None:
+    """Smallest of `SHAPES` that holds a structure; None if none does."""
+    return next((shape for shape in SHAPES if len(query.numbers) <= shape[0]), None)
+
+
+def _graph(queries: list[models.Query], settings: ModelSettings, shape: tuple[int, int]) -> Graph:
+    """Graph of the structures, padded to a shape, with every ordered pair of atoms within the cutoff as an edge."""
+    max_atoms, batch = shape
     sizes = np.array([len(query.numbers) for query in queries])
-    n_node, n_edge = BATCH * MAX_ATOMS, BATCH * MAX_ATOMS * (MAX_ATOMS - 1)
-    positions, species, node_graph = np.zeros((n_node, 3)), np.zeros(n_node, np.int32), np.full(n_node, BATCH - 1)
+    n_node, n_edge = batch * max_atoms, batch * max_atoms * (max_atoms - 1)
+    positions, species, node_graph = np.zeros((n_node, 3)), np.zeros(n_node, np.int32), np.full(n_node, batch - 1)
     total = int(sizes.sum())
     positions[:total] = np.concatenate([query.positions for query in queries])
     species[:total] = [settings.species.index(number) for query in queries for number in query.numbers]
@@ -96,7 +109,7 @@ def _graph(queries: list[models.Query], settings: ModelSettings) -> Graph:
     near = pairs[(lengths < settings.cutoff) & (lengths > 0)]
     edges = np.full((n_edge, 2), n_node - 1)
     edges[: len(near)] = near
-    charge, spin = np.zeros(BATCH), np.ones(BATCH)
+    charge, spin = np.zeros(batch), np.ones(batch)
     charge[: len(queries)] = [query.charge for query in queries]
     spin[: len(queries)] = [query.spin for query in queries]
     return Graph(
@@ -109,5 +122,5 @@ def _graph(queries: list[models.Query], settings: ModelSettings) -> Graph:
         spin_multiplicity=jnp.asarray(spin),
         node_mask=jnp.arange(n_node) < total,
         edge_mask=jnp.arange(n_edge) < len(near),
-        graph_mask=jnp.arange(BATCH) < len(queries),
+        graph_mask=jnp.arange(batch) < len(queries),
     )

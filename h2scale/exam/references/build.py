@@ -15,7 +15,7 @@ import numpy as np
 from h2scale import units
 from h2scale.exam.references import diatomic_systems
 from h2scale.physics import fci, potential_curve, teachers
-from h2scale.runtime import files
+from h2scale.runtime import files, progress
 
 H2_DISTANCES = np.geomspace(0.2, 8.0, 40)
 RESTRICTED_DISTANCES = np.geomspace(0.2, 5.0, 34)  # farther out no restricted solution is stable
@@ -41,26 +41,19 @@ COUPLED_CLUSTER_BASIS = "cc-pvdz"  # of all others
 def build(target: Path) -> None:
     """Write all curves that converge to a JSON file."""
     found: list[dict[str, Any]] = []
-    for system, label, distances, compute in _requests():
-        try:
-            curve = compute()
-        except ValueError as error:
-            print(f"{system}, {label}: left out: {error}", flush=True)
-            continue
-        print(f"{system}, {label}: done", flush=True)
-        energies = curve.interaction_hartree * units.HARTREE_EV
-        stop = _end_of_lowest(energies) if label.startswith(COUPLED_CLUSTER) else len(energies)
-        found.append(
-            {
-                "system": system,
-                "label": label,
-                "distances_angstrom": np.round(distances[:stop], 6).tolist(),
-                "energies_ev": np.round(energies[:stop], 6).tolist(),
-                "provenance": curve.provenance,
-            }
-        )
-        text = json.dumps(found, ensure_ascii=False).replace('}, {"system"', '},\n{"system"')
-        files.write_text(target, text + "\n")
+    requests = _requests()
+    with progress.Progress(len(requests), len(requests), things="curves", rate="curves") as bar:
+        for request in requests:
+            try:
+                curve = request.compute()
+            except ValueError as error:
+                bar.say(f"{request.system}, {request.label}: left out: {error}")
+            else:
+                found.append(_record(request, curve))
+                text = json.dumps(found, ensure_ascii=False).replace('}, {"system"', '},\n{"system"')
+                files.write_text(target, text + "\n")
+                bar.finish_replicas(1)
+            bar.advance(1, 1)
 
 
 def _end_of_lowest(energies: np.ndarray) -> int:
@@ -78,6 +71,18 @@ class _Request(NamedTuple):
     label: str
     distances: np.ndarray  # angstrom
     compute: Callable[[], potential_curve.Curve]
+
+
+def _record(request: _Request, curve: potential_curve.Curve) -> dict[str, Any]:
+    energies = curve.interaction_hartree * units.HARTREE_EV
+    stop = _end_of_lowest(energies) if request.label.startswith(COUPLED_CLUSTER) else len(energies)
+    return {
+        "system": request.system,
+        "label": request.label,
+        "distances_angstrom": np.round(request.distances[:stop], 6).tolist(),
+        "energies_ev": np.round(energies[:stop], 6).tolist(),
+        "provenance": curve.provenance,
+    }
 
 
 def _request(

@@ -19,5 +19,10 @@ SECTIONS = {
     "hydrogen": Section("h2scale.exam.sections.hydrogen", ("hydrogen", "teacher split")),
     "diatomics": Section("h2scale.exam.sections.diatomics", ("diatomics",)),
     "shapes": Section("h2scale.exam.sections.shapes", ("shape",)),
+    "compression": Section("h2scale.exam.sections.compression", ("compression",)),
+    "smoothness": Section("h2scale.exam.sections.smoothness", ("smoothness",)),
+    "ions": Section("h2scale.exam.sections.ions", ("ions",)),
+    "separation": Section("h2scale.exam.sections.separation", ("separation",)),
+    "bonds": Section("h2scale.exam.sections.bonds", ("bond energies",)),
 }
 """Sections by the name that config.exam.sections gives them."""

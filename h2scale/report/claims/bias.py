@@ -9,6 +9,7 @@ from h2scale.scaling import decisions, variance
 
 NUMBER = 5
 CLAIM = "The bias of the data matters more than scale"
+_MOST_SEEDS = 1000
 _TITLES = {
     "rung": "rung",
     "num_params": "model size",
@@ -52,7 +53,8 @@ def judge(run: summary.Run, arm: str, region: regions.Region) -> record.Verdict:
         )
     if numbers and decision.verdict == decisions.INCONCLUSIVE:
         needed = variance.seeds_needed(found)
-        numbers += (f"to decide if the difference is as large as found: about {needed} seeds",)
+        seeds = f"about {needed}" if needed <= _MOST_SEEDS else f"more than {words.count(_MOST_SEEDS)}"
+        numbers += (f"to decide if the difference is as large as found: {seeds} seeds",)
     return record.Verdict(
         NUMBER, CLAIM, arm, region.title, record.sentence(decision.reason), numbers, decision.verdict, rule()
     )

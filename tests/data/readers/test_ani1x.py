@@ -68,7 +68,10 @@ def test_conformations_without_a_label_are_counted(tmp_path):
         ({"atomic_numbers": np.array([6, 1])}, "coordinates must have shape (any, 2, 3); got (3, 5, 3)"),
         ({"atomic_numbers": np.array([6, 1, 1, 1, 121])}, "unknown element, atomic number 121"),
         ({"wb97x_dz.energy": np.full(3, -1102.0)}, "the file is of another unit"),
-        ({"coordinates": np.stack([METHANE / 0.529177] * 3)}, "median shortest distance is 2.06 angstrom"),
+        (
+            {"coordinates": np.stack([METHANE, 1.001 * METHANE, 1.002 * METHANE]) / 0.529177},
+            "shortest distance is 2.06 angstrom, outside 0.65 to 1.7; in bohr it would be 1.09",
+        ),
         ({"wb97x_dz.energy": np.full(3, np.nan)}, "no structure is left; left out: 3 for no wb97x_dz.energy"),
     ],
 )

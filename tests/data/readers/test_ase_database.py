@@ -14,12 +14,13 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import jsonio
 
 from h2scale import errors
-from h2scale.data import readers
+from h2scale.data import molecules, readers
 
 LEVEL = "wb97m-v/def2-tzvpd"
 ATOMS = {"H": -13.44, "O": -2042.9}
 WATER = np.array([[0.0, 0.0, 0.117], [0.0, 0.757, -0.470], [0.0, -0.757, -0.470]])
 FORCES = 0.1 * np.arange(9.0).reshape(3, 3)
+WATER_NAME = molecules.name(np.array([8, 1, 1]), WATER)
 TOTAL = -2042.9 - 2 * 13.44 - 10.1  # 10.1 eV below its atoms
 
 
@@ -74,7 +75,7 @@ def assert_is_water(structure):
     np.testing.assert_allclose(structure.positions, WATER, atol=1e-12)
     np.testing.assert_allclose(structure.forces, FORCES, atol=1e-12)
     np.testing.assert_array_equal(structure.atomic_numbers, [8, 1, 1])
-    assert (structure.charge, structure.spin_multiplicity, structure.molecule) == (0, 1, "H2O")
+    assert (structure.charge, structure.spin_multiplicity, structure.molecule) == (0, 1, WATER_NAME)
     assert structure.teacher == LEVEL
 
 
@@ -82,11 +83,12 @@ def assert_is_water(structure):
 def test_rows_of_an_ase_database(tmp_path, suffix):
     path = tmp_path / f"set{suffix}"
     with ase.db.connect(path) as database:
-        database.write(water(), data={"charge": 0, "spin": 1, "s_squared": 0.0})
+        database.write(water(), data={"charge": 0, "spin": 1, "s_squared": 0.0}, smiles="O")
         database.write(water(TOTAL + 6.0), spin=2, data={"charge": 1}, smiles="[OH2+]")
     reading = read(path)
     first, ion = reading.structures
-    assert_is_water(first)
+    assert first.molecule == "O"
+    assert_is_water(first._replace(molecule=WATER_NAME))
     assert ion.energy == pytest.approx(-4.1, abs=1e-9)
     assert (ion.charge, ion.spin_multiplicity, ion.molecule, ion.rung) == (1, 2, "[OH2+]", "ion")
     assert ion.spin_squared == 0.75
@@ -102,51 +104,63 @@ def _manifest_of_all_known(tmp_path):
 
 @pytest.mark.parametrize("encode", [json.dumps, jsonio.encode], ids=["fairchem", "ase-db-backends"])
 def test_rows_of_omol(tmp_path, encode):
-    rows = [row(positions=WATER, forces=FORCES) if encode is jsonio.encode else row()] * 3
+    rows = [row(data={**row()["data"], "charge": 2 * (number == 2)}) for number in range(3)]
+    if encode is jsonio.encode:
+        rows = [{**content, "positions": WATER, "forces": FORCES} for content in rows]
     path = write_lmdb(tmp_path / "data0000.aselmdb", rows, deleted=(2,), encode=encode)
     reading = read(path)
-    structures = list(reading.structures)
-    assert len(structures) == 2
-    for structure in structures:
-        assert_is_water(structure)
+    water, dication = reading.structures
+    assert_is_water(water)
+    assert (dication.charge, dication.rung) == (2, "ion")
     assert reading.manifest["has_forces"] is True
     assert reading.manifest["energy_zero"] == "isolated atoms at the same level, given by the caller"
 
 
 def test_rows_without_forces_make_a_set_without(tmp_path):
     path = write_lmdb(tmp_path / "energies.aselmdb", [row(forces=None)])
-    reading = read(path)
+    assert "row 1: no forces by which equilibrium could be told from thermal; declare --rung" in refusal(path)
+    reading = read(path, rung="equilibrium")
+    assert reading.manifest["read_as"]["forces"] == "none"
     (structure,) = reading.structures
     assert np.isnan(structure.forces).all()
     assert reading.manifest["has_forces"] is False
-    mixed = write_lmdb(tmp_path / "mixed.aselmdb", [row(), row(forces=None)])
-    assert "row 2: it has no whole forces, unlike the first structure" in refusal(mixed)
+    mixed = write_lmdb(tmp_path / "mixed.aselmdb", [row(), row(positions=(1.01 * WATER).tolist(), forces=None)])
+    assert "row 2: it has no whole forces, unlike the first structure" in refusal(mixed, rung="thermal")
 
 
-def test_charge_and_spin_are_never_assumed(tmp_path):
+def test_charge_and_spin_are_assumed_only_where_no_row_says_them(tmp_path):
     path = write_lmdb(tmp_path / "bare.aselmdb", [row(data={})])
-    assert "row 1: neither its data nor its key-value pairs have charge or total_charge" in refusal(path)
-    assert "declare spin_multiplicity for rows without" in refusal(path, charge=0)
-    (structure,) = read(path, charge=0, spin_multiplicity=1).structures
+    reading = read(path)
+    (structure,) = reading.structures
     assert_is_water(structure)
+    assert reading.manifest["read_as"]["charge"] == "0, assumed: no frame says it"
+    assert "the lowest that the electrons allow, assumed" in reading.manifest["read_as"]["spin multiplicity"]
+    other = {"positions": (1.01 * WATER).tolist()}
+    mixed = write_lmdb(tmp_path / "mixed.aselmdb", [row(data={}), row(**other)])
+    assert "row 2: this frame has a charge (charge or total_charge) and those before do not" in refusal(mixed)
+    mixed = write_lmdb(tmp_path / "mixed2.aselmdb", [row(**other), row(data={"charge": 0})])
+    assert "row 2: others have a spin multiplicity" in refusal(mixed)
+    assert "declare it by --spin-multiplicity" in refusal(mixed)
     # What a row says is not overruled by what is declared.
     (ion,) = read(
         write_lmdb(tmp_path / "ion.aselmdb", [row(data={"charge": 1, "spin": 2})]), charge=0, spin_multiplicity=1
     ).structures
     assert (ion.charge, ion.spin_multiplicity) == (1, 2)
+    one, _ = read(mixed, charge=0, spin_multiplicity=1).structures
+    assert (one.charge, one.spin_multiplicity) == (0, 1)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"energy": None}, "row 1: no energy"),
+        ({"energy": None}, "row 1: no energy: none of energy, REF_energy"),
         ({"pbc": [True, True, False]}, "row 1: periodic in [True, True, False]; only molecules are read"),
         ({"numbers": [8, 1, 119]}, "row 1: unknown element, atomic number 119"),
         ({"positions": WATER[:2].tolist()}, "row 1: positions must have shape (3, 3); got (2, 3)"),
         ({"forces": FORCES[:2].tolist()}, "row 1: forces must have shape (3, 3); got (2, 3)"),
         ({"data": {"charge": "neutral", "spin": 1}}, "row 1: charge must be an integer; got 'neutral'"),
         ({"data": {"charge": 0, "spin": 2}}, "charge 0 and spin multiplicity 2 are impossible for 10 electrons"),
-        ({"energy": TOTAL / 27.2114}, "the file is of another unit or level"),
+        ({"energy": TOTAL / 27.2114}, "total energies look like hartree, not eV: the file is of another unit"),
         ({"numbers": None}, "atomic numbers must have shape (n_atoms,); got ()"),
     ],
 )
@@ -195,7 +209,7 @@ def test_a_folder_is_read_database_by_database(tmp_path):
     folder.mkdir()
     assert "the folder has no .aselmdb or .db files" in refusal(folder)
     (folder / "metadata.npz").write_bytes(b"")  # as OMol25 has it beside
-    write_lmdb(folder / "data0001.aselmdb", [row(energy=TOTAL + 1.0)])
-    write_lmdb(folder / "data0000.aselmdb", [row(), row()])
+    write_lmdb(folder / "data0001.aselmdb", [row(positions=(1.02 * WATER).tolist(), energy=TOTAL + 1.0)])
+    write_lmdb(folder / "data0000.aselmdb", [row(), row(positions=(1.01 * WATER).tolist())])
     found = [structure.energy for structure in read(folder).structures]
     np.testing.assert_allclose(found, [-10.1, -10.1, -9.1], atol=1e-9)

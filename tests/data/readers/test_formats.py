@@ -19,6 +19,7 @@ def frame(symbols, positions, energy, charge=0, multiplicity=1, regime="thermal"
 
 
 WATER = ("OHH", [(0, 0, 0.117), (0, 0.757, -0.470), (0, -0.757, -0.470)])
+MOVED = ("OHH", [(0, 0, 0.13), (0, 0.757, -0.470), (0, -0.757, -0.470)])
 HYDROXYL = ("OH", [(0, 0, 0), (0, 0, 0.97)])
 HYDROGEN, OXYGEN = ("H", [(0, 0, 0)]), ("O", [(0, 0, 0)])
 BOUND = -2040.0 - 27.0 - 10.0  # ten eV below its atoms
@@ -65,9 +66,13 @@ def test_a_fit_is_made_only_by_name_and_is_called_one(tmp_path):
     assert "the files hold no neutral isolated atoms" in refusal(path)
 
 
-def test_a_fit_that_the_compositions_leave_open_is_refused(tmp_path):
-    path = write(tmp_path, frame(*WATER, BOUND))
-    assert "do not determine an energy for each of H, O" in refusal(path, atomic_energies_ev="fit")
+def test_a_fit_to_one_molecule_says_that_only_its_sum_is_known(tmp_path):
+    found, manifest = energies(
+        write(tmp_path, frame(*WATER, BOUND) + frame(*MOVED, BOUND + 0.4)), atomic_energies_ev="fit"
+    )
+    np.testing.assert_allclose(found, [-0.2, 0.2], atol=1e-9)
+    assert manifest["zero_is_fit"] is True
+    assert "only their sums over the compositions of these files are determined" in manifest["energy_zero"]
 
 
 def test_the_fit_is_that_of_least_squares(tmp_path):
@@ -82,7 +87,7 @@ def test_the_fit_is_that_of_least_squares(tmp_path):
 def test_elements_that_are_not_asked_for_are_left_out_and_counted(tmp_path):
     text = MOLECULES + frame("FH", [(0, 0, 0), (0, 0, 0.92)], -2700.0)
     path = write(tmp_path, text)
-    assert "frame 2: no isolated-atom energy at this level for F" in refusal(path, atomic_energies_ev=ATOMS)
+    assert "frame 2 (line 10): no isolated-atom energy at this level for F" in refusal(path, atomic_energies_ev=ATOMS)
     found, manifest = energies(path, atomic_energies_ev=ATOMS, elements=["H", "O"])
     assert len(found) == 2
     assert manifest["dropped"] == {"an element that is not asked for": 1}
@@ -114,13 +119,21 @@ def test_the_manifest_names_the_source_by_its_checksum(tmp_path):
         ({"level": None}, "files of format extxyz do not say their level of theory"),
         ({"format": "qm9"}, "files of format qm9 are of level b3lyp/6-31g(2df,p); got level 'pbe0/def2-svp'"),
         ({"format": "paper", "atomic_energies_ev": ATOMS}, "energies of format paper are relative to atoms already"),
-        ({"format": "ase"}, "energies of format ase are total and no isolated atoms are published for it"),
-        ({"atomic_energies_ev": "guess"}, "must be energies by symbol, 'fit' or 'file'; got 'guess'"),
+        ({}, "the zero of energy is unknown: the files hold no neutral isolated atoms; give their energies at"),
+        ({}, "or ask for --zero=fit, by which the asymptote of H2 means nothing"),
+        (
+            {"format": "qm9", "level": None, "energy_key": "E"},
+            "format qm9 has its own keys and units; got energy_key 'E'",
+        ),
+        ({"energy_unit": "cal"}, "energy_unit must be one of eV, hartree, kcal/mol, kJ/mol; got 'cal'"),
+        ({"forces_unit": "hartree"}, "forces_unit must be an energy of eV, hartree, kcal/mol, kJ/mol over a length"),
+        ({"atomic_energies_ev": {"H": -0.5, "O": -75.06}}, "must be in eV; H=-0.5,O=-75.06 look like hartree"),
+        ({"atomic_energies_ev": "guess"}, "'file' or 'fit'; got 'guess'"),
         ({"atomic_energies_ev": {"Q": 1.0}}, "atomic_energies_ev: unknown element 'Q'"),
         ({"atomic_energies_ev": {"H": np.nan}}, "the energy of H must be finite; got nan"),
         ({"elements": ["H", "Oh"]}, "elements: unknown element 'Oh'"),
         ({"elements": ["C"], "atomic_energies_ev": ATOMS}, "no structure is left; left out: 2 for an element"),
-        ({"rung": "melted"}, "rung must be one of equilibrium, thermal, stretched, h2; got 'melted'"),
+        ({"rung": "melted"}, "rung must be one of equilibrium, thermal, stretched, h2, or auto; got 'melted'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path, options, message):
@@ -130,11 +143,14 @@ def test_what_cannot_be_meant_is_refused(tmp_path, options, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (frame(*WATER, BOUND, charge=1), "frame 0: charge 1 and spin multiplicity 1 are impossible for 9 electrons"),
-        (frame(*WATER, np.nan), "frame 0: its energy or a position is not a finite number"),
+        (
+            frame(*WATER, BOUND, charge=1),
+            "frame 0 (line 1): charge 1 and spin multiplicity 1 are impossible for 9 electrons",
+        ),
+        (frame(*WATER, np.nan), "frame 0 (line 1): its energy or a position is not a finite number"),
         (MOLECULES + "3\nhalf a frame\n", "the file ends before the 3 atoms of this frame"),
         (MOLECULES.replace("O 0", "Zz 0", 1), "frame 0 (line 1): unknown element 'Zz'"),
-        (MOLECULES.replace("O 0", "Br 0", 1), "frame 0: element Br is beyond what a dataset may hold"),
+        (MOLECULES.replace("O 0", "Es 0", 1), "frame 0 (line 1): element Es is beyond what a dataset may hold"),
         ("", "no structure is left; the files are empty"),
     ],
 )
@@ -159,14 +175,19 @@ def test_energies_of_another_unit_are_refused(tmp_path, unit):
     scaled = frame(*WATER, BOUND * unit)
     atoms = {symbol: energy * unit for symbol, energy in ATOMS.items()}
     path = write(tmp_path, scaled)
-    assert "the file is of another unit or level" in refusal(path, atomic_energies_ev=atoms)
+    assert "the isolated-atom energies must be in eV" in refusal(path, atomic_energies_ev=atoms)
+    looks = "hartree" if unit < 1 else "kcal/mol"
+    assert f"total energies look like {looks}, not eV" in refusal(path, atomic_energies_ev=ATOMS)
+    assert f"total energies look like {looks}, not eV" in refusal(path, atomic_energies_ev="fit")
+    found, _ = energies(path, atomic_energies_ev=ATOMS, energy_unit=looks)
+    np.testing.assert_allclose(found, -10.0, atol=0.02)
     energies(path, atomic_energies_ev=atoms, check_units=False)
 
 
 def test_forces_in_some_structures_only_are_refused(tmp_path):
-    text = MOLECULES + frame(*WATER, BOUND).replace("0.1 0 0", "nan nan nan")
+    text = MOLECULES + frame(*MOVED, BOUND).replace("0.1 0 0", "nan nan nan")
     message = refusal(write(tmp_path, text), atomic_energies_ev=ATOMS)
-    assert "frame 2: it has no whole forces, unlike the first structure" in message
+    assert "frame 2 (line 10): it has no whole forces, unlike the first structure" in message
 
 
 def test_atomic_energies_are_parsed(tmp_path):

@@ -21,7 +21,7 @@ def add(file, name, numbers, smiles, energy, units=("bohr", "hartree", "hartree/
     group.create_dataset("smiles", data=[smiles], dtype=h5py.string_dtype())
     group.create_dataset("atomic_numbers", data=numbers, dtype=np.int16)
     arrays = {
-        "conformations": np.stack([METHANE, METHANE]).astype(np.float32),
+        "conformations": np.stack([METHANE, 1.01 * METHANE]).astype(np.float32),
         "dft_total_energy": np.array([energy, energy + 0.01]),
         "dft_total_gradient": np.stack([GRADIENT, -GRADIENT]).astype(np.float32),
     }

@@ -1,0 +1,144 @@
+"""Training sets: nested prefixes of one order of a rung's training structures per seed.
+
+A hash of seed, molecule, rung and number among the structures of both decides where a structure stands, so adding
+molecules to a dataset does not reorder the training structures that were there. Only a structure that comes or goes
+before others of its molecule and rung moves those.
+
+Each order begins with the pinned structures, isolated atoms and the H2 of the rung where the switches admit them, so
+that every training set, however small, holds what the switch promises; pinned structures take a fixed share of the
+draws, the same at every training-set size. Then come the first structures with elements that nothing before holds. All
+others follow in random order and therefore in the proportions of the rung.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from h2scale import elements as elements_lib
+from h2scale.data import dataset as dataset_lib
+from h2scale.data import hashing, leaks, partition, rungs
+from h2scale.errors import InputError, require
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSetSettings:
+    """Switches of section `data`: what an arm's training sets hold beside the rung's structures."""
+
+    include_h2_equilibrium: bool = True
+    include_isolated_atoms: bool = False
+    include_hydrogen_pairs: bool = False
+    pinned_share: float = 0.02  # of the draws, of H2 and isolated atoms together
+
+    def __post_init__(self) -> None:
+        require(0 < self.pinned_share < 1, "data.pinned_share", self.pinned_share, "between 0 and 1")
+
+
+class TrainingOrder(NamedTuple):
+    """Training structures in the order in which growing training sets take them up."""
+
+    indices: np.ndarray  # (n_available,), int64
+    num_pinned: int  # so many at the front are in every training set
+
+
+def available(divided: partition.Partition, rung: str, settings: TrainingSetSettings) -> np.ndarray:
+    """Return the structures that may be trained on at a rung: increasing, shape (n,), int64.
+
+    Raises:
+        InputError: unknown rung, or hydrogen pairs are wanted and the dataset holds none.
+    """
+    dataset, train = divided.dataset, divided.side == "train"
+    chosen = rungs.in_rung(dataset, rung) & train
+    if not settings.include_h2_equilibrium:
+        chosen &= ~((dataset.molecule == rungs.H2_MOLECULE) & (dataset.rung == "equilibrium"))
+    if settings.include_isolated_atoms:
+        # Whatever side their names would be on: nothing is held out of them.
+        chosen |= (dataset.rung == rungs.ATOM) & (divided.side != "")
+    if settings.include_hydrogen_pairs:
+        pairs = (dataset.rung == rungs.HYDROGEN_PAIR) & train
+        right = "false for a dataset without structures of that rung"
+        require(bool(pairs.any()), "data.include_hydrogen_pairs", True, right)
+        chosen |= pairs
+    return np.flatnonzero(chosen)
+
+
+def training_order(
+    divided: partition.Partition, rung: str, seed: int, settings: TrainingSetSettings | None = None
+) -> TrainingOrder:
+    """Order the training structures of a rung; a training set of size n is the first n.
+
+    The order is one permutation of the whole dataset, restricted to the rung, so that two rungs of one seed meet the
+    structures that they share in the same order, but for those at the front.
+
+    Args:
+        divided: the dataset and its sides.
+        rung: one of `rungs.RUNGS`; rungs below it are included.
+        seed: of the permutation.
+        settings: switches; the defaults if not given.
+
+    Raises:
+        InputError: unknown rung, or hydrogen pairs are wanted and the dataset holds none.
+        ValueError: a structure that would leak the H2 curve (`leaks.assert_no_h2_leak`).
+    """
+    dataset = divided.dataset
+    allowed = available(divided, rung, settings or TrainingSetSettings())
+    order = allowed[np.argsort(hashing.structure_draws(dataset, seed)[allowed], kind="stable")]
+    pinned = (dataset.rung[order] == rungs.ATOM) | (dataset.molecule[order] == rungs.H2_MOLECULE)
+    front, rest = order[pinned], order[~pinned]
+    known = _elements(dataset, front[dataset.rung[front] != rungs.ATOM])
+    first = _covering(dataset, rest, known)
+    order = np.concatenate([front, rest[first], np.delete(rest, first)])
+    leaks.assert_no_h2_leak(dataset, order, rung)
+    return TrainingOrder(order, len(front))
+
+
+def check_num_train(divided: partition.Partition, order: TrainingOrder, num_train: int, rung: str) -> None:
+    """Check that a training set of that size can be had and holds every element of the order.
+
+    Raises:
+        InputError: too few structures are available, only pinned ones would be trained on, or an element is missing.
+    """
+    right = f"between {order.num_pinned + 1} and the {len(order.indices)} training structures available at rung {rung}"
+    require(order.num_pinned < num_train <= len(order.indices), "grid.num_train", num_train, right)
+    lacking = _elements(divided.dataset, order.indices) - _elements(divided.dataset, order.indices[:num_train])
+    if lacking:
+        symbols = ", ".join(elements_lib.SYMBOLS[number] for number in sorted(lacking))
+        raise InputError(
+            f"grid.num_train must be large enough to hold every element; {num_train} structures of rung {rung} hold no "
+            f"{symbols}. Take more structures or fewer data.elements."
+        )
+
+
+def smallest(divided: partition.Partition, order: TrainingOrder) -> int:
+    """Return the size of the smallest training set that `check_num_train` allows."""
+    wanted = _elements(divided.dataset, order.indices)
+    size = order.num_pinned + 1
+    while _elements(divided.dataset, order.indices[:size]) != wanted:
+        size += 1
+    return size
+
+
+def num_unique_molecules(divided: partition.Partition, indices: np.ndarray) -> int:
+    """Number of different molecules that the structures at `indices` come from; an isolated atom counts as one."""
+    return len(np.unique(divided.molecule[indices]))
+
+
+def _elements(dataset: dataset_lib.Dataset, indices: np.ndarray) -> set[int]:
+    """Atomic numbers that the structures at `indices` hold."""
+    rows = dataset_lib.atom_rows(dataset.atom_offset[indices], dataset.n_atoms[indices])
+    return set(np.unique(dataset.atomic_numbers[rows]).tolist())
+
+
+def _covering(dataset: dataset_lib.Dataset, order: np.ndarray, known: set[int]) -> list[int]:
+    """Places in `order` of the first structures that hold the elements which are not yet known."""
+    wanted = _elements(dataset, order) - known
+    places: list[int] = []
+    for place, index in enumerate(order.tolist()):
+        if not wanted:
+            break
+        start = dataset.atom_offset[index]
+        new = wanted.intersection(dataset.atomic_numbers[start : start + dataset.n_atoms[index]].tolist())
+        if new:
+            places.append(place)
+            wanted -= new
+    return places

@@ -1,0 +1,119 @@
+"""Two molecules 50 angstrom apart: their energy is the sum of both alone, and neither feels the other.
+
+The limit is exact but for Coulomb's law between two charges, which is added. Models whose atoms all attend to each
+other, or which spread a total charge or spin over all atoms, may break it where a cutoff cannot.
+"""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from h2scale import units
+from h2scale.exam import grading, models
+from h2scale.exam.conditioning_checks import Conditioning
+from h2scale.exam.models import Model, Prediction
+from h2scale.exam.references import measured
+
+SECTION = "separation"
+DISTANCE_ANGSTROM = 50.0
+TOLERANCE_EV = grading.CHEMICAL_ACCURACY_EV
+FORCE_TOLERANCE_EV_PER_ANGSTROM = 0.02
+"""Two unit charges this far apart push each other by 0.006."""
+ENERGY_CHECK, FORCE_CHECK = "E(50 Å) minus both alone", "largest change of a force by the other molecule"
+
+
+class Pair(NamedTuple):
+    """Two species with their charges, in the spin state that both together have."""
+
+    first: str
+    first_charge: int
+    first_spin: int
+    second: str
+    second_charge: int
+    second_spin: int
+    spin: int
+
+    @property
+    def name(self) -> str:
+        """Return both names with their charges."""
+        signs = {0: "", 1: "+", -1: "−"}
+        return f"{self.first}{signs[self.first_charge]} … {self.second}{signs[self.second_charge]}"
+
+
+PAIRS = (
+    Pair("H", 0, 2, "H", 0, 2, 1),
+    Pair("H", 0, 2, "H", 1, 1, 2),
+    Pair("H", 1, 1, "H", 1, 1, 1),
+    Pair("H2", 0, 1, "H2", 0, 1, 1),
+    Pair("H2", 0, 1, "H2", 1, 2, 2),
+    Pair("H2O", 0, 1, "CH4", 0, 1, 1),
+    Pair("NH3", 0, 1, "HF", 0, 1, 1),
+    Pair("N2", 0, 1, "C2H4", 0, 1, 1),
+    Pair("OH", 0, 2, "H2O", 0, 1, 2),
+    Pair("Li", 1, 1, "H2O", 0, 1, 1),
+    Pair("F", -1, 1, "CH4", 0, 1, 1),
+)
+"""In each the charge stays where it is put: it costs more to move the electron over."""
+
+
+def examine(
+    model: Model, conditioning: Conditioning, level_of_theory: str = "", *, pairs: tuple[Pair, ...] = PAIRS
+) -> grading.Part:
+    """Examine every pair; those with a charge only where it reaches the model."""
+    del level_of_theory  # every level adds up
+    findings: list[grading.Finding] = []
+    for pair in pairs:
+        if conditioning.charge and (pair.first_charge or pair.second_charge):
+            findings += [
+                grading.without_number((SECTION, pair.name), check, unit, grading.NOT_CONDITIONED, conditioning.charge)
+                for check, unit in ((ENERGY_CHECK, "eV"), (FORCE_CHECK, "eV/Å"))
+            ]
+        else:
+            findings += _pair(model, pair)
+    return grading.Part(findings, [])
+
+
+def queries(pair: Pair) -> tuple[models.Query, models.Query, models.Query]:
+    """Return the questions for both together, for the first alone and for the second alone, where it is."""
+    first = measured.species(pair.first).query(pair.first_charge, pair.first_spin)
+    second = measured.species(pair.second).query(pair.second_charge, pair.second_spin, DISTANCE_ANGSTROM)
+    both = models.Query(
+        first.numbers + second.numbers, first.positions + second.positions, first.charge + second.charge, pair.spin
+    )
+    return both, first, second
+
+
+def _pair(model: Model, pair: Pair) -> list[grading.Finding]:
+    both, first, second = queries(pair)
+    together, *alone = model.predict([both, first, second])
+    tail = units.COULOMB_EV_ANGSTROM * first.charge * second.charge / DISTANCE_ANGSTROM + 0.0  # never minus zero
+    place = (SECTION, pair.name)
+    return [
+        grading.measure(
+            place,
+            ENERGY_CHECK,
+            "eV",
+            [together, *alone],
+            functools.partial(float, together.energy - sum(one.energy for one in alone)),
+            limit=grading.around(tail, TOLERANCE_EV),
+            reference=tail,
+        ),
+        grading.measure(
+            place,
+            FORCE_CHECK,
+            "eV/Å",
+            [together, *alone],
+            functools.partial(_largest_change, together, alone),
+            limit=(0.0, FORCE_TOLERANCE_EV_PER_ANGSTROM),
+            reference=0.0,
+            forces=True,
+        ),
+    ]
+
+
+def _largest_change(together: Prediction, alone: list[Prediction]) -> float:
+    parts = [one.forces for one in alone if one.forces is not None]
+    if together.forces is None or len(parts) < len(alone):
+        return np.nan
+    return float(np.max(np.abs(together.forces - np.concatenate(parts))))

@@ -1,0 +1,171 @@
+"""Data that an arm's populations draw from and are judged on, on the host."""
+
+import dataclasses
+import functools
+import threading
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from h2scale import data, units
+from h2scale.data import dataset as dataset_lib
+from h2scale.data import partition, rungs, splits, training_sets
+from h2scale.errors import InputError, require
+from h2scale.evaluation import held_out, simple_models
+from h2scale.physics import curves
+from h2scale.study.settings import AUTOMATIC, ArmSettings
+
+
+class Sources(NamedTuple):
+    """An arm and its data."""
+
+    arm: ArmSettings  # trained on energies alone where the data have no forces
+    divided: partition.Partition  # structures of other elements are left out
+    orders: Mapping[tuple[str, int], training_sets.TrainingOrder]  # by rung and seed; a training set is a prefix
+    references: curves.References
+    simple: "SimpleModels"
+
+    def train(self, rung: str, seed: int, num_train: int) -> np.ndarray:
+        """Return the training structures of a replica, shape (num_train,), int64."""
+        return self.orders[rung, seed].indices[:num_train]
+
+
+class SimpleModels:
+    """Test energies of the ridge regression that is trained on the same structures; each is fitted once."""
+
+    def __init__(self, divided: partition.Partition) -> None:
+        self._divided = divided
+        self._known: dict[tuple[str, bytes], np.ndarray] = {}
+        self._lock = threading.Lock()
+
+    def ridge_energies(self, rung: str, train: np.ndarray) -> np.ndarray:
+        """Return the energies of `held_out.test_structures(rung)` in eV, shape (n_test,).
+
+        Args:
+            rung: of the validation and test structures.
+            train: indices to fit to.
+        """
+        key = rung, np.sort(train).tobytes()
+        with self._lock:
+            if key not in self._known:
+                validation = self._divided.held_out(rung, "validation")
+                test = held_out.test_structures(self._divided, rung)
+                weights = self._divided.molecule_weights(validation)
+                result = simple_models.ridge_energies(self._divided.dataset, train, validation, test, weights=weights)
+                self._known[key] = result.test_energies
+            return self._known[key]
+
+
+def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
+    """Load the data of every arm, by its name; what arms share is loaded once.
+
+    Raises:
+        InputError: a dataset, element list, rung or training-set size cannot be used.
+        ValueError: a dataset whose H2 curve lies on other distances, or one that would leak it.
+    """
+    divide = functools.cache(_divide)
+    load_references = functools.cache(lambda dataset, teacher_curve: references(_load(dataset), teacher_curve))
+    simple: dict[int, SimpleModels] = {}
+    found = {}
+    for arm in arms:
+        divided = divide(arm.dataset, arm.split)
+        simple.setdefault(id(divided), SimpleModels(divided))
+        orders = dict(_orders(arm, divided))
+        adapted = arm if divided.dataset.has_forces else _without_forces(arm)
+        if arm.grid.num_train == AUTOMATIC:
+            adapted = _with_sizes(adapted, divided, orders)
+        found[arm.name] = Sources(
+            adapted, divided, orders, load_references(arm.dataset, arm.teacher_curve), simple[id(divided)]
+        )
+    return found
+
+
+def references(dataset: dataset_lib.Dataset, teacher_curve: str = "dataset") -> curves.References:
+    """Return the reference curves of the physics check, with the teacher on the test distances where it is known.
+
+    Args:
+        dataset: its own H2 test curve comes first.
+        teacher_curve: `auto` has PySCF compute the curve at the dataset's level where it has none; it is cached.
+
+    Raises:
+        InputError: PySCF cannot compute a curve of that level.
+        ValueError: the dataset's H2 test curve lies on other distances.
+    """
+    if not (dataset.rung == rungs.TEST_CURVE).any():
+        return curves.load_h2_references(_computed_curve(dataset) if teacher_curve == "auto" else None)
+    distances, energies = rungs.teacher_h2_curve(dataset)
+    expected = curves.H2_TEST_DISTANCES_ANGSTROM
+    if distances.shape != expected.shape or not np.allclose(distances, expected, atol=1e-6):
+        raise ValueError(
+            f"data.dataset: its H2 test curve has {len(distances)} distances from {distances[0]:.4f} to "
+            f"{distances[-1]:.4f} angstrom; it must be on the {len(expected)} distances of the physics check."
+        )
+    return curves.load_h2_references(energies)
+
+
+def _computed_curve(dataset: dataset_lib.Dataset) -> np.ndarray:
+    """H2 at the dataset's level of theory on the test distances, eV relative to its own atoms, (n_points,)."""
+    # Imported late: no other study needs PySCF.
+    from h2scale.physics import teachers
+
+    level = str(dataset.manifest["level"])
+    method, _, basis = level.lower().partition("/")
+    right = f"dataset, since PySCF cannot do {level} as METHOD/BASIS"
+    require(bool(method and basis), "data.teacher_curve", "auto", right)
+    try:
+        distances_bohr = curves.H2_TEST_DISTANCES_ANGSTROM / units.BOHR_ANGSTROM
+        curve = teachers.teacher_curve(("H", "H"), method, basis, distances_bohr)
+    except ValueError as error:
+        raise InputError(f"config.data.teacher_curve must be {right}: {error}") from error
+    return np.asarray(curve.interaction_hartree) * units.HARTREE_EV
+
+
+def _load(name_or_path: str) -> dataset_lib.Dataset:
+    return data.load_dataset(name_or_path, allow_missing_forces=True)
+
+
+def _without_forces(arm: ArmSettings) -> ArmSettings:
+    return dataclasses.replace(arm, training=dataclasses.replace(arm.training, force_weight=0.0))
+
+
+def _with_sizes(
+    arm: ArmSettings, divided: partition.Partition, orders: Mapping[tuple[str, int], training_sets.TrainingOrder]
+) -> ArmSettings:
+    """Replace automatic training-set sizes by the powers of two, from 16 on, that every seed's order allows."""
+    sizes = {rung: sizes for rung, sizes in arm.grid.num_train_of.items() if sizes}
+    for rung in (rung for rung in arm.grid.rungs if rung not in sizes):
+        own = [orders[rung, seed] for seed in arm.grid.seeds]
+        least = max(training_sets.smallest(divided, order) for order in own)
+        powers = [2**power for power in range(4, max(len(order.indices) for order in own).bit_length())]
+        sizes[rung] = tuple(power for power in powers if least <= power <= min(len(order.indices) for order in own))
+        require(
+            bool(sizes[rung]), "grid.num_train", "auto", f"numbers: rung {rung} has {len(own[0].indices)} structures"
+        )
+    return dataclasses.replace(arm, grid=dataclasses.replace(arm.grid, num_train_of=sizes))
+
+
+def _divide(name_or_path: str, settings: splits.SplitSettings) -> partition.Partition:
+    dataset = _load(name_or_path)
+    return partition.divide(dataset.select(np.flatnonzero(partition.of_elements(dataset, settings.elements))), settings)
+
+
+def _orders(
+    arm: ArmSettings, divided: partition.Partition
+) -> Iterator[tuple[tuple[str, int], training_sets.TrainingOrder]]:
+    for rung in arm.grid.rungs:
+        rungs.check_rung(rung)
+        if not (divided.dataset.rung == rung).any():
+            held = [name for name in rungs.RUNGS if (divided.dataset.rung == name).any()]
+            require(False, "grid.rungs", rung, f"made of rungs that {arm.dataset} holds, {', '.join(held) or 'none'}")
+        for side in ("validation", "test"):
+            if not len(divided.indices(rung, side)):
+                raise InputError(
+                    f"{arm.dataset} must hold {side} structures at rung {rung}; it divides into "
+                    f"{divided.describe(rung)}."
+                )
+        for seed in arm.grid.seeds:
+            order = training_sets.training_order(divided, rung, seed, arm.training_set)
+            for num_train in arm.grid.sizes(rung) if arm.grid.sizes(rung) != AUTOMATIC else ():
+                training_sets.check_num_train(divided, order, num_train, rung)
+            yield (rung, seed), order

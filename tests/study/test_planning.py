@@ -1,0 +1,152 @@
+"""Each arm's populations are planned on its own data, switches and training settings."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import population_case as case_lib
+import pytest
+
+from h2scale.data import rungs
+from h2scale.errors import InputError
+from h2scale.study import planning, preparation
+from h2scale.training import population as population_lib
+
+MODEL = {
+    name: value
+    for name, value in dataclasses.asdict(case_lib.SETTINGS).items()
+    if name not in ("num_features", "radial_hidden", "species", "avg_num_neighbors", "energy_scale")
+}
+GRID = dataclasses.replace(case_lib.ARM.grid, num_train=(12,))
+PLAIN = dataclasses.replace(case_lib.ARM, name="plain", model=MODEL, grid=GRID)
+ATOMS = ("[H]", "[C]", "[N]", "[O]", "[F]")
+
+
+def changed(**changes):
+    """The plain arm with other settings of some records."""
+    records = {name: dataclasses.replace(getattr(PLAIN, name), **values) for name, values in changes.items()}
+    return dataclasses.replace(PLAIN, name="other", **records)
+
+
+OTHER = changed(
+    training_set={"include_isolated_atoms": True, "include_h2_equilibrium": False, "pinned_share": 0.25},
+    training={"energy_weight": 77.0, "structures_per_batch": 2, "steps": 40},
+    split={"split_seed": 3, "max_held_out": 60},
+)
+
+
+def study_of(*arms):
+    return dataclasses.replace(case_lib.STUDY, arms=arms)
+
+
+@pytest.fixture(scope="module")
+def assembled():
+    """Plan of both arms, and each arm's assembled population by name."""
+    study = study_of(PLAIN, OTHER)
+    plan = planning.plan_study(study)
+    mesh = population_lib.make_mesh(jax.devices()[:1])
+    return plan, {
+        population.arm: preparation.assemble(plan.sources[population.arm], population, study, mesh)
+        for population in plan.populations
+    }
+
+
+def assert_settings_arrived(arm, plan, case):
+    """Training settings, share of the draws, pinned structures and held-out sets of a population are its arm's."""
+    divided = plan.sources[arm.name].divided
+    assert divided.settings == arm.split, "the division is of another arm"
+    assert case.settings.training == arm.training, "the training settings are of another arm"
+    pinned = int(arm.training_set.include_h2_equilibrium) + 5 * arm.training_set.include_isolated_atoms
+    np.testing.assert_array_equal(case.inputs.num_pinned, pinned)
+    np.testing.assert_allclose(case.inputs.pinned_share, arm.training_set.pinned_share, rtol=1e-6)
+    front = np.asarray(case.inputs.order)[:, :pinned]
+    assert np.isin(divided.dataset.molecule[front], [rungs.H2_MOLECULE, *ATOMS]).all()
+    (population,) = (one for one in plan.populations if one.arm == arm.name)
+    assert {spec.steps for spec in population.replicas} == {arm.training.steps}
+
+
+@pytest.mark.parametrize("arm", [PLAIN, OTHER], ids=lambda arm: arm.name)
+def test_settings_of_an_arm_arrive_in_its_population(assembled, arm):
+    plan, cases = assembled
+    assert_settings_arrived(arm, plan, cases[arm.name])
+
+
+def test_settings_of_the_other_arm_are_caught(assembled):
+    """The control: each record that another arm overrides, put in one at a time."""
+    plan, cases = assembled
+    swapped = plan._replace(sources={"plain": plan.sources["other"], "other": plan.sources["plain"]})
+    with pytest.raises(AssertionError, match="the division is of another arm"):
+        assert_settings_arrived(PLAIN, swapped, cases["plain"])
+    with pytest.raises(AssertionError, match="the training settings are of another arm"):
+        assert_settings_arrived(PLAIN, plan, cases["other"])
+    case = cases["other"]._replace(settings=cases["plain"].settings)
+    with pytest.raises(AssertionError, match="Arrays are not equal"):
+        assert_settings_arrived(PLAIN, plan, case)
+
+
+def test_limit_of_held_out_structures_decides_the_plans(assembled):
+    _, cases = assembled
+    taken = {name: int(np.sum(case.materials.validation.take[1])) for name, case in cases.items()}
+    assert taken["other"] == 60
+    assert taken["plain"] > 200
+
+
+def test_nothing_pinned_takes_no_share_of_the_draws():
+    arm = changed(training_set={"include_h2_equilibrium": False}, grid={"rungs": ("equilibrium",), "seeds": (0,)})
+    study = study_of(arm)
+    plan = planning.plan_study(study)
+    (population,) = plan.populations
+    mesh = population_lib.make_mesh(jax.devices()[:1])
+    inputs = preparation.assemble(plan.sources["other"], population, study, mesh).inputs
+    np.testing.assert_array_equal(inputs.num_pinned, 0)
+    np.testing.assert_array_equal(inputs.pinned_share, 0)
+
+
+def test_arms_of_the_same_data_share_them(assembled):
+    plan, _ = assembled
+    third = dataclasses.replace(PLAIN, name="third", training=OTHER.training)
+    shared = planning.plan_study(study_of(PLAIN, third)).sources
+    assert shared["plain"].divided is shared["third"].divided
+    assert shared["plain"].simple is shared["third"].simple
+    assert plan.sources["plain"].divided is not plan.sources["other"].divided
+
+
+def test_description_names_every_rung_of_every_division_once(assembled):
+    plan, _ = assembled
+    lines = list(planning.describe(plan))
+    assert len(lines) == len(set(lines)) == 4
+    assert sum("stretched: train" in line for line in lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"num_train": (10_000,)}, r"config\.grid\.num_train must be between 2 and the \d+ training structures"),
+        ({"num_train": (2,)}, "2 structures of rung equilibrium hold no"),
+        ({"rungs": ("thermo",)}, "must be one of equilibrium, thermal, stretched, h2; got 'thermo'"),
+    ],
+)
+def test_training_sets_that_cannot_be_had_are_refused(grid, message):
+    with pytest.raises(InputError, match=message) as caught:
+        planning.plan_study(study_of(changed(grid=grid)))
+    assert "\n" not in str(caught.value)
+
+
+def test_sizes_of_a_rung_and_tuned_schedules_make_its_replicas():
+    grid = {
+        "num_train_of": {"stretched": (50, 100)},
+        "tuned": (("stretched", 2, 0.04, 40), ("stretched", 3, 0.08, 40)),
+        "seeds": (0,),
+    }
+    (population,) = planning.plan_study(study_of(changed(grid=grid))).populations
+    found = [(spec.rung, spec.num_train, spec.learning_rate, spec.steps) for spec in population.replicas]
+    assert found == [
+        ("equilibrium", 12, 0.01, 20),
+        ("stretched", 50, 0.04, 40),
+        ("stretched", 100, 0.04, 40),
+    ]
+    assert [spec.replica_id.split("-lr")[1] for spec in population.replicas] == [
+        "0.01-s0",
+        "0.04-t40-s0",
+        "0.04-t40-s0",
+    ]
