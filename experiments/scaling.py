@@ -3,31 +3,46 @@
 Command: python launch.py --config=experiments/scaling.py[:smoke|default|large|full]
 Grid (default): NequIP-style models of three widths, three training-set sizes of minima and three of stretched
 structures, three seeds; the same models with a ZBL prior, and SchNet of two widths, where the data are most.
-Grid (large): widths to 128, all stretched structures at PBE0 and all minima at GFN2-xTB, longer training, and the arms
-of experiments/switches.py.
+Grid (large): widths to 64, all stretched structures at PBE0 and all minima at GFN2-xTB, longer training; a ZBL prior at
+every width, SchNet to 128 features. Not run yet.
 Hardware and wall time: see the measured table in BUILD.md. `full` is sized for one GPU and was not run.
 Learning rates are those of experiments/results/tuning/chosen.csv, by model, rung and width: the best of a sweep by
-validation error alone. The H2 curve chose nothing.
+validation error alone. A width that the sweep lacks takes the rate of the nearest one, a rung that of the one below;
+sets at GFN2-xTB take those of PBE0. The H2 curve chose nothing.
 Result: the README's table, with intervals.
 """
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
 from h2scale import config as config_lib
+from h2scale.data import rungs
 from h2scale.scaling import tuning
 
 CHOSEN = Path(__file__).parent / "results" / "tuning" / "chosen.csv"
+WIDTHS = (8, 16, 32, 64, 128)
 SCHNET = {"name": "schnet", "l_max": 0, "num_radial": 32}
 
 
-def tuned(model: str, steps: int) -> tuple[tuple[str, int, float, int], ...]:
-    """Rows for `grid.tuned`: the rate that the sweep chose for each rung and width, with this length of training."""
-    return tuple(
-        (row["rung"], int(row["num_features"]), float(row["learning_rate"]), steps)
+def tuned(model: str, widths: Sequence[int]) -> tuple[tuple[str, int, float], ...]:
+    """Rows for `grid.tuned`: for every rung and width the rate that the sweep chose, there or nearest to it."""
+    chosen = {
+        (row["rung"], int(row["num_features"])): float(row["learning_rate"])
         for row in tuning.read_chosen(CHOSEN)
         if row["model"] == model
+    }
+
+    def distance(known: tuple[str, int], rung: str, width: int) -> tuple[bool, int, float]:
+        below = rungs.RUNGS.index(rung) - rungs.RUNGS.index(known[0])
+        return below < 0, abs(below), abs(math.log(width / known[1]))
+
+    return tuple(
+        (rung, width, chosen[min(chosen, key=lambda known: distance(known, rung, width))])
+        for rung in rungs.RUNGS
+        for width in widths
     )
 
 
@@ -56,16 +71,17 @@ def _smoke(config: ConfigDict) -> None:
 
 def _default(config: ConfigDict) -> None:
     config.grid.num_features = (8, 16, 32)
+    config.grid.num_train, config.grid.learning_rates = (), ()
     config.grid.num_train_of.equilibrium = (30, 120, 480)
     config.grid.num_train_of.stretched = (120, 480, 2000)
-    config.grid.tuned = tuned("nequip", config.train.steps)
+    config.grid.tuned = tuned("nequip", WIDTHS)
     most = {"num_train_of": {"equilibrium": (480,), "stretched": (2000,)}}
     config.arms = {
         "nequip": {},
         "nequip_zbl": {"model": {"prior": "zbl"}, "grid": most},
         "schnet": {
             "model": SCHNET,
-            "grid": {"num_features": (16, 32), "tuned": tuned("schnet", config.train.steps), **most},
+            "grid": {"num_features": (16, 32), "tuned": tuned("schnet", WIDTHS), **most},
         },
     }
 
@@ -76,9 +92,10 @@ def _large(config: ConfigDict) -> None:
     config.checkpoint.every = 1600
     config.report.num_bootstrap = 4000
     config.grid.num_features = (8, 16, 32, 64)
+    config.grid.num_train, config.grid.learning_rates = (), ()
     config.grid.num_train_of.equilibrium = (30, 120, 480)
     config.grid.num_train_of.stretched = (120, 480, 2000, 7500)
-    config.grid.tuned = tuned("nequip", config.train.steps)
+    config.grid.tuned = tuned("nequip", WIDTHS)
     most = {"num_train_of": {"equilibrium": (480,), "stretched": (7500,)}}
     config.arms = {
         "nequip": {},
@@ -89,7 +106,7 @@ def _large(config: ConfigDict) -> None:
         },
         "schnet": {
             "model": SCHNET,
-            "grid": {"num_features": (16, 32, 64, 128), "tuned": tuned("schnet", config.train.steps), **most},
+            "grid": {"num_features": (16, 32, 64, 128), "tuned": tuned("schnet", WIDTHS), **most},
         },
     }
 

@@ -3,8 +3,8 @@
 Command: python launch.py --config=experiments/tuning.py[:smoke|default]
 Grid (default): learning rates and lengths for every width of NequIP-style models and SchNet, on all minima and on
 2,000 stretched structures; the weight of energies, the batch, the average, depth and degree one at a time at one width.
-Rates are chosen by validation error alone. The base weight of energies, 30, was set before the sweep after a look at the
-test errors of a preliminary run; the sweep shows 10 and 100 beside it. The H2 curve chose nothing.
+Rates are chosen by validation error alone. The base weight of energies, 30, was set before the sweep after a look at
+the test errors of a preliminary run; the sweep shows 10 and 100 beside it. The H2 curve chose nothing.
 Result: `experiments/results/tuning/`, which experiments/scaling.py reads.
 """
 
@@ -28,6 +28,7 @@ def get_config(size: str = "default") -> ConfigDict:
     config.stage = "tuning"
     config.size = size
     config.grid.rungs = ("equilibrium", "stretched")
+    config.grid.num_train = ()
     config.grid.num_train_of.equilibrium = (480,)
     config.grid.num_train_of.stretched = (2000,)
     config.grid.seeds = (0,)

@@ -56,7 +56,7 @@ def default() -> ConfigDict:
             "grid": {  # the replicas are the product of these
                 "num_features": (4, 8, 16, 32),  # channels per degree
                 "num_train": (30, 60, 120, 240, 480),  # structures, nested prefixes of one order; auto: powers of two
-                "num_train_of": {  # sizes of one rung, where they are not those of num_train
+                "num_train_of": {  # sizes of each rung, where num_train is empty
                     "equilibrium": (),
                     "thermal": (),
                     "stretched": (),
@@ -64,10 +64,10 @@ def default() -> ConfigDict:
                 },
                 "rungs": ("equilibrium", "thermal", "stretched"),  # data distributions; also h2
                 "seeds": (0, 1),
-                "learning_rates": (0.02,),  # peak of the schedule
+                "learning_rates": (0.02,),  # peak of the schedule; where empty, those of `tuned`
                 "weight_decays": (),  # where empty, that of `train`
                 "steps": (),  # lengths of training, each with a schedule of its own; where empty, that of `train`
-                "tuned": (),  # (rung, num_features, learning rate, steps), instead of the lists where one is named
+                "tuned": (),  # (rung, num_features, learning rate), where learning_rates is empty
                 "width_spread": 1.0,  # widths up to this factor apart share a program; 1 gives each its own
             },
             "arms": {  # named grids; what is given here overrides `data`, `model`, `grid` or `train` in that arm alone
@@ -264,10 +264,8 @@ def _check_intervals(config: ConfigDict) -> None:
         of_arm = "" if len(config.arms) == 1 else f" (arm {name})"
         steps, per_call = arm.train.steps, arm.train.steps_per_call
         require(_divides(every, steps), f"eval.every{of_arm}", every, f"a divisor of train.steps ({steps})")
-        lengths = {"steps": arm.grid.steps, "tuned": [row[-1] for row in arm.grid.tuned if len(row) == 4]}
-        for key, counts in lengths.items():
-            whole = all(isinstance(count, int) and count >= 1 and _divides(every, count) for count in counts)
-            require(whole, f"grid.{key}{of_arm}", arm.grid[key], f"whole multiples of eval.every ({every})")
+        whole = all(isinstance(count, int) and count >= 1 and _divides(every, count) for count in arm.grid.steps)
+        require(whole, f"grid.steps{of_arm}", arm.grid.steps, f"whole multiples of eval.every ({every})")
         right = f"a divisor of eval.every ({every})"
         require(_divides(per_call, every), f"train.steps_per_call{of_arm}", per_call, right)
         batches, sharing = arm.train.batches_per_step, config.devices.data_parallel

@@ -38,12 +38,13 @@ def test_defaults_resolve_and_are_frozen():
             "config.grid.num_train_of.thermal must be different whole numbers of at least 1; got (30, 30).",
         ),
         (
-            {"grid__tuned": (("thermal", 8, 0.0, 200),)},
-            "config.grid.tuned must be rows of a rung, a width, a learning rate and a number of steps; got",
+            {"grid__tuned": (("thermal", 8, 0.0),)},
+            "config.grid.tuned must be rows of a rung, a width and a learning rate; got",
         ),
         (
-            {"grid__tuned": (("thermal", 8, 0.01, 333),)},
-            "config.grid.tuned must be whole multiples of eval.every (200); got",
+            {"grid__learning_rates": (), "grid__tuned": (("thermal", 8, 0.01),)},
+            "config.grid.learning_rates must be a list of rates where no row of tuned is of rung equilibrium and 4 "
+            "features; got ().",
         ),
         ({"data__pinned_share": 0.0}, "config.data.pinned_share must be between 0 and 1; got 0.0."),
         ({"data__elements": ("C",)}, "config.data.elements must be a list with H, whose curve judges every model"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from h2scale import elements
 
-_FACTOR = 1.3
+BOND_FACTOR = 1.3
 """Two atoms are bonded if they are nearer than this times the sum of their covalent radii."""
 
 _RADII = np.array(elements.COVALENT_RADII_ANGSTROM)
@@ -25,7 +25,7 @@ def are_bonded(first: np.ndarray, second: np.ndarray, distances: np.ndarray) -> 
         second: atomic numbers of the partners, (n_pairs,).
         distances: angstrom, (n_pairs,).
     """
-    return distances < _FACTOR * (_RADII[first] + _RADII[second])
+    return distances < BOND_FACTOR * (_RADII[first] + _RADII[second])
 
 
 def bonded_pairs(atomic_numbers: Sequence[int] | np.ndarray, positions: np.ndarray) -> tuple[tuple[int, int], ...]:

@@ -117,6 +117,8 @@ def _counts(parts: Mapping[str, Parts], names: Iterable[str]) -> collections.Cou
 
 def _by_composition(dataset: dataset_lib.Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Structures of the same elements and charge: their indices, (n,), and sorted distances, (n, n_pairs), angstrom."""
+    if not len(dataset):
+        return
     owner, _, _, distance = validation.pair_distances(dataset)
     distances = [np.sort(own) for own in _grouped(owner, distance, len(dataset))]
     groups = collections.defaultdict(list)

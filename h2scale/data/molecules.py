@@ -16,15 +16,10 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from h2scale import elements
-from h2scale.data import hashing, rungs
-
-BOND_FACTOR = 1.3
-"""Two heavy atoms are bonded if they are nearer than this times the sum of their covalent radii."""
+from h2scale.data import bonding, hashing, rungs
 
 _APART = 1 << 20
 """Number of bonds between atoms that no bonds join; more than any molecule has."""
-
-_RADII = np.array(elements.COVALENT_RADII_ANGSTROM)
 
 
 def bonds(atomic_numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -34,14 +29,14 @@ def bonds(atomic_numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
         atomic_numbers: shape (n_atoms,); up to curium, the last with a tabulated radius.
         positions: angstrom, shape (n_atoms, 3).
     """
-    radii = _RADII[atomic_numbers]
+    radii = bonding.covalent_radii(atomic_numbers)
     difference = positions[:, None] - positions[None, :]
     distance = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
     ratio = distance / (radii[:, None] + radii[None, :])
     np.fill_diagonal(ratio, np.inf)
     hydrogen = np.flatnonzero(atomic_numbers == 1)
     heavy = atomic_numbers > 1
-    bonded = (ratio < BOND_FACTOR) & heavy[:, None] & heavy[None, :]
+    bonded = (ratio < bonding.BOND_FACTOR) & heavy[:, None] & heavy[None, :]
     if len(atomic_numbers) > 1:
         nearest = np.argmin(ratio[hydrogen], axis=1)
         bonded[hydrogen, nearest] = bonded[nearest, hydrogen] = True

@@ -10,12 +10,7 @@ _CELL = ("model", "num_features", "num_train", "rung", "seed")
 _METRICS = (
     "test_energy_mae_ev",
     "test_force_mae_ev_per_angstrom",
-    "h2_mae_ev",
-    "h2_beyond_wall_mae_ev",
-    "h2_wall_mae_ev",
-    "h2_well_mae_ev",
-    "h2_middle_mae_ev",
-    "h2_tail_mae_ev",
+    *tables.H2_ERROR_COLUMNS,
 )
 
 

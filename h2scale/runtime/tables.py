@@ -16,6 +16,16 @@ import numpy as np
 
 from h2scale.runtime import files
 
+H2_ERROR_COLUMNS = (
+    "h2_mae_ev",
+    "h2_beyond_wall_mae_ev",
+    "h2_wall_mae_ev",
+    "h2_well_mae_ev",
+    "h2_middle_mae_ev",
+    "h2_tail_mae_ev",
+)
+"""Mean absolute errors of the H2 curve against the exact one: the whole, from 0.6 angstrom on, and by region."""
+
 REPLICA_COLUMNS = (
     "replica_id",
     "model",
@@ -106,12 +116,7 @@ HISTORY_COLUMNS = (
     "train_loss",
     "validation_energy_mae_ev_per_atom",
     "validation_force_mae_ev_per_angstrom",
-    "h2_mae_ev",
-    "h2_beyond_wall_mae_ev",
-    "h2_wall_mae_ev",
-    "h2_well_mae_ev",
-    "h2_middle_mae_ev",
-    "h2_tail_mae_ev",
+    *H2_ERROR_COLUMNS,
     "protons_mae_ev",
     "finite",
 )

@@ -38,12 +38,7 @@ __all__ = ("arm_labels", "fit_parametric", "fit_study", "write_fits")
 METRICS = (
     "test_energy_mae_ev_per_atom",
     "test_force_mae_ev_per_angstrom",
-    "h2_mae_ev",
-    "h2_beyond_wall_mae_ev",
-    "h2_wall_mae_ev",
-    "h2_well_mae_ev",
-    "h2_middle_mae_ev",
-    "h2_tail_mae_ev",
+    *tables.H2_ERROR_COLUMNS,
     "h2_npe_ev",
     "protons_mae_ev",
 )

@@ -62,9 +62,7 @@ def choose(sweep: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     main = [row for row in sweep if row["arm"] == row["model"]]
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for row in main:
-        groups.setdefault((row["model"], row["rung"], row["num_features"], row["num_train"], row["steps"]), []).append(
-            row
-        )
+        groups.setdefault(tuple(row[name] for name in _GROUP), []).append(row)
     for group in groups.values():
         known = [row for row in group if np.isfinite(row["validation_energy_mae_ev_per_atom"])]
         if not known:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from h2scale.data import partition
+from h2scale.data import partition, rungs
 from h2scale.errors import InputError
 from h2scale.graphs import batching
 from h2scale.models import sizes
@@ -58,10 +58,11 @@ def _populations(arm: ArmSettings, divided: partition.Partition) -> Iterator[rep
 
 
 def _model(arm: ArmSettings, divided: partition.Partition) -> ModelSettings:
-    """Return the arm's model at its first width, scaled by statistics of the equilibrium structures."""
-    dataset, equilibrium = divided.dataset, divided.indices("equilibrium", "train")
+    """Return the arm's model at its first width, scaled by statistics of the lowest rung that holds structures."""
+    dataset = divided.dataset
+    lowest = next(found for rung in rungs.RUNGS if len(found := divided.indices(rung, "train")))
     species = tuple(int(number) for number in np.unique(dataset.atomic_numbers))
-    energy_per_atom = dataset.energy[equilibrium] / dataset.n_atoms[equilibrium]
+    energy_per_atom = dataset.energy[lowest] / dataset.n_atoms[lowest]
     model = ModelSettings(
         **arm.model,
         num_features=arm.grid.num_features[0],
@@ -72,5 +73,5 @@ def _model(arm: ArmSettings, divided: partition.Partition) -> ModelSettings:
     )
     # Only now: the cutoff has been checked.
     table = batching.make_table(dataset, model.cutoff, species)
-    neighbors = float(np.sum(table.n_edges[equilibrium]) / np.sum(table.n_atoms[equilibrium]))
+    neighbors = float(np.sum(table.n_edges[lowest]) / np.sum(table.n_atoms[lowest]))
     return dataclasses.replace(model, avg_num_neighbors=neighbors)

@@ -48,7 +48,7 @@ def make_population(
         ReplicaSpec(
             f"{arm}-f{model.num_features}-{rung}-n{size}-lr{rate:g}"
             + (f"-wd{decay:g}" if grid.weight_decays else "")
-            + (f"-t{count}" if count != training.steps or grid.steps else "")
+            + (f"-t{count}" if grid.steps else "")
             + f"-s{seed}",
             model,
             size,
@@ -59,10 +59,11 @@ def make_population(
             count,
         )
         for model, rung in itertools.product(models, grid.rungs)
-        for size, (rate, count), decay, seed in itertools.product(
+        for size, rate, decay, count, seed in itertools.product(
             grid.sizes(rung),
-            grid.schedules(rung, model.num_features, training.steps),
+            grid.rates(rung, model.num_features),
             grid.weight_decays or (training.weight_decay,),
+            grid.steps or (training.steps,),
             grid.seeds,
         )
     )

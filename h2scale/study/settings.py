@@ -1,7 +1,6 @@
 """Settings of a scaling study, each section as the record that checks it."""
 
 import dataclasses
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -22,19 +21,19 @@ class GridSettings:
 
     num_features: tuple[int, ...]  # channels per degree
     num_train: tuple[int, ...] | tuple[str]  # structures; ("auto",) for powers of two up to what there is
-    num_train_of: Mapping[str, tuple[int, ...]]  # by rung; where not empty, instead of num_train
+    num_train_of: Mapping[str, tuple[int, ...]]  # by rung, where num_train is empty
     rungs: tuple[str, ...]
     seeds: tuple[int, ...]
-    learning_rates: tuple[float, ...]  # peak of the schedule
+    learning_rates: tuple[float, ...]  # peak of the schedule; where empty, those of `tuned`
     weight_decays: tuple[float, ...]  # where empty, that of `train`
     steps: tuple[int, ...]  # where empty, those of `train`
-    tuned: tuple[tuple[str, int, float, int], ...]  # rung, num_features, learning rate, steps: instead of the lists
+    tuned: tuple[tuple[str, int, float], ...]  # rung, num_features, learning rate, where learning_rates is empty
     width_spread: float  # widths up to this factor apart share a program
 
     def __post_init__(self) -> None:
         for name in ("num_features", "num_train", "rungs", "seeds", "learning_rates", "weight_decays", "steps"):
             values = getattr(self, name)
-            may_be_empty = name in ("weight_decays", "steps")
+            may_be_empty = name in ("num_train", "learning_rates", "weight_decays", "steps")
             self._require(len(values) > 0 or may_be_empty, name, "a list of at least one value")
             self._require(len(set(values)) == len(values), name, "free of repeated values")
         for name, least in (("num_features", 1), ("num_train", 1), ("seeds", 0)):
@@ -51,18 +50,21 @@ class GridSettings:
         self._require(not_negative, "weight_decays", "numbers of zero or more")
         self._require(self.width_spread >= 1, "width_spread", "at least 1")
         self._require(all(isinstance(rung, str) for rung in self.rungs), "rungs", "names of rungs")
-        rows = all(len(row) == 4 and isinstance(row[0], str) and row[2] > 0 for row in self.tuned)
-        self._require(rows, "tuned", "rows of a rung, a width, a learning rate and a number of steps")
+        rows = all(len(row) == 3 and isinstance(row[0], str) and row[2] > 0 for row in self.tuned)
+        self._require(rows, "tuned", "rows of a rung, a width and a learning rate")
+        for rung in self.rungs:
+            self._require(bool(self.sizes(rung)), "num_train", f"a list of sizes where num_train_of.{rung} is empty")
+            for width in self.num_features:
+                right = f"a list of rates where no row of tuned is of rung {rung} and {width} features"
+                self._require(bool(self.rates(rung, width)), "learning_rates", right)
 
     def sizes(self, rung: str) -> tuple[int, ...]:
         """Training-set sizes of a rung; `AUTOMATIC` ones have been replaced when the data are known."""
-        return self.num_train_of.get(rung) or cast(tuple[int, ...], self.num_train)
+        return cast(tuple[int, ...], self.num_train) or self.num_train_of.get(rung, ())
 
-    def schedules(self, rung: str, num_features: int, steps: int) -> list[tuple[float, int]]:
-        """Learning rates and lengths of a rung and width; `steps` where the grid names no length."""
-        wanted = [rung, num_features]
-        chosen = [(rate, count) for *which, rate, count in self.tuned if which == wanted]
-        return chosen or list(itertools.product(self.learning_rates, self.steps or (steps,)))
+    def rates(self, rung: str, num_features: int) -> tuple[float, ...]:
+        """Learning rates of a rung and width."""
+        return self.learning_rates or tuple(rate for *which, rate in self.tuned if which == [rung, num_features])
 
     def _require(self, holds: bool, name: str, right: str) -> None:
         require(holds, f"grid.{name}", getattr(self, name), right)

@@ -64,19 +64,19 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
         InputError: a dataset, element list, rung or training-set size cannot be used.
         ValueError: a dataset whose H2 curve lies on other distances, or one that would leak it.
     """
-    divide = functools.cache(_divide)
-    load_references = functools.cache(lambda dataset, teacher_curve: references(_load(dataset), teacher_curve))
-    simple: dict[int, SimpleModels] = {}
+    load_once = functools.cache(functools.partial(data.load_dataset, allow_missing_forces=True))
+    divide = functools.cache(lambda dataset, split: _divide(load_once(dataset), split))
+    load_references = functools.cache(lambda dataset, teacher_curve: references(load_once(dataset), teacher_curve))
+    simple = functools.cache(SimpleModels)
     found = {}
     for arm in arms:
         divided = divide(arm.dataset, arm.split)
-        simple.setdefault(id(divided), SimpleModels(divided))
         orders = dict(_orders(arm, divided))
         adapted = arm if divided.dataset.has_forces else _without_forces(arm)
         if arm.grid.num_train == AUTOMATIC:
             adapted = _with_sizes(adapted, divided, orders)
         found[arm.name] = Sources(
-            adapted, divided, orders, load_references(arm.dataset, arm.teacher_curve), simple[id(divided)]
+            adapted, divided, orders, load_references(arm.dataset, arm.teacher_curve), simple(divided)
         )
     return found
 
@@ -121,10 +121,6 @@ def _computed_curve(dataset: dataset_lib.Dataset) -> np.ndarray:
     return np.asarray(curve.interaction_hartree) * units.HARTREE_EV
 
 
-def _load(name_or_path: str) -> dataset_lib.Dataset:
-    return data.load_dataset(name_or_path, allow_missing_forces=True)
-
-
 def _without_forces(arm: ArmSettings) -> ArmSettings:
     return dataclasses.replace(arm, training=dataclasses.replace(arm.training, force_weight=0.0))
 
@@ -133,20 +129,17 @@ def _with_sizes(
     arm: ArmSettings, divided: partition.Partition, orders: Mapping[tuple[str, int], training_sets.TrainingOrder]
 ) -> ArmSettings:
     """Replace automatic training-set sizes by the powers of two, from 16 on, that every seed's order allows."""
-    sizes = {rung: sizes for rung, sizes in arm.grid.num_train_of.items() if sizes}
-    for rung in (rung for rung in arm.grid.rungs if rung not in sizes):
+    sizes = {}
+    for rung in arm.grid.rungs:
         own = [orders[rung, seed] for seed in arm.grid.seeds]
         least = max(training_sets.smallest(divided, order) for order in own)
-        powers = [2**power for power in range(4, max(len(order.indices) for order in own).bit_length())]
-        sizes[rung] = tuple(power for power in powers if least <= power <= min(len(order.indices) for order in own))
-        require(
-            bool(sizes[rung]), "grid.num_train", "auto", f"numbers: rung {rung} has {len(own[0].indices)} structures"
-        )
-    return dataclasses.replace(arm, grid=dataclasses.replace(arm.grid, num_train_of=sizes))
+        most = len(own[0].indices)  # every seed orders the same structures
+        sizes[rung] = tuple(size for size in (2**power for power in range(4, most.bit_length())) if size >= least)
+        require(bool(sizes[rung]), "grid.num_train", "auto", f"numbers: rung {rung} has {most} structures")
+    return dataclasses.replace(arm, grid=dataclasses.replace(arm.grid, num_train=(), num_train_of=sizes))
 
 
-def _divide(name_or_path: str, settings: splits.SplitSettings) -> partition.Partition:
-    dataset = _load(name_or_path)
+def _divide(dataset: dataset_lib.Dataset, settings: splits.SplitSettings) -> partition.Partition:
     return partition.divide(dataset.select(np.flatnonzero(partition.of_elements(dataset, settings.elements))), settings)
 
 

@@ -75,7 +75,7 @@ def train(
         def prepare(population: replicas.PopulationSpec) -> preparation.Prepared:
             return preparation.prepare(plan.sources[population.arm], population, settings, mesh, compiling)
 
-        for population in populations:
+        for population in populations if devices.is_writer() else ():
             sources = plan.sources[population.arm]
             for spec in population.replicas:  # so that they are known when the rows are written
                 train = sources.train(spec.rung, spec.seed, spec.num_train)

@@ -1,14 +1,18 @@
 """Each arm's populations are planned on its own data, switches and training settings."""
 
 import dataclasses
+import runpy
+from pathlib import Path
 
 import jax
 import numpy as np
 import population_case as case_lib
 import pytest
 
-from h2scale.data import rungs
+from h2scale import config as config_lib
+from h2scale.data import rungs, storage
 from h2scale.errors import InputError
+from h2scale.stages import scaling
 from h2scale.study import planning, preparation
 from h2scale.training import population as population_lib
 
@@ -132,21 +136,60 @@ def test_training_sets_that_cannot_be_had_are_refused(grid, message):
     assert "\n" not in str(caught.value)
 
 
-def test_sizes_of_a_rung_and_tuned_schedules_make_its_replicas():
+def test_sizes_and_tuned_rates_of_a_rung_make_its_replicas():
     grid = {
-        "num_train_of": {"stretched": (50, 100)},
-        "tuned": (("stretched", 2, 0.04, 40), ("stretched", 3, 0.08, 40)),
+        "num_train": (),
+        "num_train_of": {"equilibrium": (12,), "stretched": (50, 100)},
+        "learning_rates": (),
+        "tuned": (("equilibrium", 2, 0.01), ("stretched", 2, 0.04), ("stretched", 3, 0.08)),
         "seeds": (0,),
     }
     (population,) = planning.plan_study(study_of(changed(grid=grid))).populations
     found = [(spec.rung, spec.num_train, spec.learning_rate, spec.steps) for spec in population.replicas]
     assert found == [
         ("equilibrium", 12, 0.01, 20),
-        ("stretched", 50, 0.04, 40),
-        ("stretched", 100, 0.04, 40),
+        ("stretched", 50, 0.04, 20),
+        ("stretched", 100, 0.04, 20),
     ]
-    assert [spec.replica_id.split("-lr")[1] for spec in population.replicas] == [
-        "0.01-s0",
-        "0.04-t40-s0",
-        "0.04-t40-s0",
-    ]
+    assert [spec.replica_id.split("-lr")[1] for spec in population.replicas] == ["0.01-s0", "0.04-s0", "0.04-s0"]
+
+
+def test_shared_sizes_rates_and_lengths_win_over_those_of_a_rung():
+    """What a flag names holds for every arm and rung, whatever the experiment file tuned."""
+    grid = {
+        "num_train": (30,),
+        "num_train_of": {"equilibrium": (12,), "stretched": (50, 100)},
+        "learning_rates": (0.02,),
+        "tuned": (("equilibrium", 2, 0.01), ("stretched", 2, 0.04)),
+        "steps": (40,),
+        "seeds": (0,),
+    }
+    (population,) = planning.plan_study(study_of(changed(grid=grid))).populations
+    found = [(spec.rung, spec.num_train, spec.learning_rate, spec.steps) for spec in population.replicas]
+    assert found == [("equilibrium", 30, 0.02, 40), ("stretched", 30, 0.02, 40)]
+
+
+def test_flags_hold_for_every_arm_of_the_default_study():
+    """What a user sets on the command line is applied after the experiment file, and no arm goes its own way."""
+    experiment = Path(__file__).parents[2] / "experiments" / "scaling.py"
+    config = runpy.run_path(str(experiment))["get_config"]("default")
+    config.data.dataset = str(case_lib.LABELS)
+    config.grid.num_train, config.grid.rungs, config.train.steps = (40, 80), ("equilibrium",), 200
+    plan = planning.plan_study(scaling.study_settings(config_lib.resolve(config)))
+    specs = [spec for population in plan.populations for spec in population.replicas]
+    assert {population.arm for population in plan.populations} == {"nequip", "nequip_zbl", "schnet"}
+    assert {(spec.rung, spec.num_train, spec.steps) for spec in specs} == {
+        ("equilibrium", 40, 200),
+        ("equilibrium", 80, 200),
+    }
+
+
+def test_a_set_without_minima_is_planned(tmp_path):
+    labels = storage.load_dataset(case_lib.LABELS)
+    kept = labels.select(np.flatnonzero(labels.rung == "thermal"))
+    storage.save_dataset(tmp_path / "thermal.h5", kept)
+    grid = dataclasses.replace(PLAIN.grid, rungs=("thermal",), num_train=(40,))
+    arm = dataclasses.replace(PLAIN, dataset=str(tmp_path / "thermal.h5"), grid=grid)
+    (population,) = planning.plan_study(study_of(arm)).populations
+    assert np.isfinite(population.settings.energy_scale)
+    assert population.settings.avg_num_neighbors > 1
