@@ -1,4 +1,4 @@
-"""What the package's sources say about themselves, read without importing them: who imports and who uses what."""
+"""Imports and uses of names in the package's sources, read without importing them."""
 
 import ast
 import json
@@ -19,7 +19,7 @@ def package_sources() -> dict[str, ast.Module]:
 
 
 def other_sources() -> dict[str, ast.Module]:
-    """What uses the package beside its tests: launch.py, experiments, benchmarks, the notebook, the pages' examples."""
+    """Sources that use the package beside its tests: launch.py, experiments, benchmarks, the notebook."""
     files = [ROOT / "launch.py", *(ROOT / "experiments").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
     found = {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in files}
     notebook = json.loads((ROOT / "experiments" / "colab.ipynb").read_text(encoding="utf-8"))
@@ -130,7 +130,7 @@ def _path(node: ast.AST) -> list[str] | None:
 
 
 def _original(name: str, known: Mapping[str, Mapping[str, str]]) -> str:
-    """Where a name is defined that some module passes on, with what follows it cut off."""
+    """Dotted name under which a name that some module passes on is defined, with what follows it cut off."""
     words = name.split(".")
     for length in range(len(words) - 1, 0, -1):
         module = ".".join(words[:length])

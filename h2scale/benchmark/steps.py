@@ -196,7 +196,7 @@ def _flops(advance: jax.stages.Lowered) -> float:
     return float(analysis["flops"])
 
 
-@functools.lru_cache(maxsize=1)  # populations of one size are measured one after another
+@functools.lru_cache(maxsize=1)  # populations of one size, which share it, follow each other
 def _flops_alone(case: Case, settings: BenchmarkSettings) -> float:
     """Operations of one replica's program; in a population's, XLA counts the loop over replicas only once."""
     return _flops(assemble(case, settings, population_lib.make_mesh(jax.devices()[:1])).advance)

@@ -1,4 +1,4 @@
-"""Lines for a reader on what a conversion takes for what, and on what it found."""
+"""Lines that tell a user how a conversion reads the files, and what it found."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from h2scale.types import Structure
 
 
 def account(manifest: Mapping[str, Any]) -> list[str]:
-    """Lines that say what was taken for what, before anything is written.
+    """Lines that say how the files are read, before anything is written.
 
     Args:
         manifest: of a `readers.Reading`.

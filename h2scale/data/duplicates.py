@@ -18,7 +18,7 @@ REMEMBERED = 2_000_000
 
 
 class Duplicates:
-    """The geometries that were read so far, by which a repeated one is told."""
+    """The geometries that were read so far, by which a repeated one is recognised."""
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         """Begin with none.

@@ -27,7 +27,7 @@ def structure_draws(dataset: dataset_lib.Dataset, seed: int) -> np.ndarray:
     """A number for every structure as if drawn at random, shape (n_structures,), uint64.
 
     Depends on the seed and on the structure's molecule, rung and number among the structures of both, but not on what
-    else the dataset holds; positions are not read, which may lie on disk.
+    else the dataset holds. Positions, which may lie on disk, are not read.
     """
     rungs_found, rung = np.unique(dataset.rung, return_inverse=True)
     molecules_found, molecule = np.unique(dataset.molecule, return_inverse=True)

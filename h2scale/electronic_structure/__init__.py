@@ -1,6 +1,6 @@
 """Electronic structure by PySCF, which no other package imports: integrals, fields, coupled cluster, full CI.
 
-In hartree and bohr. What labels are made of is imported by module: `kohn_sham`, `stability` and `starts`. PySCF is
+In hartree and bohr. What labels need is imported by module: `kohn_sham`, `stability` and `starts`. PySCF is
 imported inside the functions, so that importing the package never waits for it. Coordinates are always handed over in
 bohr: PySCF carries the CODATA 2010 value, `units.py` that of 2018.
 """

@@ -46,7 +46,7 @@ class Problem:
         kind = dft.RKS if restricted else dft.UKS
         field = kind(self.molecule, xc=self.level.functional).density_fit(with_df=self.density_fitting)
         field.grids = self.grid.grids
-        own: Callable[[], Field] = weakref.ref(field)  # a cycle would keep grids in memory until the collector comes by
+        own: Callable[[], Field] = weakref.ref(field)  # a cycle would keep grids in memory until garbage is collected
 
         def potential(
             mol: gto.Mole | None = None,

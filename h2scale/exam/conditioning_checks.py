@@ -69,7 +69,7 @@ def examine(model: Model, entry: models.Entry) -> tuple[Conditioning, grading.Pa
 
 
 def could_be_asked(findings: Sequence[grading.Finding]) -> bool:
-    """Return False if the model refused H2 itself, so that nothing else it says is an answer to this exam."""
+    """Return False if the model refused H2 itself; its other predictions then mean nothing."""
     return all(finding.check != ASKED for finding in findings)
 
 
@@ -148,7 +148,7 @@ def _scan(
 
 
 def _sign(predictions: dict[str, Prediction], conditioning: Conditioning) -> list[grading.Finding]:
-    """Energies that it costs to take an electron away: about 5.39 eV from Li, 16.45 eV from H2."""
+    """Energies to remove an electron: about 5.39 eV from Li, 16.45 eV from H2."""
     findings = []
     for system, low, high, expected in (
         ("Li", "Li", "Li+", LITHIUM_IONIZATION_EV),
@@ -166,7 +166,7 @@ def _sign(predictions: dict[str, Prediction], conditioning: Conditioning) -> lis
             "eV",
             [predictions[low], predictions[high]],
             functools.partial(float, cost),
-            limit=(expected / 2, 2 * expected),  # tight binding misses by 75 % what a lost sign misses by 110 %
+            limit=(expected / 2, 2 * expected),  # tight binding is off by 75 %, a lost sign by 110 %
             reference=expected,
         )
         if finding.status == grading.FAIL:
@@ -181,7 +181,7 @@ def _sign(predictions: dict[str, Prediction], conditioning: Conditioning) -> lis
 
 
 def _unit(predictions: dict[str, Prediction]) -> grading.Finding:
-    """Depth of H2 below its own atoms, which no model misses by much and which tells the unit of energy."""
+    """Depth of H2 below its own atoms, which shows the unit of energy: no model misses it by much."""
     needed = [predictions["H"], predictions["H2"]]
     depth = 2 * predictions["H"].energy - predictions["H2"].energy
     limit = grading.around(H2_DEPTH_EV, _RELATIVE * H2_DEPTH_EV)

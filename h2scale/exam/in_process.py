@@ -8,7 +8,7 @@ from h2scale.exam import models, ways, worker, worker_model
 
 
 class InProcessModel:
-    """A calculator that is called directly: no crash is survived, no hang is ended, nothing is copied.
+    """A calculator that is called directly: its crash or hang is that of this process.
 
     Args:
         loaded: the calculator and how charge and spin reach it.

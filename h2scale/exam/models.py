@@ -65,7 +65,7 @@ class Entry:
 
 
 def ignore(query: Query, prediction: Prediction) -> None:
-    """Do nothing: the watch of a model that nobody follows."""
+    """Do nothing; the watch where none is given."""
 
 
 def dimer(first: int, second: int, distance: float, charge: int, spin: int) -> Query:

@@ -68,7 +68,7 @@ def from_summary(model: dict[str, Any]) -> Record:
 
 
 def start(entry: models.Entry) -> Record:
-    """Return the record of a model that has not been asked anything."""
+    """Return the record of a model before its exam, without parts."""
     return {
         "name": entry.name,
         "entry": _portable(entry.entry),

@@ -15,7 +15,7 @@ from h2scale.runtime import progress
 
 
 def run_exam(found: Sequence[Candidate], sections: tuple[str, ...], folder: Path, stream: TextIO | None = None) -> bool:
-    """Examine every model in what the folder has no complete result of, and write exam.json and exam.csv.
+    """Examine every model where the folder has no complete result of it, and write exam.json and exam.csv.
 
     The file of a model in models/ grows by every section that is finished, and one beside it holds the predictions of
     a section that is not. The next run examines the sections that are missing or incomplete, also those that it was

@@ -64,7 +64,7 @@ def main() -> None:
 
 
 class NotACalculatorError(TypeError):
-    """A factory returned something that no energy can be asked of."""
+    """A factory returned an object that is no calculator."""
 
 
 class LoadedCalculator:
@@ -249,7 +249,7 @@ def check_arguments(factory: Callable[..., Any], name: str, given: set[str]) -> 
     try:
         parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):
-        return  # written in C: calling it will tell
+        return  # written in C: only a call shows it
     needed = [
         parameter.name
         for parameter in parameters

@@ -17,7 +17,7 @@ SOFT_MODE_EV = 0.0155
 harmonic."""
 
 IMAGINARY_EV = -0.0062
-"""A quantum below this (50 i per cm) is an instability; above it is what differences of forces on a grid leave of zero.
+"""A quantum below this (50 i per cm) is an instability; above it lies the noise of differences of forces.
 """
 
 _OPEN_P_SHELL = {5, 6, 8, 9}

@@ -4,7 +4,7 @@
 
 Each structure is solved alone, without neighbours: a restricted field, then an unrestricted one from mixed frontier
 orbitals, its instabilities followed, the lower kept; all by PySCF's own classes. `lower` is a flaw of the
-dataset: a label that one start undercuts. `higher` is what searching from several starts is for.
+dataset: a label that one start undercuts. `higher` shows what searching from several starts gains.
 """
 
 import argparse

@@ -90,7 +90,7 @@ def _pushed(
     regime: str,
     polarised: tuple[int, int],
 ) -> Result:
-    """Labels along a path that begins at `positions`, which is solved for the sake of the others and is no label.
+    """Labels along a path that begins at `positions`, which is solved only to start the others and is no label.
 
     Args:
         recipe: of the campaign.

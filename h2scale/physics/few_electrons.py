@@ -1,4 +1,4 @@
-"""Full configuration interaction of zero, one and two electrons by dense diagonalisation: no root is ever lost.
+"""Full configuration interaction of zero, one and two electrons by dense diagonalisation, which misses no root.
 
 PySCF's `direct_spin0` can report a wrong root as converged (H2, cc-pVDZ, from 16 bohr on, off by 0.47 hartree).
 """

@@ -85,7 +85,7 @@ def protons_mae_ev(energies_ev: jax.Array, protons_ev: ArrayLike) -> jax.Array:
 
 
 def size_consistency_error(energy_far: jax.Array, energy_atom: jax.Array) -> jax.Array:
-    """Energy of two atoms out of each other's reach minus twice the model's own atom; signed, unit of the input."""
+    """Energy of two atoms beyond each other's range minus twice the model's own atom; signed, unit of the input."""
     return energy_far - 2 * energy_atom
 
 

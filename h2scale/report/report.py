@@ -66,7 +66,7 @@ def write_report(
     Args:
         workdir: folder with replicas.csv, curves.csv, history.csv, fits.json, config.json and environment.json.
         baselines: CSV file of curves made without learning; its rows are shown, lowest `h2_mae_ev` first.
-        exams: folder of examined models, which the claims about other people's models are judged by.
+        exams: folder of examined models, which the claims about published models are judged by.
 
     Returns:
         The path of the page.

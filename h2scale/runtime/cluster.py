@@ -63,7 +63,7 @@ class Requeued:
         return self._function(argument)
 
     def checkpoint(self, argument: Any) -> Any:
-        """Return the call that submitit queues again when the job is told to leave."""
+        """Return the call that submitit queues again when the job is told to end."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, argument)

@@ -1,4 +1,4 @@
-"""What is stored is what is read; what is damaged is refused in one line that names the file."""
+"""A stored dataset is read back unchanged; a damaged one is refused in one line that names the file."""
 
 import dataclasses
 import json

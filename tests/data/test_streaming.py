@@ -52,7 +52,7 @@ def test_an_image_needs_no_table_of_the_set():
 
 
 def chi_squared_and_followers(orders):
-    """How uneven the structures are over the places, and how often one follows its neighbor; orders (epochs, size)."""
+    """Unevenness of the structures over the places, and share that follow their neighbour; orders (epochs, size)."""
     epochs, size = orders.shape
     counts = np.stack([np.bincount(column, minlength=size) for column in orders.T])
     expected = epochs / size

@@ -15,7 +15,7 @@ FACTS = ("system", "level of theory", "charge", "spin multiplicity", "zero of en
 
 
 def read(path):
-    """What anybody would do: comments apart, then CSV."""
+    """Comments and rows of a file, read as any CSV reader would."""
     lines = path.read_text(encoding="utf-8").splitlines()
     facts = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
     rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))

@@ -59,7 +59,7 @@ def assert_same(one, other):
 
 
 def results(folder):
-    """When each finished task was written."""
+    """Time at which each finished task was written."""
     return {path.name: path.stat().st_mtime_ns for path in (folder / store.TASKS).rglob("*.npz")}
 
 
@@ -98,7 +98,7 @@ def test_kills_leave_no_trace(tmp_path, uninterrupted):
 
 
 def is_running(pid):
-    """Whether a process exists and is not merely waiting for its exit code to be read."""
+    """Return whether a process exists and is not merely waiting for its exit code to be read."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:

@@ -39,7 +39,7 @@ def assert_invariant(
 
 
 def representation(matrix: np.ndarray, l_max: int) -> np.ndarray:
-    """How (l_max + 1)^2 natural-parity components turn with space: Y(matrix v) = D Y(v), solved from samples of v."""
+    """D by which (l_max + 1)^2 natural-parity components turn with space: Y(matrix v) = D Y(v), from samples of v."""
     vectors = np.random.default_rng(0).normal(size=(64, 3))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     before = np.asarray(spherical_harmonics.spherical_harmonics(jnp.asarray(vectors), l_max))

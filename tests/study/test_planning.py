@@ -155,7 +155,7 @@ def test_sizes_and_tuned_rates_of_a_rung_make_its_replicas():
 
 
 def test_shared_sizes_rates_and_lengths_win_over_those_of_a_rung():
-    """What a flag names holds for every arm and rung, whatever the experiment file tuned."""
+    """A flag holds for every arm and rung, whatever the experiment file tuned."""
     grid = {
         "num_train": (30,),
         "num_train_of": {"equilibrium": (12,), "stretched": (50, 100)},
@@ -170,7 +170,7 @@ def test_shared_sizes_rates_and_lengths_win_over_those_of_a_rung():
 
 
 def test_flags_hold_for_every_arm_of_the_default_study():
-    """What a user sets on the command line is applied after the experiment file, and no arm goes its own way."""
+    """Settings of the command line are applied after the experiment file, in every arm."""
     experiment = Path(__file__).parents[2] / "experiments" / "scaling.py"
     config = runpy.run_path(str(experiment))["get_config"]("default")
     config.data.dataset = str(case_lib.LABELS)

@@ -1,6 +1,6 @@
 """ASE databases: sqlite (`.db`), ASE's JSON (`.json`) and the LMDB of fairchem (`.aselmdb`), in which OMol25 comes.
 
-Energies are total, in eV, forces in eV/angstrom, positions in angstrom: ASE's units, of which the files keep no word.
+Energies are total, in eV, forces in eV/angstrom, positions in angstrom: ASE's units, which files do not state.
 Charge and spin multiplicity are no columns of ASE: OMol25 keeps them as `charge` and `spin` (2S + 1) in a row's `data`,
 others in `data` or the key-value pairs; `frames` looks for them in both. The level is not in the file and must be
 declared (OMol25: wb97m-v/def2-tzvpd), isolated-atom energies likewise.

@@ -24,7 +24,7 @@ def read_frames(path: Path) -> Generator[frames.Frame, None, None]:
     while True:
         try:
             atoms = next(reading, None)
-        except Exception as error:  # every format of ASE raises what it likes
+        except Exception as error:  # ASE's formats raise errors of any type
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise errors.InputError(f"{path}, frame {index}: ASE cannot read it: {reason}.") from error
         if atoms is None:

@@ -1,4 +1,4 @@
-"""Format of files, told from their names and first bytes."""
+"""Format of files, recognised by their names and first bytes."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -38,13 +38,13 @@ class Bond(NamedTuple):
 
 
 class Ion(NamedTuple):
-    """An electron taken from or given to an atom or diatomic molecule, both at their own bond lengths."""
+    """Ionization energy or electron affinity, ion and neutral each at its own bond length."""
 
     change: str  # ionization or attachment
     system: str
     neutral: models.Query
     ion: models.Query
-    energy_ev: float  # what the electron costs to take away: from the neutral, or from the anion
+    energy_ev: float  # energy to remove the electron, from the neutral or from the anion
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 The grid and the checks are those of Geng, Burger, Bernales and Aspuru-Guzik, "Attracting Trouble? How MLIPs fail in
 diffusion-based sampling" (2026): 17 pairs of elements, 30 distances, energy and repulsion rising at every step inwards,
-and repulsion at the last. Their list of pairs was not to be had; the pairs here are this project's choice.
+and repulsion at the last. Their list of pairs could not be obtained; the pairs here are this project's choice.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Energies to take an electron from atoms and diatomic molecules and to give them one, against what was measured."""
+"""Ionization energies and electron affinities of atoms and diatomic molecules, against measured ones."""
 
 import functools
 

@@ -54,7 +54,7 @@ PAIRS = (
     Pair("Li", 1, 1, "H2O", 0, 1, 1),
     Pair("F", -1, 1, "CH4", 0, 1, 1),
 )
-"""In each the charge stays where it is put: it costs more to move the electron over."""
+"""In each the charge stays where it is placed: moving the electron to the other part costs energy."""
 
 
 def examine(

@@ -15,7 +15,7 @@ class Verdict(NamedTuple):
 
     number: int  # of the claim; 0 for the control
     claim: str
-    arm: str  # a model of the study; empty where the claim is about other people's models
+    arm: str  # a model of the study; empty where the claim is about published models
     scope: str  # region and reference; empty where there is none
     finding: str
     numbers: tuple[str, ...]
@@ -35,7 +35,7 @@ def log_of(values: np.ndarray) -> np.ndarray:
 
 
 def not_tested(number: int, claim: str, arm: str, scope: str, reason: str, rule: str) -> Verdict:
-    """Row of a claim that this run did not ask about."""
+    """Row of a claim that this run does not test."""
     return Verdict(number, claim, arm, scope, f"Not tested: {reason}.", (), decisions.NOT_TESTED, rule)
 
 
