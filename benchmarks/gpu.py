@@ -314,7 +314,7 @@ def gflop_of_all(case: Any, population: Any) -> float:
     """10^9 operations of a step of all replicas."""
     from h2scale.training import trainer
 
-    flops = trainer.flops_per_step(case.programs, case.inputs, case.materials.table)
+    flops = trainer.flops_per_step(case.programs, case.inputs, case.materials)
     return flops * len(population.replicas) / 1e9
 
 

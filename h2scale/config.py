@@ -28,7 +28,7 @@ def default() -> ConfigDict:
             "size": "default",  # smoke, default, large or full; names the workdir
             "stage": "scaling",  # which pipeline runs: scaling, tuning, baselines, labels, exam or benchmark
             "data": {
-                "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file
+                "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file or a .shards folder
                 "teacher_curve": "dataset",  # of H2: the dataset's, or auto, by PySCF at its level where it has none
                 "elements": ("H", "C", "N", "O", "F"),  # structures that hold others are left out; () for none left out
                 "include_h2_equilibrium": True,  # H2 at its bond length is in every training set
@@ -94,6 +94,7 @@ def default() -> ConfigDict:
                 "cpu_devices": 0,  # CPU devices that share the population; 0 means one per core
                 "replicas_at_once": 0,  # replicas vectorised together on a device; 0 means 1 on a CPU, all on a GPU
                 "data_parallel": 1,  # so many devices share the batches of each replica; the rest splits the population
+                "readers": 1,  # threads that read and lay out batches, where the dataset is in shards
                 "compile_cache": True,  # keep compiled programs in the user's cache folder
                 "distributed": {  # one run over several processes
                     "enabled": False,  # join the other processes of this run

@@ -84,6 +84,7 @@ STUDY = StudySettings(
         cpu_devices=1,
         replicas_at_once=1,
         data_parallel=1,
+        readers=1,
         compile_cache=False,
         distributed=devices.DistributedSettings(enabled=False, coordinator="", num_processes=0, process_id=-1),
     ),

@@ -19,11 +19,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from h2scale import errors
+from h2scale import config, errors
 from h2scale.data import dataset as dataset_lib
-from h2scale.data import readers, rungs, shards, storage, validation
+from h2scale.data import many_files, readers, rungs, shards, storage, validation
 from h2scale.data.account import Counts, account
-from h2scale.data.readers import entries, label_units, zero
+from h2scale.data.readers import entries, guess, label_units, zero
+from h2scale.runtime import cluster
 
 EXIT_BAD_INPUT = 2
 
@@ -91,6 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--bound-sign", type=int, help="of a bound molecule's stored energy in paper, vqm24: 1 or -1")
     parser.add_argument("--no-unit-check", action="store_true", help="accept what no molecule at rest has")
+    many = parser.add_argument_group("many files at once, into shards; the same command continues")
+    many.add_argument(
+        "--workers", type=int, default=0, help="processes or jobs, one file a task; 0 reads in this process"
+    )
+    many.add_argument("--launcher", default="here", help="here (processes of this machine), local or slurm (jobs)")
+    many.add_argument("--partition", default="", help="of Slurm")
+    many.add_argument("--minutes", type=int, default=240, help="wall time of a job, which is requeued at its end")
     named = parser.add_argument_group("extxyz and ase, whose names and units differ from file to file")
     named.add_argument("--energy-key", metavar="NAME", help="key of the total energy")
     named.add_argument("--forces-key", metavar="NAME", help="column of the forces")
@@ -114,6 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.output is not None:
             check_output(arguments.output)
+        if arguments.workers:
+            return _many(arguments)
         reading = _read(arguments)
         print("\n".join(account(reading.manifest)), flush=True)
         counted = Counts()
@@ -141,6 +151,42 @@ def _read(arguments: argparse.Namespace) -> readers.Reading:
         check_units=not arguments.no_unit_check,
         **{field.name: getattr(arguments, field.name) for field in dataclasses.fields(entries.Options)},
     )
+
+
+def _many(arguments: argparse.Namespace) -> int:
+    """Convert each file in a task of its own."""
+    if arguments.dry_run or arguments.output.suffix != ".shards":
+        raise errors.InputError("--workers writes a folder of shards: it goes with --output=NAME.shards alone.")
+    if arguments.launcher not in config.LAUNCHERS or arguments.workers < 1:
+        raise errors.InputError(
+            f"--launcher must be one of {', '.join(config.LAUNCHERS)} and --workers 1 or more; got "
+            f"{arguments.launcher!r} and {arguments.workers}."
+        )
+    for path in arguments.paths:
+        if not Path(path).exists():
+            raise errors.InputError(f"{path}: no such file or folder.")
+    name = arguments.format or guess.format_of([Path(path) for path in arguments.paths])
+    options = {
+        "format": name,
+        "atomic_energies_ev": None if arguments.zero is None else zero.parse(arguments.zero),
+        "elements": None if arguments.elements is None else arguments.elements.split(","),
+        "rung": arguments.rung,
+        "keep_first": arguments.keep_first,
+        "check_units": not arguments.no_unit_check,
+        "declared": {field.name: getattr(arguments, field.name) for field in dataclasses.fields(entries.Options)},
+    }
+    settings = cluster.ClusterSettings(
+        launcher=arguments.launcher,
+        partition=arguments.partition,
+        minutes=arguments.minutes,
+        cpus=1,
+        jobs_at_once=arguments.workers,
+    )
+    files = many_files.expanded(arguments.paths, name)
+    manifest = many_files.convert_files(files, arguments.output, options, settings, arguments.workers, print)
+    print("\n".join(account(manifest)))
+    print(f"written: {arguments.output}")
+    return 0
 
 
 def _check_alone(reading: readers.Reading) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import spatial
 
 from h2scale import elements
-from h2scale.data import bonding, validation
+from h2scale.data import bonding, catalog, opening, validation
 from h2scale.data import dataset as dataset_lib
 
 MIN_MOLECULES = 5
@@ -41,45 +41,52 @@ class Missing(NamedTuple):
     rung: str  # of the training side
 
 
-def unify(dataset: dataset_lib.Dataset) -> dict[str, str]:
+def unify(dataset: catalog.Facts) -> dict[str, str]:
     """Name of the first of all molecules that share a minimum, for each molecule; most map to themselves.
 
     Two molecules share a minimum if an equilibrium structure of each has the same elements, and sorted interatomic
     distances that differ by at most `SAME_MINIMUM_ANGSTROM`.
     """
-    leader = {str(name): str(name) for name in np.unique(dataset.molecule)}
+    leader = {str(name): str(name) for name in dataset.molecules.values}
 
     def root(name: str) -> str:
         while leader[name] != name:
             name = leader[name]
         return name
 
-    minima = dataset.select(np.flatnonzero((dataset.rung == "equilibrium") & (dataset.n_atoms > 1)))
-    for indices, distances in _by_composition(minima):
+    minima = np.flatnonzero(dataset.rungs.isin(["equilibrium"]) & (dataset.n_atoms > 1))
+    for alike in _of_composition(dataset, minima):
+        own, distances = dataset.molecules.values[dataset.molecules.codes[alike]], _sorted_distances(dataset, alike)
         for first, second in sorted(spatial.cKDTree(distances).query_pairs(SAME_MINIMUM_ANGSTROM, p=np.inf)):
-            names = sorted((root(str(minima.molecule[indices[first]])), root(str(minima.molecule[indices[second]]))))
+            names = sorted((root(str(own[first])), root(str(own[second]))))
             leader[names[1]] = names[0]
     return {name: root(name) for name in leader}
 
 
-def molecule_parts(dataset: dataset_lib.Dataset, indices: np.ndarray) -> dict[str, Parts]:
+def molecule_parts(dataset: catalog.Facts, indices: np.ndarray) -> dict[str, Parts]:
     """Elements and bonded pairs of every molecule among the structures at `indices`.
 
     Bonds are those of the molecule's lowest structure, since a stretched or compressed one has lost or gained some.
     """
-    order = indices[np.lexsort((dataset.energy[indices], dataset.molecule[indices]))]
-    _, first = np.unique(dataset.molecule[order], return_index=True)
-    lowest = dataset.select(order[first])
+    order = indices[np.lexsort((dataset.energy[indices], dataset.molecules.codes[indices]))]
+    codes, first = np.unique(dataset.molecules.codes[order], return_index=True)
+    lowest = order[first]
+    elements_of = dataset_lib.elements_of(dataset.compositions)
+    bonds = dataset.bonded_pairs(lowest) if isinstance(dataset, catalog.Catalog) else _bonded(dataset.select(lowest))
+    return {
+        str(name): Parts(elements_of[composition], pairs)
+        for name, composition, pairs in zip(
+            dataset.molecules.values[codes], dataset.compositions.codes[lowest], bonds, strict=True
+        )
+    }
+
+
+def _bonded(lowest: dataset_lib.Dataset) -> list[frozenset[Pair]]:
     owner, one, other, distance = validation.pair_distances(lowest)
     numbers = lowest.atomic_numbers
     bonded = bonding.are_bonded(numbers[one], numbers[other], distance)
     pairs = np.sort(np.stack([numbers[one[bonded]], numbers[other[bonded]]], axis=1), axis=1)
-    of_molecule = _grouped(owner[bonded], pairs, len(lowest))
-    atoms = np.split(numbers, lowest.atom_offset[1:])
-    return {
-        str(name): Parts(frozenset(own.tolist()), frozenset(map(tuple, bonds.tolist())))
-        for name, own, bonds in zip(lowest.molecule, atoms, of_molecule, strict=True)
-    }
+    return [frozenset(map(tuple, own.tolist())) for own in _grouped(owner[bonded], pairs, len(lowest))]
 
 
 def uncovered(
@@ -115,17 +122,19 @@ def _counts(parts: Mapping[str, Parts], names: Iterable[str]) -> collections.Cou
     return count
 
 
-def _by_composition(dataset: dataset_lib.Dataset) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Structures of the same elements and charge: their indices, (n,), and sorted distances, (n, n_pairs), angstrom."""
-    if not len(dataset):
-        return
-    owner, _, _, distance = validation.pair_distances(dataset)
-    distances = [np.sort(own) for own in _grouped(owner, distance, len(dataset))]
-    groups = collections.defaultdict(list)
-    for index, numbers in enumerate(np.split(dataset.atomic_numbers, dataset.atom_offset[1:])):
-        groups[tuple(np.sort(numbers).tolist()), int(dataset.charge[index])].append(index)
-    for indices in groups.values():
-        yield np.array(indices), np.stack([distances[index] for index in indices])
+def _of_composition(dataset: catalog.Facts, minima: np.ndarray) -> Iterator[np.ndarray]:
+    """Indices of minima of one composition and charge, where they have more than one name; each group increases."""
+    kind = dataset.compositions.codes[minima].astype(np.int64) * 1000 + dataset.charge[minima]
+    order = np.argsort(kind, kind="stable")
+    for group in np.split(minima[order], np.flatnonzero(np.diff(kind[order])) + 1):
+        if len(np.unique(dataset.molecules.codes[group])) > 1:
+            yield group
+
+
+def _sorted_distances(dataset: catalog.Facts, alike: np.ndarray) -> np.ndarray:
+    """Sorted interatomic distances of structures of one composition, (n, n_pairs), angstrom."""
+    distance = validation.pair_distances(opening.gather(dataset, alike))[3]
+    return np.sort(distance.reshape(len(alike), -1), axis=1)
 
 
 def _grouped(owner: np.ndarray, values: np.ndarray, number: int) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,22 @@ NUMBER_COLUMNS = {
     "spin_squared": np.float64,
 }
 TEXT_COLUMNS = ("rung", "regime", "molecule", "teacher", "convergence")
+
+
+class Coded(NamedTuple):
+    """A column of texts of which many are equal."""
+
+    values: np.ndarray  # (n_values,), str, sorted, each once
+    codes: np.ndarray  # (n_structures,), integers, place of each structure's text in `values`
+
+    def isin(self, texts: Sequence[str]) -> np.ndarray:
+        """Return which structures bear one of the texts, (n_structures,), bool."""
+        return np.isin(self.values, texts)[self.codes]
+
+    def select(self, indices: np.ndarray) -> "Coded":
+        """The column of the structures at `indices`, without texts that none of them bears."""
+        present, codes = np.unique(self.codes[indices], return_inverse=True)
+        return Coded(self.values[present], codes)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,6 +62,32 @@ class Dataset:
     def atom_offset(self) -> np.ndarray:
         """First row of each structure in the per-atom arrays, shape (n_structures,), int64."""
         return np.cumsum(self.n_atoms, dtype=np.int64) - self.n_atoms
+
+    @functools.cached_property
+    def rungs(self) -> Coded:
+        """The column `rung`, coded."""
+        return Coded(*np.unique(self.rung, return_inverse=True))
+
+    @functools.cached_property
+    def regimes(self) -> Coded:
+        """The column `regime`, coded."""
+        return Coded(*np.unique(self.regime, return_inverse=True))
+
+    @functools.cached_property
+    def molecules(self) -> Coded:
+        """The column `molecule`, coded."""
+        return Coded(*np.unique(self.molecule, return_inverse=True))
+
+    @functools.cached_property
+    def compositions(self) -> Coded:
+        """The elements of each structure with their numbers of atoms, such as `1:4 6:1` for CH4, coded."""
+        numbers, species = np.unique(self.atomic_numbers, return_inverse=True)
+        cells = np.repeat(np.arange(len(self)), self.n_atoms) * len(numbers) + species
+        counts = np.bincount(cells, minlength=len(self) * len(numbers)).reshape(len(self), len(numbers))
+        rows, own = np.unique(counts, axis=0, return_inverse=True)
+        texts = [" ".join(f"{z}:{n}" for z, n in zip(numbers.tolist(), row, strict=True) if n) for row in rows.tolist()]
+        values, codes = np.unique(np.array(texts, dtype=str), return_inverse=True)
+        return Coded(values, codes[own])
 
     @property
     def has_forces(self) -> bool:
@@ -96,6 +138,21 @@ class Dataset:
             **{name: getattr(self, name)[rows] for name in ATOM_COLUMNS},
             **{name: getattr(self, name)[indices] for name in (*NUMBER_COLUMNS, *TEXT_COLUMNS)},
         )
+
+
+def empty(manifest: Mapping[str, Any]) -> Dataset:
+    """A dataset of no structures."""
+    atoms = {
+        name: np.zeros((0,) if name == "atomic_numbers" else (0, 3), dtype) for name, dtype in ATOM_COLUMNS.items()
+    }
+    numbers = {name: np.zeros(0, dtype) for name, dtype in NUMBER_COLUMNS.items()}
+    texts = {name: np.zeros(0, str) for name in TEXT_COLUMNS}
+    return Dataset(**atoms, **numbers, **texts, manifest=manifest)
+
+
+def elements_of(compositions: Coded) -> list[frozenset[int]]:
+    """Atomic numbers in each value of a column of compositions."""
+    return [frozenset(int(part.partition(":")[0]) for part in text.split()) for text in compositions.values.tolist()]
 
 
 def atom_rows(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:

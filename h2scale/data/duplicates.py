@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from h2scale.data import dataset as dataset_lib
 from h2scale.types import Structure
 
 DECIMALS = 5
@@ -38,6 +39,11 @@ class Duplicates:
         if len(self._energy) > self._remembered:
             del self._energy[next(iter(self._energy))]  # the oldest
         return None
+
+
+def geometry_hashes(dataset: dataset_lib.Dataset) -> np.ndarray:
+    """64 bits of the hash by which each structure's geometry is told from others, (n_structures,), uint64."""
+    return np.array([int.from_bytes(_key(structure)[:8], "little") for structure in dataset], np.uint64)
 
 
 def _key(structure: Structure) -> bytes:

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from h2scale.data import dataset as dataset_lib
+from h2scale.data import catalog
 
 
 def text_hash(text: str) -> int:
@@ -23,14 +23,15 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
     return values ^ (values >> np.uint64(31))
 
 
-def structure_draws(dataset: dataset_lib.Dataset, seed: int) -> np.ndarray:
+def structure_draws(dataset: catalog.Facts, seed: int) -> np.ndarray:
     """A number for every structure as if drawn at random, shape (n_structures,), uint64.
 
     Depends on the seed and on the structure's molecule, rung and number among the structures of both, but not on what
     else the dataset holds. Positions, which may lie on disk, are not read.
     """
-    rungs_found, rung = np.unique(dataset.rung, return_inverse=True)
-    molecules_found, molecule = np.unique(dataset.molecule, return_inverse=True)
+    rungs_found, rung = dataset.rungs
+    molecules_found, molecule = dataset.molecules
+    molecule = molecule.astype(np.int64)
     groups, group, sizes = np.unique(molecule * len(rungs_found) + rung, return_inverse=True, return_counts=True)
     names = zip(molecules_found[groups // len(rungs_found)], rungs_found[groups % len(rungs_found)], strict=True)
     hashes = np.array([text_hash(f"{seed}:{name}:{of_rung}") for name, of_rung in names], np.uint64)

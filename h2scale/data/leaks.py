@@ -6,8 +6,8 @@ a larger molecule that holds such a pair apart from everything else teaches the 
 
 import numpy as np
 
+from h2scale.data import catalog, rungs, validation
 from h2scale.data import dataset as dataset_lib
-from h2scale.data import rungs, validation
 from h2scale.physics import curves
 
 BOND_LENGTH_WINDOW_ANGSTROM = (0.72, 0.79)
@@ -38,7 +38,7 @@ def h2_pairs(dataset: dataset_lib.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return owner[pairs], distance[pairs]
 
 
-def assert_no_h2_leak(dataset: dataset_lib.Dataset, indices: np.ndarray, rung: str) -> None:
+def assert_no_h2_leak(dataset: catalog.Facts, indices: np.ndarray, rung: str) -> None:
     """Refuse training sets that would show a model the curve it is examined on.
 
     Below rung `h2` no H2 may be away from its bond length. At every rung an H2 outside the bond-length window keeps
@@ -54,12 +54,14 @@ def assert_no_h2_leak(dataset: dataset_lib.Dataset, indices: np.ndarray, rung: s
     """
     rungs.check_rung(rung)
     indices = np.asarray(indices)
-    labelled = np.flatnonzero(dataset.rung[indices] == rungs.TEST_CURVE)
+    labelled = np.flatnonzero(dataset.rungs.isin([rungs.TEST_CURVE])[indices])
     if labelled.size:
         name = validation.describe(dataset, int(indices[labelled[0]]))
         raise ValueError(f"{name} is of the H2 test curve and may never be trained on.")
-    selected = dataset.select(indices)
-    owner, distance = h2_pairs(selected)
+    if isinstance(dataset, catalog.Catalog):
+        owner, distance = dataset.h2_pairs(indices)
+    else:
+        owner, distance = h2_pairs(dataset.select(indices))
     low, high = BOND_LENGTH_WINDOW_ANGSTROM
     away = (distance < low) | (distance > high)
     gap = np.min(np.abs(distance[:, None] / curves.H2_TEST_DISTANCES_ANGSTROM - 1.0), axis=1)
@@ -89,7 +91,11 @@ def h_h_distance_histogram(dataset: dataset_lib.Dataset, rung: str, bin_edges: n
 
 
 def _refuse(
-    dataset: dataset_lib.Dataset, owners: np.ndarray, distances: np.ndarray, bad: np.ndarray, what: str
+    dataset: catalog.Facts,
+    owners: np.ndarray,
+    distances: np.ndarray,
+    bad: np.ndarray,
+    what: str,
 ) -> None:
     if bad.any():
         worst = int(np.flatnonzero(bad)[0])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from h2scale import elements as elements_lib
-from h2scale.data import coverage, hashing, rungs, splits, storage
+from h2scale.data import catalog, coverage, hashing, opening, rungs, splits
 from h2scale.data import dataset as dataset_lib
 from h2scale.errors import InputError
 
@@ -24,7 +24,7 @@ ORGANIC = splits.ORGANIC
 class Partition:
     """Side of every structure of a dataset; made by `divide`."""
 
-    dataset: dataset_lib.Dataset
+    dataset: catalog.Facts
     settings: splits.SplitSettings
     side: np.ndarray  # (n_structures,), str, one of SIDES; empty where an element is not admitted
     molecule: np.ndarray  # (n_structures,), int, the same for all names of one minimum
@@ -78,7 +78,7 @@ class Partition:
         return f"{rung}: {', '.join(counts)}"
 
 
-def divide(dataset: dataset_lib.Dataset, settings: splits.SplitSettings) -> Partition:
+def divide(dataset: catalog.Facts, settings: splits.SplitSettings) -> Partition:
     """Divide a dataset into sides.
 
     Args:
@@ -90,19 +90,19 @@ def divide(dataset: dataset_lib.Dataset, settings: splits.SplitSettings) -> Part
     """
     admitted = of_elements(dataset, settings.elements)
     leader = coverage.unify(dataset)
-    names, own = np.unique(dataset.molecule, return_inverse=True)
+    names, own = dataset.molecules
     leaders = [leader[name] for name in names.tolist()]
     side = np.array([splits.side_of_molecule(name, settings) for name in leaders], "<U10")[own]
     side = np.where(admitted, side, "")
-    ladder = np.flatnonzero(admitted & np.isin(dataset.rung, rungs.RUNGS))
+    ladder = np.flatnonzero(admitted & dataset.rungs.isin(rungs.RUNGS))
     train = {
-        rung: np.unique(dataset.molecule[inside & (side == "train")]).tolist()
+        rung: names[np.unique(own[inside & (side == "train")])].tolist()
         for rung in rungs.RUNGS
         if (inside := admitted & rungs.in_rung(dataset, rung)).any()
     }
-    held_out = np.unique(dataset.molecule[ladder][side[ladder] != "train"]).tolist()
+    held_out = names[np.unique(own[ladder][side[ladder] != "train"])].tolist()
     missing = coverage.uncovered(coverage.molecule_parts(dataset, ladder), train, held_out)
-    side[np.isin(dataset.molecule, list(missing)) & admitted] = "unseen"
+    side[dataset.molecules.isin(list(missing)) & admitted] = "unseen"
     return Partition(dataset, settings, side, np.unique(leaders, return_inverse=True)[1][own], missing)
 
 
@@ -123,12 +123,12 @@ def sides(
     Raises:
         InputError: an unknown dataset, rung or element, or no structure of these elements.
     """
-    dataset = storage.load_dataset(name_or_path, allow_missing_forces=True)
+    dataset = opening.open_dataset(name_or_path)
     divided = divide(dataset, splits.SplitSettings(elements=tuple(elements), split_seed=split_seed))
     return {side: divided.indices(rung, side) for side in SIDES}
 
 
-def of_elements(dataset: dataset_lib.Dataset, symbols: Sequence[str]) -> np.ndarray:
+def of_elements(dataset: catalog.Facts, symbols: Sequence[str]) -> np.ndarray:
     """Return which structures are made of these elements alone, (n_structures,), bool; all if none are named.
 
     Raises:
@@ -136,10 +136,11 @@ def of_elements(dataset: dataset_lib.Dataset, symbols: Sequence[str]) -> np.ndar
     """
     if not symbols:
         return np.ones(len(dataset), bool)
-    wanted = [elements_lib.ATOMIC_NUMBERS[symbol] for symbol in symbols]
-    admitted = np.logical_and.reduceat(np.isin(dataset.atomic_numbers, wanted), dataset.atom_offset)
+    wanted = {elements_lib.ATOMIC_NUMBERS[symbol] for symbol in symbols}
+    known = dataset_lib.elements_of(dataset.compositions)
+    admitted = np.array([own <= wanted for own in known], bool)[dataset.compositions.codes]
     if not admitted.any():
-        held = ", ".join(elements_lib.SYMBOLS[number] for number in np.unique(dataset.atomic_numbers).tolist())
+        held = ", ".join(elements_lib.SYMBOLS[number] for number in sorted(set().union(*known)))
         raise InputError(
             f"data.elements must name elements of the dataset, which holds {held}; no structure is made of "
             f"{', '.join(symbols)} alone."

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from h2scale.data import catalog
 from h2scale.data import dataset as dataset_lib
 
 RUNGS = ("equilibrium", "thermal", "stretched", "h2")
@@ -60,13 +61,13 @@ def rung_of_force(largest_force: float) -> str:
     return "equilibrium" if largest_force < EQUILIBRIUM_MAX_FORCE_EV_PER_ANGSTROM else "thermal"
 
 
-def in_rung(dataset: dataset_lib.Dataset, rung: str) -> np.ndarray:
+def in_rung(dataset: catalog.Facts, rung: str) -> np.ndarray:
     """Mask of the structures of a rung, the rungs below it included; shape (n_structures,), bool.
 
     Neither isolated atoms nor the test curve belong to any rung.
     """
     check_rung(rung)
-    return np.isin(dataset.rung, RUNGS[: RUNGS.index(rung) + 1])
+    return dataset.rungs.isin(RUNGS[: RUNGS.index(rung) + 1])
 
 
 def teacher_h2_curve(dataset: dataset_lib.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +79,7 @@ def teacher_h2_curve(dataset: dataset_lib.Dataset) -> tuple[np.ndarray, np.ndarr
     Raises:
         ValueError: the dataset holds no such curve.
     """
-    indices = np.flatnonzero(dataset.rung == TEST_CURVE)
+    indices = np.flatnonzero(dataset.rungs.isin([TEST_CURVE]))
     if not indices.size:
         raise ValueError(f"the dataset has no structures of rung {TEST_CURVE!r}, so the teacher's H2 curve is unknown.")
     starts = dataset.atom_offset[indices]

@@ -1,37 +1,39 @@
 """Datasets larger than memory: a folder of shards whose arrays are mapped, not read.
 
-Layout (version 1)::
+Layout (version 2; version 1 had no index)::
 
     manifest.json               format, version, complete or not, the manifest of the dataset, checksums of the shards
     shard-00000/atoms.npy       a record an atom: atomic_numbers, positions, forces (absent if the set has none)
     shard-00000/structures.npy  a record a structure: atom_offset, n_atoms, energy, charge, ..., molecule, teacher
+    shard-00000/index.npz       facts about its structures that are asked for without their atoms (`data.catalog`)
 
 Records rather than a file per column: a structure drawn at random then touches two places of the disk and not fourteen,
-and a shard costs two open files. Every shard is written beside its name and renamed when it is whole, and the manifest
-is replaced after each, so that a writer that is killed, or a disk that is full, leaves whole shards and nothing else;
-the same call continues behind them.
+and a reader keeps two files of a shard open. Every shard is written beside its name and renamed when it is whole, and
+the manifest is replaced after each, so that a writer that is killed, or a disk that is full, leaves whole shards and
+nothing else; the same call continues behind them.
 """
 
 import hashlib
+import io
 import itertools
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from h2scale import errors
+from h2scale.data import catalog, indexing, validation
 from h2scale.data import dataset as dataset_lib
-from h2scale.data import validation
 from h2scale.runtime import files
 from h2scale.types import Structure
 
 FORMAT = "h2scale-shards"
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
-ATOMS, STRUCTURES = "atoms.npy", "structures.npy"
+ATOMS, STRUCTURES, INDEX = "atoms.npy", "structures.npy", "index.npz"
 STRUCTURES_PER_SHARD = 32768
 ATOMS_PER_SHARD = 1 << 21
 """A shard ends at whichever comes first; both bound the writer's memory, to some 200 MB."""
@@ -74,7 +76,7 @@ def write_shards(
         for chunk in _chunks(remaining, structures_per_shard):
             dataset = dataset_lib.from_structures(chunk, {"has_forces": has_forces})
             _check(dataset, folder, done)
-            index["shards"].append(_write_shard(folder, len(index["shards"]), dataset, has_forces))
+            index["shards"].append(_write_shard(folder, f"shard-{len(index['shards']):05d}", dataset, has_forces))
             done += len(dataset)
             _write_index(folder, index)
         if not done:
@@ -87,6 +89,32 @@ def write_shards(
             f"{folder} cannot be written: {error.strerror or error}; {len(index['shards'])} whole shards stay, and the "
             f"same call continues behind them."
         ) from error
+
+
+def write_one(folder: Path, name: str, dataset: dataset_lib.Dataset) -> dict[str, Any]:
+    """Write one shard of a folder and return its entry in a manifest; one of that name is replaced."""
+    for leftover in (folder / name, folder / f"{name}.partial"):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    return _write_shard(folder, name, dataset, dataset.has_forces)
+
+
+def write_manifest(folder: Path, entries: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of shards that are there, which makes the folder a dataset.
+
+    Args:
+        folder: of the dataset.
+        entries: of the shards, in order; their names are paths in the folder.
+        manifest: of the dataset.
+    """
+    identity = hashlib.sha256(json.dumps(_identity(manifest), sort_keys=True).encode()).hexdigest()
+    index = {"format": FORMAT, "version": VERSION, "complete": True, "identity": identity}
+    _write_index(folder, {**index, "shards": list(entries), "manifest": dict(manifest)})
+
+
+def is_complete(folder: Path) -> bool:
+    """Return whether a folder holds a whole dataset, as its manifest says."""
+    return (folder / MANIFEST).is_file() and bool(_load_index(folder)["complete"])
 
 
 def read_index(folder: str | Path, *, verify: bool) -> dict[str, Any]:
@@ -115,6 +143,20 @@ def read_index(folder: str | Path, *, verify: bool) -> dict[str, Any]:
             if verify and _checksum(path) != expected["sha256"]:
                 raise errors.InputError(f"{path} does not match its checksum in the manifest; copy or make it again.")
     return index
+
+
+def blocks(folder: str | Path, index: Mapping[str, Any]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Records of atoms and structures of every shard, in order, mapped a shard at a time."""
+    for shard in index["shards"]:
+        place = Path(folder) / shard["name"]
+        yield np.load(place / ATOMS, mmap_mode="r"), np.load(place / STRUCTURES, mmap_mode="r")
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays as the content of an .npz file; equal arrays give equal bytes."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]
+    return content.getvalue()
 
 
 def fingerprint(index: Mapping[str, Any]) -> str:
@@ -149,18 +191,25 @@ def _chunks(structures: Iterator[Structure], size: int) -> Iterator[list[Structu
 
 
 def _check(dataset: dataset_lib.Dataset, folder: Path, first: int) -> None:
-    pairs = np.cumsum(dataset.n_atoms.astype(np.int64) ** 2)
-    piece = pairs // PAIRS_PER_CHECK
-    for number in np.unique(piece):
-        rows = np.flatnonzero(piece == number)
+    for rows in _pieces(dataset):
         try:
             validation.validate(dataset.select(rows))
         except ValueError as error:
             raise errors.InputError(f"{folder}: among the structures from {first + rows[0]} on, {error}") from error
 
 
-def _write_shard(folder: Path, number: int, dataset: dataset_lib.Dataset, has_forces: bool) -> dict[str, Any]:
-    name = f"shard-{number:05d}"
+def _pieces(dataset: dataset_lib.Dataset) -> Iterator[np.ndarray]:
+    """Rows of consecutive structures with few enough pairs of atoms to be looked at together."""
+    piece = np.cumsum(dataset.n_atoms.astype(np.int64) ** 2) // PAIRS_PER_CHECK
+    yield from np.split(np.arange(len(dataset)), np.flatnonzero(np.diff(piece)) + 1)
+
+
+def _index_of(dataset: dataset_lib.Dataset) -> bytes:
+    parts = [indexing.entries(dataset.select(rows)) for rows in _pieces(dataset)]
+    return npz_bytes(catalog.joined(parts))
+
+
+def _write_shard(folder: Path, name: str, dataset: dataset_lib.Dataset, has_forces: bool) -> dict[str, Any]:
     atoms = np.empty(len(dataset.atomic_numbers), atom_dtype(has_forces))
     for column in atoms.dtype.names or ():
         atoms[column] = getattr(dataset, column)
@@ -175,13 +224,14 @@ def _write_shard(folder: Path, number: int, dataset: dataset_lib.Dataset, has_fo
     try:
         for file, array in ((ATOMS, atoms), (STRUCTURES, records)):
             _save(partial / file, array)
+        (partial / INDEX).write_bytes(_index_of(dataset))
         partial.rename(folder / name)
     except OSError:
         shutil.rmtree(partial)
         raise
     written = {
         file: {"bytes": (folder / name / file).stat().st_size, "sha256": _checksum(folder / name / file)}
-        for file in (ATOMS, STRUCTURES)
+        for file in (ATOMS, STRUCTURES, INDEX)
     }
     return {"name": name, "num_structures": len(records), "num_atoms": len(atoms), "files": written}
 

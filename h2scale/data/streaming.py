@@ -95,6 +95,11 @@ class ShardedDataset:
             raise IndexError(f"structure {index} of a dataset of {len(self)}")
         return self.gather(np.array([index % len(self)]))[0]
 
+    def first_of(self, shard: str) -> int:
+        """Index of the first structure of a shard, by its name."""
+        number = self._names.index(shard)
+        return int(self._ends[number - 1]) if number else 0
+
     def gather(self, indices: np.ndarray) -> dataset_lib.Dataset:
         """The structures at `indices`, in that order, in memory.
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from h2scale import elements as elements_lib
+from h2scale.data import catalog, hashing, leaks, partition, rungs
 from h2scale.data import dataset as dataset_lib
-from h2scale.data import hashing, leaks, partition, rungs
 from h2scale.errors import InputError, require
 
 
@@ -50,12 +50,12 @@ def available(divided: partition.Partition, rung: str, settings: TrainingSetSett
     dataset, train = divided.dataset, divided.side == "train"
     chosen = rungs.in_rung(dataset, rung) & train
     if not settings.include_h2_equilibrium:
-        chosen &= ~((dataset.molecule == rungs.H2_MOLECULE) & (dataset.rung == "equilibrium"))
+        chosen &= ~(dataset.molecules.isin([rungs.H2_MOLECULE]) & dataset.rungs.isin(["equilibrium"]))
     if settings.include_isolated_atoms:
         # Whatever side their names would be on: nothing is held out of them.
-        chosen |= (dataset.rung == rungs.ATOM) & (divided.side != "")
+        chosen |= dataset.rungs.isin([rungs.ATOM]) & (divided.side != "")
     if settings.include_hydrogen_pairs:
-        pairs = (dataset.rung == rungs.HYDROGEN_PAIR) & train
+        pairs = dataset.rungs.isin([rungs.HYDROGEN_PAIR]) & train
         right = "false for a dataset without structures of that rung"
         require(bool(pairs.any()), "data.include_hydrogen_pairs", True, right)
         chosen |= pairs
@@ -83,9 +83,10 @@ def training_order(
     dataset = divided.dataset
     allowed = available(divided, rung, settings or TrainingSetSettings())
     order = allowed[np.argsort(hashing.structure_draws(dataset, seed)[allowed], kind="stable")]
-    pinned = (dataset.rung[order] == rungs.ATOM) | (dataset.molecule[order] == rungs.H2_MOLECULE)
+    atom = dataset.rungs.isin([rungs.ATOM])[order]
+    pinned = atom | dataset.molecules.isin([rungs.H2_MOLECULE])[order]
     front, rest = order[pinned], order[~pinned]
-    known = _elements(dataset, front[dataset.rung[front] != rungs.ATOM])
+    known = _elements(dataset, order[pinned & ~atom])
     first = _covering(dataset, rest, known)
     order = np.concatenate([front, rest[first], np.delete(rest, first)])
     leaks.assert_no_h2_leak(dataset, order, rung)
@@ -123,21 +124,21 @@ def num_unique_molecules(divided: partition.Partition, indices: np.ndarray) -> i
     return len(np.unique(divided.molecule[indices]))
 
 
-def _elements(dataset: dataset_lib.Dataset, indices: np.ndarray) -> set[int]:
+def _elements(dataset: catalog.Facts, indices: np.ndarray) -> set[int]:
     """Atomic numbers that the structures at `indices` hold."""
-    rows = dataset_lib.atom_rows(dataset.atom_offset[indices], dataset.n_atoms[indices])
-    return set(np.unique(dataset.atomic_numbers[rows]).tolist())
+    known = dataset_lib.elements_of(dataset.compositions)
+    return {number for code in np.unique(dataset.compositions.codes[indices]).tolist() for number in known[code]}
 
 
-def _covering(dataset: dataset_lib.Dataset, order: np.ndarray, known: set[int]) -> list[int]:
+def _covering(dataset: catalog.Facts, order: np.ndarray, known: set[int]) -> list[int]:
     """Places in `order` of the first structures that hold the elements which are not yet known."""
     wanted = _elements(dataset, order) - known
+    known_elements, codes = dataset_lib.elements_of(dataset.compositions), dataset.compositions.codes[order]
     places: list[int] = []
-    for place, index in enumerate(order.tolist()):
+    for place, code in enumerate(codes.tolist()):
         if not wanted:
             break
-        start = dataset.atom_offset[index]
-        new = wanted.intersection(dataset.atomic_numbers[start : start + dataset.n_atoms[index]].tolist())
+        new = wanted & known_elements[code]
         if new:
             places.append(place)
             wanted -= new

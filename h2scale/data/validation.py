@@ -3,6 +3,7 @@
 import numpy as np
 
 from h2scale import elements
+from h2scale.data import catalog
 from h2scale.data import dataset as dataset_lib
 
 MIN_DISTANCE_ANGSTROM = 0.1
@@ -31,9 +32,10 @@ def validate(dataset: dataset_lib.Dataset) -> None:
     _check_distances(dataset)
 
 
-def describe(dataset: dataset_lib.Dataset, index: int) -> str:
+def describe(dataset: catalog.Facts, index: int) -> str:
     """Name of a structure in messages: its index, molecule and regime."""
-    return f"structure {index} ({dataset.molecule[index]}, {dataset.regime[index]})"
+    names = (column.values[column.codes[index]] for column in (dataset.molecules, dataset.regimes))
+    return f"structure {index} ({', '.join(names)})"
 
 
 def pair_distances(dataset: dataset_lib.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

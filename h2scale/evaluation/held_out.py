@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from h2scale.data import partition
+from h2scale.data import opening, partition
 
 CLOSE_EV = 0.043
 """Energy errors up to this are small for chemistry: 1 kcal/mol."""
@@ -33,7 +33,8 @@ def test_structures(divided: partition.Partition, rung: str) -> np.ndarray:
 
 def groups(divided: partition.Partition, indices: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield side, regime and the places in `indices` of each group; first all regimes of a side together."""
-    side, regime = divided.side[indices], divided.dataset.regime[indices]
+    regimes = divided.dataset.regimes
+    side, regime = divided.side[indices], regimes.values[regimes.codes[indices]]
     for name in ("test", "unseen"):
         of_side = side == name
         if of_side.any():
@@ -70,7 +71,7 @@ def errors(
 
 def zero_errors(divided: partition.Partition, indices: np.ndarray) -> Errors:
     """Average the errors of a model that predicts separated atoms, without forces, everywhere."""
-    dataset = divided.dataset
+    dataset = opening.gather(divided.dataset, indices)
     of_atom = np.mean(np.abs(dataset.forces), axis=1)
     sums = np.add.reduceat(of_atom, dataset.atom_offset) / dataset.n_atoms
-    return errors(divided, indices, dataset.energy[indices], sums[indices])
+    return errors(divided, indices, dataset.energy, sums)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import threadpoolctl
 
+from h2scale.data import catalog, opening
 from h2scale.data import dataset as dataset_lib
 
 NUM_BINS = (8, 12, 16, 24, 36)
@@ -49,7 +50,7 @@ class _Pairs(NamedTuple):
 
 
 def ridge_energies(
-    dataset: dataset_lib.Dataset,
+    dataset: catalog.Facts,
     train: np.ndarray,
     validation: np.ndarray,
     test: np.ndarray,
@@ -82,7 +83,7 @@ def ridge_energies(
         if len(indices) == 0:
             raise ValueError(f"ridge regression needs structures on every side; {name} is empty.")
     everything = np.concatenate([train, validation, test])
-    pairs = _all_pairs(dataset.select(everything))
+    pairs = _all_pairs(opening.gather(dataset, everything))
     energies = dataset.energy[everything]
     weights = np.full(len(validation), 1 / len(validation)) if weights is None else weights
     fitted, chosen = slice(0, len(train)), slice(len(train), len(train) + len(validation))

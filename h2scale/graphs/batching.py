@@ -80,6 +80,16 @@ def make_table(
     Raises:
         ValueError: the cutoff is not positive, or an element is not in `species`.
     """
+    table = host_table(dataset, cutoff, species)
+    return Table(*(jnp.asarray(leaf, dtype if leaf.dtype == np.float64 else jnp.int32) for leaf in table))
+
+
+def host_table(dataset: dataset_lib.Dataset, cutoff: float, species: tuple[int, ...]) -> Table:
+    """The arrays of `make_table` before they are rounded: in NumPy, floating ones in float64.
+
+    Raises:
+        ValueError: the cutoff is not positive, or an element is not in `species`.
+    """
     edges = neighbors.find_edges(dataset.positions, dataset.n_atoms, cutoff)
     n_atoms = dataset.n_atoms.astype(np.int64)
     if len(dataset):
@@ -87,24 +97,32 @@ def make_table(
     else:
         centroids = np.zeros((0, 3))
     centered = dataset.positions - np.repeat(centroids, n_atoms, axis=0)
-    return Table(
-        positions=jnp.asarray(centered, dtype),
-        species=jnp.asarray(species_indices(dataset.atomic_numbers, species), jnp.int32),
-        forces=jnp.asarray(dataset.forces, dtype),
-        senders=jnp.asarray(edges.senders, jnp.int32),
-        receivers=jnp.asarray(edges.receivers, jnp.int32),
-        atom_offset=jnp.asarray(dataset.atom_offset, jnp.int32),
-        edge_offset=jnp.asarray(edges.edge_offset, jnp.int32),
-        n_atoms=jnp.asarray(dataset.n_atoms, jnp.int32),
-        n_edges=jnp.asarray(edges.n_edges, jnp.int32),
-        energy=jnp.asarray(dataset.energy, dtype),
-        charge=jnp.asarray(dataset.charge, dtype),
-        spin_multiplicity=jnp.asarray(dataset.spin_multiplicity, dtype),
-    )
+    columns = {
+        "positions": centered,
+        "species": species_indices(dataset.atomic_numbers, species),
+        "forces": dataset.forces,
+        "senders": edges.senders,
+        "receivers": edges.receivers,
+        "atom_offset": dataset.atom_offset,
+        "edge_offset": edges.edge_offset,
+        "n_atoms": dataset.n_atoms,
+        "n_edges": edges.n_edges,
+        "energy": dataset.energy,
+        "charge": dataset.charge.astype(np.float64),
+        "spin_multiplicity": dataset.spin_multiplicity.astype(np.float64),
+    }
+    return Table(**columns)  # type: ignore[arg-type]  # NumPy's arrays, until they are on a device
+
+
+class Sizes(NamedTuple):
+    """Numbers of atoms and edges of structures, from which a capacity is chosen."""
+
+    n_atoms: np.ndarray  # (n_structures,), integers
+    n_edges: np.ndarray  # (n_structures,), integers
 
 
 def choose_capacity(
-    table: Table, structures_per_batch: int, indices: np.ndarray | None = None, headroom: float = 0.1
+    table: Table | Sizes, structures_per_batch: int, indices: np.ndarray | None = None, headroom: float = 0.1
 ) -> Capacity:
     """Choose room for `structures_per_batch` structures of mean size and `headroom` more, and for any single one.
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_STRUCTURES_PER_BLOCK = 4096  # bounds memory: all pairs of a block are held at once
+_PAIRS_PER_BLOCK = 1 << 21  # bounds memory: all ordered pairs of a block are held at once
 
 
 class Edges(NamedTuple):
@@ -21,6 +21,14 @@ class Edges(NamedTuple):
         return np.cumsum(self.n_edges, dtype=np.int64) - self.n_edges
 
 
+def count_edges(positions: np.ndarray, n_atoms: np.ndarray, cutoff: float) -> np.ndarray:
+    """Number of the edges that `find_edges` finds for every structure, shape (n_structures,), int32."""
+    counts = [np.zeros(0, np.int32)]
+    for block, sizes in _checked_blocks(positions, n_atoms, cutoff):
+        counts.append(_block_edges(block, sizes, cutoff)[2].astype(np.int32))
+    return np.concatenate(counts)
+
+
 def find_edges(positions: np.ndarray, n_atoms: np.ndarray, cutoff: float) -> Edges:
     """Find all ordered pairs of atoms of one structure closer than the cutoff, for every structure.
 
@@ -32,6 +40,15 @@ def find_edges(positions: np.ndarray, n_atoms: np.ndarray, cutoff: float) -> Edg
     Raises:
         ValueError: the cutoff is not positive and finite, or the counts do not add up to the positions.
     """
+    blocks = [_block_edges(block, counts, cutoff) for block, counts in _checked_blocks(positions, n_atoms, cutoff)]
+    if not blocks:
+        return Edges(*(np.zeros(0, np.int32) for _ in range(3)))
+    return Edges(*(np.concatenate(columns).astype(np.int32) for columns in zip(*blocks, strict=True)))
+
+
+def _checked_blocks(
+    positions: np.ndarray, n_atoms: np.ndarray, cutoff: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     if not 0 < cutoff < np.inf:
         raise ValueError(f"model.cutoff must be positive, in angstrom; got {cutoff!r}.")
     n_atoms = np.asarray(n_atoms, dtype=np.int64)
@@ -40,19 +57,11 @@ def find_edges(positions: np.ndarray, n_atoms: np.ndarray, cutoff: float) -> Edg
             f"positions must have shape {(int(n_atoms.sum()), 3)} for these n_atoms; got {positions.shape}."
         )
     positions = np.asarray(positions, dtype=np.float64)
-    blocks = [_block_edges(block, counts, cutoff) for block, counts in _blocks(positions, n_atoms)]
-    if not blocks:
-        return Edges(*(np.zeros(0, np.int32) for _ in range(3)))
-    return Edges(*(np.concatenate(columns).astype(np.int32) for columns in zip(*blocks, strict=True)))
-
-
-def _blocks(positions: np.ndarray, n_atoms: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    start = 0
-    for first in range(0, len(n_atoms), _STRUCTURES_PER_BLOCK):
-        counts = n_atoms[first : first + _STRUCTURES_PER_BLOCK]
-        stop = start + int(counts.sum())
-        yield positions[start:stop], counts
-        start = stop
+    ends = np.cumsum(n_atoms)
+    block = np.cumsum(n_atoms**2) // _PAIRS_PER_BLOCK
+    for rows in np.split(np.arange(len(n_atoms)), np.flatnonzero(np.diff(block)) + 1):
+        if len(rows):
+            yield positions[ends[rows[0]] - n_atoms[rows[0]] : ends[rows[-1]]], n_atoms[rows]
 
 
 def _block_edges(positions: np.ndarray, n_atoms: np.ndarray, cutoff: float) -> tuple[np.ndarray, ...]:

@@ -45,13 +45,15 @@ class DeviceSettings:
     cpu_devices: int  # 0 means one per core
     replicas_at_once: int  # vectorised together on a device; 0 means 1 on a CPU, all on a GPU
     data_parallel: int  # devices that share the batches of each replica
+    readers: int  # threads that read shards, where a dataset is one
     compile_cache: bool  # keep compiled programs in the user's cache folder
     distributed: DistributedSettings
 
     def __post_init__(self) -> None:
         for name in ("cpu_devices", "replicas_at_once"):
             require(getattr(self, name) >= 0, f"devices.{name}", getattr(self, name), "0 (automatic) or more")
-        require(self.data_parallel >= 1, "devices.data_parallel", self.data_parallel, "at least 1")
+        for name in ("data_parallel", "readers"):
+            require(getattr(self, name) >= 1, f"devices.{name}", getattr(self, name), "at least 1")
 
     @classmethod
     def from_section(cls, devices: Mapping[str, Any]) -> "DeviceSettings":

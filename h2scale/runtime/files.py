@@ -1,8 +1,26 @@
 """Writing files whole: the content goes to a temporary file in the same folder, which is then renamed."""
 
+import contextlib
+import fcntl
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+
+
+@contextlib.contextmanager
+def try_lock(path: str | os.PathLike[str]) -> Iterator[bool]:
+    """Lock of the operating system on a file; the value is False if another living process holds it.
+
+    It vanishes with its process however that ends, on this machine and over NFS version 4.
+    """
+    with Path(path).open("a") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from h2scale.data import dataset as dataset_lib
 from h2scale.data import partition, rungs
 from h2scale.errors import InputError
-from h2scale.graphs import batching
+from h2scale.graphs import counting
 from h2scale.models import sizes
 from h2scale.models.settings import ModelSettings
 from h2scale.study import replicas
@@ -61,7 +62,7 @@ def _model(arm: ArmSettings, divided: partition.Partition) -> ModelSettings:
     """Return the arm's model at its first width, scaled by statistics of the lowest rung that holds structures."""
     dataset = divided.dataset
     lowest = next(found for rung in rungs.RUNGS if len(found := divided.indices(rung, "train")))
-    species = tuple(int(number) for number in np.unique(dataset.atomic_numbers))
+    species = tuple(sorted(frozenset().union(*dataset_lib.elements_of(dataset.compositions))))
     energy_per_atom = dataset.energy[lowest] / dataset.n_atoms[lowest]
     model = ModelSettings(
         **arm.model,
@@ -72,6 +73,6 @@ def _model(arm: ArmSettings, divided: partition.Partition) -> ModelSettings:
         energy_scale=float(np.sqrt(np.mean(energy_per_atom**2))),
     )
     # Only now: the cutoff has been checked.
-    table = batching.make_table(dataset, model.cutoff, species)
-    neighbors = float(np.sum(table.n_edges[lowest]) / np.sum(table.n_atoms[lowest]))
+    n_edges = counting.edge_counts(dataset, model.cutoff)
+    neighbors = float(np.sum(n_edges[lowest]) / np.sum(dataset.n_atoms[lowest]))
     return dataclasses.replace(model, avg_num_neighbors=neighbors)

@@ -9,17 +9,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from h2scale.data import partition, rungs
+from h2scale.data import catalog, opening, partition, rungs
 from h2scale.evaluation import held_out, physics_checks
-from h2scale.graphs import batching
+from h2scale.graphs import batching, counting
 from h2scale.models import flat, widths
 from h2scale.models import potential as potential_lib
 from h2scale.models.settings import ModelSettings
 from h2scale.study import replicas, rows
 from h2scale.study.settings import StudySettings
 from h2scale.study.sources import Sources
+from h2scale.training import active_set, feed, step, trainer
 from h2scale.training import population as population_lib
-from h2scale.training import step, trainer
 
 
 class Assembled(NamedTuple):
@@ -49,9 +49,14 @@ def assemble(
     model, models = population.settings, replicas.population_models(population)
     divided, training = sources.divided, sources.arm.training
     potential = flat.flat_potential(potential_lib.make_potential(model))
-    table = batching.make_table(divided.dataset, model.cutoff, model.species)
     rung_names = _rung_names(population)
-    capacity = _capacity(divided, table, training.structures_per_batch)
+    dataset = divided.dataset
+    streamed = isinstance(dataset, catalog.Catalog)
+    held = _held_out(divided, rung_names) if streamed else np.arange(len(dataset))
+    shown = opening.gather(dataset, held) if isinstance(dataset, catalog.Catalog) else dataset
+    table = batching.make_table(shown, model.cutoff, model.species)
+    sizes = batching.Sizes(dataset.n_atoms, counting.edge_counts(dataset, model.cutoff)) if streamed else table
+    capacity = _capacity(divided, sizes, training.structures_per_batch)
     on_cpu = mesh.devices.flat[0].platform == "cpu"
     population_settings = population_lib.PopulationSettings(
         training=training,
@@ -59,6 +64,7 @@ def assemble(
         steps_per_evaluation=settings.evaluation.every,
         num_evaluations=max(spec.steps for spec in population.replicas) // settings.evaluation.every,
         replicas_at_once=settings.devices.replicas_at_once or (1 if on_cpu else len(population.replicas)),
+        streamed=streamed,
     )
     check = physics_checks.make_physics_check(
         potential, physics_checks.DimerSettings(model.species, model.cutoff, model.conditioning != "none")
@@ -68,7 +74,7 @@ def assemble(
 
     pinned_share = sources.arm.training_set.pinned_share
     inputs = _replica_inputs(sources, population, rung_names, pinned_share, mesh)
-    validation, *test = _evaluation_plans(divided, table, rung_names, capacity)
+    validation, *test = _evaluation_plans(divided, held, table, rung_names, capacity)
     materials = trainer.Materials(
         table=table,
         validation=validation,
@@ -76,6 +82,19 @@ def assemble(
         references=sources.references,
     )
     materials = jax.device_put(materials, population_lib.shared_sharding(mesh))
+    if isinstance(dataset, catalog.Catalog):
+        materials = materials._replace(
+            feed=feed.Feed(
+                dataset,
+                _streams(sources, population, inputs),
+                cutoff=model.cutoff,
+                species=model.species,
+                capacity=capacity,
+                training=training,
+                sharding=population_lib.mapped_sharding(mesh),
+                readers=settings.devices.readers,
+            )
+        )
     return Assembled(potential, population_settings, programs, inputs, materials)
 
 
@@ -123,7 +142,7 @@ def _flops_alone(
     """Count the operations of one step of one replica of that model, in a program of its own."""
     alone = tuple(spec for spec in population.replicas if spec.settings == model)
     assembled = assemble(sources, population._replace(settings=model, replicas=alone), settings, mesh)
-    return trainer.flops_per_step(assembled.programs, assembled.inputs, assembled.materials.table)
+    return trainer.flops_per_step(assembled.programs, assembled.inputs, assembled.materials)
 
 
 def _test_places(
@@ -139,7 +158,32 @@ def _rung_names(population: replicas.PopulationSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spec.rung for spec in population.replicas))
 
 
-def _capacity(divided: partition.Partition, table: batching.Table, per_batch: int) -> batching.Capacity:
+def _held_out(divided: partition.Partition, rung_names: Sequence[str]) -> np.ndarray:
+    """Return the structures that some rung is evaluated on, increasing."""
+    of_rungs = [[divided.held_out(rung, "validation"), held_out.test_structures(divided, rung)] for rung in rung_names]
+    return np.unique(np.concatenate([indices for own in of_rungs for indices in own]))
+
+
+def _streams(sources: Sources, population: replicas.PopulationSpec, inputs: step.ReplicaInputs) -> list[feed.Stream]:
+    """Return the stream of every replica; those that differ in their length alone share one order."""
+    cpu = jax.local_devices(backend="cpu")[0]
+    orders = {key: jax.device_put(own.indices.astype(np.int32), cpu) for key, own in sources.orders.items()}
+    host = inputs._replace(order=inputs.seed, weight_scale=None)
+    columns = jax.tree.map(active_set.to_host, host)
+    return [
+        feed.Stream(
+            jax.tree.map(lambda column, place=place: column[place], columns)._replace(
+                order=orders[spec.rung, spec.seed]
+            ),
+            spec.steps,
+        )
+        for place, spec in enumerate(population.replicas)
+    ]
+
+
+def _capacity(
+    divided: partition.Partition, table: batching.Table | batching.Sizes, per_batch: int
+) -> batching.Capacity:
     """Return the capacity of a batch: of all rungs, so that a replica's batches do not depend on its population."""
     every = [divided.indices(rung, "train") for rung in rungs.RUNGS]
     chosen = [batching.choose_capacity(table, per_batch, indices) for indices in every if len(indices)]
@@ -156,14 +200,16 @@ def _replica_inputs(
     mesh: jax.sharding.Mesh,
 ) -> step.ReplicaInputs:
     """Return one entry per replica, and inactive copies of the last one that fill up the devices."""
-    longest = max(spec.num_train for spec in population.replicas)
+    streamed = isinstance(sources.divided.dataset, catalog.Catalog)  # then the host draws, and no device needs an order
+    longest = 1 if streamed else max(spec.num_train for spec in population.replicas)
     padded = population_lib.padded_size(len(population.replicas), mesh.shape[population_lib.REPLICA_AXIS])
     specs = population.replicas + (population.replicas[-1],) * (padded - len(population.replicas))
     order = np.zeros((padded, longest), np.int32)
     num_pinned = np.zeros(padded, np.int32)
     for place, spec in enumerate(specs):
         own = sources.orders[spec.rung, spec.seed]
-        order[place, : spec.num_train] = own.indices[: spec.num_train]
+        if not streamed:
+            order[place, : spec.num_train] = own.indices[: spec.num_train]
         num_pinned[place] = own.num_pinned
     models = replicas.population_models(population)
     scales = {model: widths.scales(model, population.settings) for model in models}
@@ -185,17 +231,22 @@ def _replica_inputs(
 
 
 def _evaluation_plans(
-    divided: partition.Partition, table: batching.Table, rung_names: tuple[str, ...], capacity: batching.Capacity
+    divided: partition.Partition,
+    held: np.ndarray,
+    table: batching.Table,
+    rung_names: tuple[str, ...],
+    capacity: batching.Capacity,
 ) -> list[population_lib.EvaluationPlan]:
     """Plan batches of every rung's held-out structures: the validation plan, and those of the parts of the test set.
 
     All have the same number of batches, that of the largest validation set, so that one compiled program evaluates
-    each; the test set is evaluated once and may take several.
+    each; the test set is evaluated once and may take several. Row i of the table is structure `held[i]`.
     """
     validation = [divided.held_out(rung, "validation") for rung in rung_names]
     test = [held_out.test_structures(divided, rung) for rung in rung_names]
     validation_batches, test_batches = (
-        [batching.plan_batches(table, indices, capacity) for indices in side] for side in (validation, test)
+        [batching.plan_batches(table, np.searchsorted(held, indices), capacity) for indices in side]
+        for side in (validation, test)
     )
     length = max(len(indices) for indices, _ in validation_batches)
     num_parts = -(-max(len(indices) for indices, _ in test_batches) // length)

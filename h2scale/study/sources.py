@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from h2scale import data, units
-from h2scale.data import dataset as dataset_lib
-from h2scale.data import partition, rungs, splits, training_sets
+from h2scale import units
+from h2scale.data import catalog, opening, partition, rungs, splits, training_sets
 from h2scale.errors import InputError, require
 from h2scale.evaluation import held_out, simple_models
 from h2scale.physics import curves
@@ -31,6 +30,10 @@ class Sources(NamedTuple):
         return self.orders[rung, seed].indices[:num_train]
 
 
+MOST_STREAMED = 20_000
+"""Structures from shards that the ridge regression, which holds all of them in memory, is fitted to at most."""
+
+
 class SimpleModels:
     """Test energies of the ridge regression that is trained on the same structures; each is fitted once."""
 
@@ -45,12 +48,17 @@ class SimpleModels:
         Args:
             rung: of the validation and test structures.
             train: indices to fit to.
+
+        Returns:
+            NaN for more than `MOST_STREAMED` structures of a dataset in shards.
         """
+        test = held_out.test_structures(self._divided, rung)
+        if len(train) > MOST_STREAMED and isinstance(self._divided.dataset, catalog.Catalog):
+            return np.full(len(test), np.nan)
         key = rung, np.sort(train).tobytes()
         with self._lock:
             if key not in self._known:
                 validation = self._divided.held_out(rung, "validation")
-                test = held_out.test_structures(self._divided, rung)
                 weights = self._divided.molecule_weights(validation)
                 result = simple_models.ridge_energies(self._divided.dataset, train, validation, test, weights=weights)
                 self._known[key] = result.test_energies
@@ -64,7 +72,7 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
         InputError: a dataset, element list, rung or training-set size cannot be used.
         ValueError: a dataset whose H2 curve lies on other distances, or one that would leak it.
     """
-    load_once = functools.cache(functools.partial(data.load_dataset, allow_missing_forces=True))
+    load_once = functools.cache(opening.open_dataset)
     divide = functools.cache(lambda dataset, split: _divide(load_once(dataset), split))
     load_references = functools.cache(lambda dataset, teacher_curve: references(load_once(dataset), teacher_curve))
     simple = functools.cache(SimpleModels)
@@ -81,7 +89,7 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
     return found
 
 
-def references(dataset: dataset_lib.Dataset, teacher_curve: str = "dataset") -> curves.References:
+def references(dataset: catalog.Facts, teacher_curve: str = "dataset") -> curves.References:
     """Return the reference curves of the physics check, with the teacher on the test distances where it is known.
 
     Args:
@@ -92,9 +100,10 @@ def references(dataset: dataset_lib.Dataset, teacher_curve: str = "dataset") -> 
         InputError: PySCF cannot compute a curve of that level.
         ValueError: the dataset's H2 test curve lies on other distances.
     """
-    if not (dataset.rung == rungs.TEST_CURVE).any():
+    test_curve = np.flatnonzero(dataset.rungs.isin([rungs.TEST_CURVE]))
+    if not len(test_curve):
         return curves.load_h2_references(_computed_curve(dataset) if teacher_curve == "auto" else None)
-    distances, energies = rungs.teacher_h2_curve(dataset)
+    distances, energies = rungs.teacher_h2_curve(opening.gather(dataset, test_curve))
     expected = curves.H2_TEST_DISTANCES_ANGSTROM
     if distances.shape != expected.shape or not np.allclose(distances, expected, atol=1e-6):
         raise ValueError(
@@ -104,7 +113,7 @@ def references(dataset: dataset_lib.Dataset, teacher_curve: str = "dataset") -> 
     return curves.load_h2_references(energies)
 
 
-def _computed_curve(dataset: dataset_lib.Dataset) -> np.ndarray:
+def _computed_curve(dataset: catalog.Facts) -> np.ndarray:
     """H2 at the dataset's level of theory on the test distances, eV relative to its own atoms, (n_points,)."""
     # Imported late: no other study needs PySCF.
     from h2scale.physics import teachers
@@ -139,7 +148,10 @@ def _with_sizes(
     return dataclasses.replace(arm, grid=dataclasses.replace(arm.grid, num_train=(), num_train_of=sizes))
 
 
-def _divide(dataset: dataset_lib.Dataset, settings: splits.SplitSettings) -> partition.Partition:
+def _divide(dataset: catalog.Facts, settings: splits.SplitSettings) -> partition.Partition:
+    if isinstance(dataset, catalog.Catalog):
+        right = "positive for a dataset in shards, of which no more is held in memory"
+        require(settings.max_held_out > 0, "data.max_held_out", settings.max_held_out, right)
     return partition.divide(dataset.select(np.flatnonzero(partition.of_elements(dataset, settings.elements))), settings)
 
 
@@ -148,8 +160,8 @@ def _orders(
 ) -> Iterator[tuple[tuple[str, int], training_sets.TrainingOrder]]:
     for rung in arm.grid.rungs:
         rungs.check_rung(rung)
-        if not (divided.dataset.rung == rung).any():
-            held = [name for name in rungs.RUNGS if (divided.dataset.rung == name).any()]
+        held = [name for name in rungs.RUNGS if divided.dataset.rungs.isin([name]).any()]
+        if rung not in held:
             require(False, "grid.rungs", rung, f"made of rungs that {arm.dataset} holds, {', '.join(held) or 'none'}")
         for side in ("validation", "test"):
             if not len(divided.indices(rung, side)):

@@ -1,6 +1,7 @@
 """Training of a study's populations in this process: programs, checkpoints, progress, rows of the tables."""
 
 import concurrent.futures
+import contextlib
 import functools
 import io
 from collections.abc import Callable, Sequence
@@ -115,7 +116,8 @@ def _train_and_write(
         bar.advance(replica_steps * _relative_work(population.settings), replica_steps)
 
     folder = path / workdir.CHECKPOINTS_FOLDER / population.name
-    with checkpoints.PopulationCheckpoints(str(folder), settings.checkpoint.keep) as store:
+    feed = contextlib.nullcontext() if ready.materials.feed is None else contextlib.closing(ready.materials.feed)
+    with checkpoints.PopulationCheckpoints(str(folder), settings.checkpoint.keep) as store, feed:
         outcome = trainer.train_population(
             ready.programs,
             ready.inputs,

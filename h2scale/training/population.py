@@ -63,6 +63,7 @@ class PopulationSettings(NamedTuple):
     steps_per_evaluation: int
     num_evaluations: int  # of the replica that takes the most steps
     replicas_at_once: int  # vectorised together on a device
+    streamed: bool = False  # whether `advance` takes a table of coming structures for each replica, from a `feed.Feed`
 
 
 class Program(Protocol):
@@ -79,7 +80,7 @@ class Programs(NamedTuple):
     """Jitted programs of a population; every array of state and inputs leads with the population axis."""
 
     init: Program  # (inputs) -> state
-    advance: Program  # (state, inputs, table) -> state after `steps_per_call` steps
+    advance: Program  # (state, inputs, table) -> state after `steps_per_call` steps; the table mapped where streamed
     evaluate: Program  # (params, rung, table, plan, references) -> Evaluation
     record: Program  # (state, evaluation) -> state
     check: Program  # (params, references) -> metrics, energies; the physics check alone
@@ -145,8 +146,6 @@ def make_programs(
     """
     training = settings.training
     split = data_parallel.Split(training.batches_per_step, mesh.shape[data_parallel.DATA_AXIS])
-    train_step = step.make_train_step(potential, training, settings.capacity, split)
-
     history_shape = (settings.num_evaluations, len(HISTORY_METRICS))
     init_one = functools.partial(step.init_state, init_params, training, history_shape)
 
@@ -155,6 +154,18 @@ def make_programs(
     ) -> step.ReplicaState:
         state, inputs = mapped
         (table,) = shared
+        return calls(state, inputs, table, step.draw_indices)
+
+    def advance_streamed(
+        mapped: tuple[step.ReplicaState, step.ReplicaInputs, batching.Table], shared: tuple[()]
+    ) -> step.ReplicaState:
+        state, inputs, table = mapped
+        return calls(state, inputs, table, functools.partial(step.consecutive, state.cursor))
+
+    def calls(
+        state: step.ReplicaState, inputs: step.ReplicaInputs, table: batching.Table, draw: step.Draw
+    ) -> step.ReplicaState:
+        train_step = step.make_train_step(potential, training, settings.capacity, split, draw)
 
         def run(state: step.ReplicaState) -> step.ReplicaState:
             def body(state: step.ReplicaState, _: None) -> tuple[step.ReplicaState, None]:
@@ -179,9 +190,14 @@ def make_programs(
     def over(one: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         return _over_population(one, mesh, settings.replicas_at_once)
 
+    def advance(state: step.ReplicaState, inputs: step.ReplicaInputs, table: batching.Table) -> step.ReplicaState:
+        if settings.streamed:
+            return over(advance_streamed)((state, inputs, table), ())
+        return over(advance_one)((state, inputs), (table,))
+
     return Programs(
         init=jax.jit(jax.vmap(init_one), out_shardings=mapped_sharding(mesh)),
-        advance=jax.jit(lambda state, inputs, table: over(advance_one)((state, inputs), (table,)), donate_argnums=(0,)),
+        advance=jax.jit(advance, donate_argnums=(0,)),
         evaluate=jax.jit(
             lambda params, rung, table, plan, references: over(evaluate_one)((params, rung), (table, plan, references))
         ),

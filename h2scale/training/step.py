@@ -111,11 +111,22 @@ def draw_indices(inputs: ReplicaInputs, cursor: jax.Array, count: int) -> jax.Ar
     return jax.vmap(element)(cursor + jnp.arange(count, dtype=jnp.int32))
 
 
+Draw = Callable[[ReplicaInputs, jax.Array, int], jax.Array]
+"""(inputs, cursor, count) -> rows of a table that stand at `cursor` and behind it in a replica's stream, (count,)."""
+
+
+def consecutive(first: jax.Array, inputs: ReplicaInputs, cursor: jax.Array, count: int) -> jax.Array:
+    """Rows of a table that holds the elements of the stream from `first` on in their order, as `draw_indices`."""
+    del inputs
+    return cursor - first + jnp.arange(count, dtype=jnp.int32)
+
+
 def make_train_step(
     potential: potential_lib.Potential,
     settings: TrainingSettings,
     capacity: batching.Capacity,
     split: data_parallel.Split = data_parallel.WHOLE,
+    draw: Draw = draw_indices,
 ) -> Callable[[ReplicaState, ReplicaInputs, batching.Table], ReplicaState]:
     """Return a pure function that takes one step: draw its batches, pack them, descend, average.
 
@@ -124,12 +135,13 @@ def make_train_step(
         settings: static.
         capacity: static shape of one batch.
         split: how many batches make a step, and which devices share them.
+        draw: where the stream's structures stand in the table.
     """
     transform = optimizers.make_transform(settings)
 
     def train_step(state: ReplicaState, inputs: ReplicaInputs, table: batching.Table) -> ReplicaState:
         def next_batch(cursor: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-            indices = draw_indices(inputs, cursor, capacity.n_graph)
+            indices = draw(inputs, cursor, capacity.n_graph)
             take, num_taken = batching.fit_prefix(table, indices, capacity)
             return cursor + num_taken.astype(jnp.int32), (indices, take)
 

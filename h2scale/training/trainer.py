@@ -12,6 +12,7 @@ import numpy as np
 from h2scale.graphs import batching
 from h2scale.physics import curves
 from h2scale.training import active_set, checkpoints, losses, step
+from h2scale.training import feed as feed_lib
 from h2scale.training import population as population_lib
 from h2scale.training.metadata import PopulationMetadata
 
@@ -19,10 +20,15 @@ from h2scale.training.metadata import PopulationMetadata
 class Materials(NamedTuple):
     """Data and reference curves that every replica reads, on the devices."""
 
-    table: batching.Table
+    table: batching.Table  # of all structures, or of those that are held out where a feed brings the others
     validation: population_lib.EvaluationPlan
     test: tuple[population_lib.EvaluationPlan, ...]  # parts of the test set, each of the validation plan's shape
     references: curves.References
+    feed: feed_lib.Feed | None = None  # of the training structures, where the table holds none of them
+
+    def training_table(self, num_slots: int) -> batching.Table:
+        """Return the table that `advance` takes, or its shapes where a feed makes it."""
+        return self.table if self.feed is None else self.feed.shapes(num_slots)
 
 
 class Outcome(NamedTuple):
@@ -70,7 +76,7 @@ def compile_programs(
     """
     state = _abstract_state(programs, inputs)
     arguments = (state.averaged_params, inputs.rung, materials.table, materials.validation, materials.references)
-    advance = programs.advance.lower(state, inputs, materials.table)
+    advance = programs.advance.lower(state, inputs, materials.training_table(len(inputs.seed)))
     compiled = programs._replace(
         advance=_compile_in(pool, advance, programs.advance, len(inputs.seed)),
         # Drawing the initial parameters runs once; optimising its code would cost more than it saves.
@@ -79,15 +85,16 @@ def compile_programs(
     )
     if settings.replicas_at_once == 1:
         return Compiled(compiled, _flops(advance))  # need not be traced again
-    return Compiled(compiled, flops_per_step(programs, inputs, materials.table))
+    return Compiled(compiled, flops_per_step(programs, inputs, materials))
 
 
-def flops_per_step(programs: population_lib.Programs, inputs: step.ReplicaInputs, table: batching.Table) -> float:
+def flops_per_step(programs: population_lib.Programs, inputs: step.ReplicaInputs, materials: Materials) -> float:
     """Count the floating-point operations of one step of one replica, as XLA does before optimisation.
 
     Where replicas are vectorised, choosing between the state before a step and after it counts too, even for one.
     """
     one = _one_replica_a_shard(inputs)
+    table = materials.training_table(len(one.seed))
     return _flops(programs.advance.lower(_abstract_state(programs, one), one, table))
 
 
@@ -219,8 +226,12 @@ def train_population(
     active = active_set.narrow(active_set.whole(state, inputs), num_shards)
     del state
     start = time.monotonic()
+    feed = materials.feed
+    if feed is not None and done < steps:
+        feed.begin(active, done)
     while done < steps:
-        active = active._replace(state=programs.advance(active.state, active.inputs, materials.table))
+        table = materials.table if feed is None else feed.next()
+        active = active._replace(state=programs.advance(active.state, active.inputs, table))
         done += per_call
         observation = None
         if done % per_evaluation == 0:
@@ -230,7 +241,9 @@ def train_population(
             if done % steps_per_checkpoint == 0 or done == steps:
                 seconds = earlier_seconds + time.monotonic() - start
                 store.save(done, active_set.restore(active), metadata._replace(train_seconds=seconds).to_json())
-                active = active_set.narrow(active, num_shards)
+                before, active = active, active_set.narrow(active, num_shards)
+                if feed is not None and active is not before and done < steps:
+                    feed.begin(active, done)
         jax.block_until_ready(active.state.step)
         on_progress(replica_steps(done - per_call, done), observation)
     seconds = earlier_seconds + time.monotonic() - start

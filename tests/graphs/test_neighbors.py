@@ -45,7 +45,7 @@ def test_a_pair_at_the_cutoff_has_no_edge():
 def test_blocks_do_not_show(monkeypatch):
     dataset = data.load_dataset("pbe0_def2svp").select(np.arange(300, 340))
     whole = neighbors.find_edges(dataset.positions, dataset.n_atoms, 4.0)
-    monkeypatch.setattr(neighbors, "_STRUCTURES_PER_BLOCK", 7)
+    monkeypatch.setattr(neighbors, "_PAIRS_PER_BLOCK", 500)
     for x, y in zip(whole, neighbors.find_edges(dataset.positions, dataset.n_atoms, 4.0), strict=True):
         np.testing.assert_array_equal(x, y)
 

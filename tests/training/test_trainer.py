@@ -20,7 +20,7 @@ def counts(replicas_at_once, **axes):
     study = case_lib.study(replicas_at_once)
     case = case_lib.assemble(case_lib.make_population(rungs=("stretched",), **axes), study=study)
     compiled = trainer.compile_programs(case.programs, case.inputs, case.materials, case.settings, Idle())
-    return compiled.flops_per_step, trainer.flops_per_step(case.programs, case.inputs, case.materials.table)
+    return compiled.flops_per_step, trainer.flops_per_step(case.programs, case.inputs, case.materials)
 
 
 @pytest.fixture(scope="module")

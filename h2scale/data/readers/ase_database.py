@@ -45,7 +45,7 @@ def read(
 
 
 def _frames(paths: Sequence[Path]) -> Generator[frames.Frame, None, None]:
-    for path in itertools.chain.from_iterable(map(_databases, paths)):
+    for path in itertools.chain.from_iterable(map(databases, paths)):
         if path.suffix not in DATABASES:
             yield from ase_files.read_frames(path)
             continue
@@ -55,7 +55,12 @@ def _frames(paths: Sequence[Path]) -> Generator[frames.Frame, None, None]:
                 yield _frame(row, f"{path}, row {row_id}")
 
 
-def _databases(path: Path) -> list[Path]:
+def databases(path: Path) -> list[Path]:
+    """Files of a folder of databases, in order of name; of a file itself.
+
+    Raises:
+        InputError: the folder has none.
+    """
     if not path.is_dir():
         return [path]
     found = sorted(file for file in path.iterdir() if file.suffix in (".aselmdb", ".db"))

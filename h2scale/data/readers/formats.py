@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -61,6 +61,10 @@ class Source(NamedTuple):
         return (e for e in self.read({}) if finishing.is_kept(e.structure.atomic_numbers, self.kept))
 
 
+Zero = Mapping[str, float] | str | zero.Known | None
+"""What a caller says of the zero of energy."""
+
+
 class Reading(NamedTuple):
     """Structures of foreign files, read as they are consumed, and the manifest of the dataset that they make."""
 
@@ -116,7 +120,7 @@ def read(
     paths: str | Path | Sequence[str | Path],
     format: str | None = None,
     *,
-    atomic_energies_ev: Mapping[str, float] | str | None = None,
+    atomic_energies_ev: Zero = None,
     elements: Sequence[str] | None = None,
     rung: str | None = None,
     keep_first: bool = False,
@@ -173,6 +177,24 @@ def read(
         finishing.with_equal_forces(sample, found, manifest["has_forces"], manifest, facts),
         manifest,
     )
+
+
+def zero_sums(file: Path, name: str, elements: Sequence[str] | None, declared: Mapping[str, Any]) -> zero.Sums:
+    """Sums over one of several files from which the zero of energy follows."""
+    source = Source(name, [file], _options(name, declared), _symbols(elements))
+    return zero.sums(source.kept_entries())
+
+
+def zero_of_files(
+    files: Sequence[Path], name: str, asked: Zero, declared: Mapping[str, Any]
+) -> Callable[[Sequence[zero.Sums]], zero.Known] | None:
+    """Function that finds the zero from the sums of all files; None if it does not follow from them.
+
+    Raises:
+        InputError: what is declared does not suit the format.
+    """
+    which = _from_files(Source(name, list(files), _options(name, declared), None), asked)
+    return None if which is None else lambda parts: _zero_from_sums(zero.combined(parts), which)
 
 
 _RUNG_WORDS = {
@@ -249,9 +271,7 @@ def _symbols(symbols: Sequence[str] | None) -> frozenset[int] | None:
     return frozenset(entries.symbols_to_numbers(symbols, "elements").tolist())
 
 
-def _zero(
-    source: Source, asked: Mapping[str, float] | str | None, check_units: bool
-) -> tuple[dict[str, float] | None, dict[str, Any]]:
+def _zero(source: Source, asked: Zero, check_units: bool) -> tuple[dict[str, float] | None, dict[str, Any]]:
     """Isolated-atom energies to subtract (eV; None if there is nothing to subtract), and the manifest's words on it."""
     chosen = FORMATS[source.name]
     same = "isolated atoms at the same level"
@@ -259,17 +279,15 @@ def _zero(
         if asked is not None:
             raise errors.InputError(f"energies of format {source.name} are relative to atoms already; got a zero.")
         return None, {"energy_zero": f"{same}, {chosen.atomic_energies_source}", "zero_is_fit": False}
+    if isinstance(asked, zero.Known):
+        return dict(asked.energies_ev), dict(asked.facts)
+    which = _from_files(source, asked)
+    if which is not None:
+        known = _zero_from_sums(zero.sums(source.kept_entries()), which)
+        return dict(known.energies_ev), dict(known.facts)
     if asked is None and chosen.atomic_energies_hartree is not None:
         energies = {symbol: value * units.HARTREE_EV for symbol, value in chosen.atomic_energies_hartree.items()}
         words = f"{same}: {chosen.atomic_energies_source}"
-    elif asked == zero.FIT:
-        energies, determined = zero.fitted(source.kept_entries())
-        words = "least-squares fit of one energy per element; no isolated atoms"
-        if not determined:
-            words += ", and only their sums over the compositions of these files are determined"
-    elif asked == zero.FILE or (asked is None and not _is_huge(source.files)):
-        energies = zero.from_single_atoms(source.kept_entries())
-        words = "isolated atoms found in the files"
     elif asked is None or isinstance(asked, str):
         got = "" if asked is None else f"; got {asked!r}"
         raise errors.InputError(
@@ -281,9 +299,35 @@ def _zero(
         if check_units:
             plausibility.check_atoms(energies)
         words = f"{same}, given by the caller"
-    return energies, {
+    return energies, _zero_facts(energies, words, is_fit=False)
+
+
+def _from_files(source: Source, asked: Zero) -> str | None:
+    """Way in which the zero follows from the files, `zero.FIT` or `zero.FILE`; None if it does not."""
+    chosen = FORMATS[source.name]
+    if not chosen.total_energies:
+        return None
+    if asked in (zero.FIT, zero.FILE):
+        return str(asked)
+    unknown = asked is None and chosen.atomic_energies_hartree is None
+    return zero.FILE if unknown and not _is_huge(source.files) else None
+
+
+def _zero_from_sums(found: zero.Sums, which: str) -> zero.Known:
+    if which == zero.FILE:
+        energies = zero.from_single_atoms(found)
+        return zero.Known(energies, _zero_facts(energies, "isolated atoms found in the files", is_fit=False))
+    energies, determined = zero.fitted(found)
+    words = "least-squares fit of one energy per element; no isolated atoms"
+    if not determined:
+        words += ", and only their sums over the compositions of these files are determined"
+    return zero.Known(energies, _zero_facts(energies, words, is_fit=True))
+
+
+def _zero_facts(energies: Mapping[str, float], words: str, is_fit: bool) -> dict[str, Any]:
+    return {
         "energy_zero": words,
-        "zero_is_fit": asked == zero.FIT,
+        "zero_is_fit": is_fit,
         "isolated_atom_energies_ev": dict(sorted(energies.items())),
     }
 

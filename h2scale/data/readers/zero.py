@@ -1,7 +1,8 @@
 """The zero of energy: isolated-atom energies to subtract from total energies, by their source."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,17 +64,49 @@ def separated_atoms(atomic_numbers: np.ndarray, energies_ev: Mapping[str, float]
     return math.fsum(energies_ev[symbol] for symbol in symbols)
 
 
-def from_single_atoms(found: Iterable[entries.Entry]) -> dict[str, float]:
+class Sums(NamedTuple):
+    """Sums over files from which a zero follows; those of several files are combined by `combined`."""
+
+    normal: np.ndarray  # (n_elements, n_elements), of the numbers of atoms of each structure
+    right: np.ndarray  # (n_elements,), of those times the total energy, eV
+    lowest: np.ndarray  # (n_elements,), total energy of the lowest neutral one-atom structure, eV; infinite if none
+
+
+class Known(NamedTuple):
+    """A zero that has been found already, for a reader of some of the files that it was found from."""
+
+    energies_ev: Mapping[str, float]
+    facts: Mapping[str, Any]  # the manifest's words on it
+
+
+def sums(found: Iterable[entries.Entry]) -> Sums:
+    """Sum over structures in one pass."""
+    size = len(elements.SYMBOLS)
+    normal, right, lowest = np.zeros((size, size)), np.zeros(size), np.full(size, np.inf)
+    for entry in found:
+        numbers = entry.structure.atomic_numbers
+        counts = np.bincount(numbers, minlength=size).astype(np.float64)
+        normal += np.outer(counts, counts)
+        right += counts * entry.structure.energy
+        if len(numbers) == 1 and entry.structure.charge == 0:
+            lowest[numbers[0]] = min(lowest[numbers[0]], entry.structure.energy)
+    return Sums(normal, right, lowest)
+
+
+def combined(parts: Sequence[Sums]) -> Sums:
+    """Sums over all files from those of each."""
+    normal, right, lowest = (np.stack(columns) for columns in zip(*parts, strict=True))
+    return Sums(normal.sum(axis=0), right.sum(axis=0), lowest.min(axis=0))
+
+
+def from_single_atoms(found: Sums) -> dict[str, float]:
     """The lowest total energy (eV) of each element's neutral one-atom structures, by symbol.
 
     Raises:
         InputError: there are none.
     """
-    energies: dict[str, float] = {}
-    for entry in found:
-        if len(entry.structure.atomic_numbers) == 1 and entry.structure.charge == 0:
-            symbol = elements.SYMBOLS[int(entry.structure.atomic_numbers[0])]
-            energies[symbol] = min(entry.structure.energy, energies.get(symbol, math.inf))
+    present = np.flatnonzero(np.isfinite(found.lowest)).tolist()
+    energies = {elements.SYMBOLS[number]: float(found.lowest[number]) for number in present}
     if not energies:
         raise errors.InputError(
             f"the zero of energy is unknown: the files hold no neutral isolated atoms; give their energies at this "
@@ -82,8 +115,8 @@ def from_single_atoms(found: Iterable[entries.Entry]) -> dict[str, float]:
     return energies
 
 
-def fitted(found: Iterable[entries.Entry]) -> tuple[dict[str, float], bool]:
-    """Energy per element (eV) that best sums to the total energies, by least squares in one pass.
+def fitted(found: Sums) -> tuple[dict[str, float], bool]:
+    """Energy per element (eV) that best sums to the total energies, by least squares.
 
     No isolated atom is behind these numbers: relative to them a bound molecule lies near zero. Where the compositions
     leave a combination of elements open, as those of one molecule do, that of least norm is taken.
@@ -94,16 +127,10 @@ def fitted(found: Iterable[entries.Entry]) -> tuple[dict[str, float], bool]:
     Raises:
         InputError: there is no structure.
     """
-    size = len(elements.SYMBOLS)
-    normal, right = np.zeros((size, size)), np.zeros(size)
-    for entry in found:
-        counts = np.bincount(entry.structure.atomic_numbers, minlength=size).astype(np.float64)
-        normal += np.outer(counts, counts)
-        right += counts * entry.structure.energy
-    present = np.flatnonzero(np.diag(normal))
+    present = np.flatnonzero(np.diag(found.normal))
     if not present.size:
         raise errors.InputError("there is no structure to fit atomic energies to.")
-    block = normal[np.ix_(present, present)]
-    solution, _, rank, _ = np.linalg.lstsq(block, right[present], rcond=None)
+    block = found.normal[np.ix_(present, present)]
+    solution, _, rank, _ = np.linalg.lstsq(block, found.right[present], rcond=None)
     energies = {elements.SYMBOLS[number]: float(value) for number, value in zip(present, solution, strict=True)}
     return energies, int(rank) == present.size
