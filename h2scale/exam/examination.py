@@ -1,15 +1,19 @@
-"""The exam of a calculator object in this process, and the ten conditioning checks alone for another project's tests.
+"""The exam of a calculator object in this process, and two of its parts alone for another project's tests.
 
-Nothing here imports JAX or PySCF before `examine` is called: `check_conditioning` needs NumPy and ASE.
+Nothing here imports JAX or PySCF before `examine` is called: `check_conditioning` and `check_separation` need NumPy and
+ASE.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from h2scale.errors import require
+from h2scale.errors import InputError, require
 from h2scale.exam import capabilities, conditioning_checks, grading, in_process, models
 from h2scale.exam.card import Card
-from h2scale.exam.sections import SECTIONS
+from h2scale.exam.sections import SECTIONS, separation
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 class ConditioningReport(NamedTuple):
@@ -54,6 +58,50 @@ def check_conditioning(calculator: Any, *, charge: str = "info:charge", spin: st
     model = in_process.InProcessModel(loaded)
     _, part = conditioning_checks.examine(model, entry)
     return ConditioningReport(part.findings, capabilities.measure(model, part.findings))
+
+
+def check_separation(
+    calculator: Any, first: "Atoms", second: "Atoms", *, charge: str = "info:charge", spin: str = "info:spin"
+) -> list[grading.Finding]:
+    """Return whether two molecules 50 angstrom apart have the energy and the forces of both alone: two findings.
+
+    Two charges repel or attract each other by Coulomb's law between the centres. Models whose atoms all attend to each
+    other, or which spread the total charge or spin over all atoms, fail.
+
+    Args:
+        calculator, charge, spin: as in `check_conditioning`.
+        first, second: molecules without a cell, each with its own `info["charge"]`, 0 if not given, and `info["spin"]`,
+            a multiplicity, the lowest that its electrons allow if not given.
+
+    Raises:
+        TypeError: calculator is neither an ASE calculator nor makes one.
+        ValueError: charge or spin is none of those ways, or an `info` is not possible.
+    """
+    _, loaded = in_process.load(calculator, charge, spin)
+    queries = separation.apart(_query(first), _query(second), separation.DISTANCE_ANGSTROM)
+    names = [
+        f"{atoms.get_chemical_formula()}{_sign(query)}"
+        for atoms, query in zip((first, second), queries[1:], strict=True)
+    ]
+    return separation.examine_pair(in_process.InProcessModel(loaded), " … ".join(names), *queries)
+
+
+def _query(atoms: "Atoms") -> models.Query:
+    """Question for the energy of a molecule; raises InputError if its charge or spin is not possible."""
+    charge = int(atoms.info.get("charge", 0))
+    electrons = int(atoms.numbers.sum()) - charge
+    spin = int(atoms.info.get("spin", 1 + electrons % 2))
+    if len(atoms) == 0 or not 0 <= spin - 1 <= electrons or (electrons - spin) % 2 == 0:
+        raise InputError(
+            f"{atoms.get_chemical_formula() or 'no atoms'} of charge {charge} cannot have info['spin']={spin}, a "
+            f"multiplicity: it has {electrons} electrons."
+        )
+    positions = tuple((float(x), float(y), float(z)) for x, y, z in atoms.positions)
+    return models.Query(tuple(int(number) for number in atoms.numbers), positions, charge, spin)
+
+
+def _sign(query: models.Query) -> str:
+    return "" if query.charge == 0 else f"{query.charge:+d}"
 
 
 def examine(

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import exam_calculators
 import pytest
+from ase import Atoms
 from exam_local import candidate
 
 from h2scale import exam
 from h2scale.errors import InputError
 from h2scale.exam import card, records, session
+from h2scale.exam.calculators import exact_calculators
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -30,14 +32,17 @@ class Blocked:
 sys.meta_path.insert(0, Blocked())
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import exam_calculators
+from ase import Atoms
 from h2scale import exam
-print(exam.check_conditioning(exam_calculators.Honest()).passed)
+h2 = Atoms("H2", [[0, 0, 0], [0, 0, 0.74]])
+far = exam.check_separation(exam_calculators.Honest(), h2, h2)
+print(exam.check_conditioning(exam_calculators.Honest()).passed, *(one.status for one in far))
 """
 
 
-def test_ten_questions_need_numpy_and_ase_alone():
+def test_checks_for_other_projects_need_numpy_and_ase_alone():
     done = subprocess.run([sys.executable, "-c", WITHOUT_OTHERS], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("True", "")
+    assert (done.stdout.strip(), done.stderr) == ("True pass pass", "")
 
 
 def test_blocked_import_is_refused_there():
@@ -83,6 +88,33 @@ def test_flags_say_what_the_calculator_does(name, flag, value):
     assert report.capabilities.as_dict()[flag] == value
     assert report.passed == (name in ("Honest", "Float32"))
     assert bool(report.failures) != report.passed
+
+
+def molecule(formula, **info):
+    """H2 or an atom."""
+    return Atoms(formula, [[0.0, 0.0, 0.74 * place] for place in range(1 + (formula == "H2"))], info=info)
+
+
+@pytest.mark.parametrize(
+    ("make", "first", "second", "statuses"),
+    [
+        (exam_calculators.Honest, molecule("H2"), molecule("H2"), ["pass", "pass"]),
+        # One depth for all bonds by the total charge, as an embedding of it gives.
+        (exam_calculators.Honest, molecule("H2"), molecule("H2", charge=1), ["fail", "fail"]),
+        (exact_calculators.ExactCalculator, molecule("H", charge=1), molecule("H", charge=1), ["pass", "pass"]),
+        (exam_calculators.Honest, molecule("H", charge=1), molecule("H", charge=1), ["fail", "pass"]),  # no Coulomb
+        (exam_calculators.CountsCalls, molecule("H2"), molecule("H2"), ["fail", "pass"]),
+    ],
+)
+def test_two_molecules_of_the_users_choice_add_up_or_do_not(make, first, second, statuses):
+    found = exam.check_separation(make(), first, second)
+    assert [one.status for one in found] == statuses
+    assert first.info.keys() <= {"charge"}  # left as they were
+
+
+def test_molecule_that_cannot_have_its_spin_is_refused():
+    with pytest.raises(InputError, match=r"H2 of charge 0 cannot have info\['spin'\]=2"):
+        exam.check_separation(exam_calculators.Honest(), molecule("H2", spin=2), molecule("H2"))
 
 
 @pytest.mark.parametrize(
@@ -212,11 +244,12 @@ def test_example_of_a_script_makes_a_card(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize(("name", "code"), [("Honest", 0), ("IgnoresSpin", 1)])
 def test_example_of_a_fixture_is_a_test_of_a_project(tmp_path, name, code):
-    (fixture,) = [block for block in blocks() if "pytest.fixture" in block]
+    fixture, separation = [block for block in blocks() if "def test_" in block]
     made = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
     made += f"from exam_calculators import {name} as make_calculator\n"
-    (tmp_path / "test_mine.py").write_text(made + fixture, encoding="utf-8")
+    (tmp_path / "test_mine.py").write_text(made + fixture + separation, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path / "test_mine.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=ENVIRONMENT)
     assert done.returncode == code, done.stdout
+    assert f"{3 - code} passed" in done.stdout
     assert ("does not reach the model as info:spin" in done.stdout) == bool(code)

@@ -70,7 +70,7 @@ def examine(
                 for check, unit in ((ENERGY_CHECK, "eV"), (FORCE_CHECK, "eV/Å"))
             ]
         else:
-            findings += _pair(model, pair)
+            findings += examine_pair(model, pair.name, *queries(pair))
     return grading.Part(findings, [])
 
 
@@ -84,11 +84,37 @@ def queries(pair: Pair) -> tuple[models.Query, models.Query, models.Query]:
     return both, first, second
 
 
-def _pair(model: Model, pair: Pair) -> list[grading.Finding]:
-    both, first, second = queries(pair)
+def apart(
+    first: models.Query, second: models.Query, distance: float
+) -> tuple[models.Query, models.Query, models.Query]:
+    """Return the questions for two molecules with a gap of `distance` angstrom along z, and for each alone.
+
+    Spins couple to the lowest that both together can have; far apart every coupling has the same energy.
+    """
+    gap = max(z for *_, z in first.positions) - min(z for *_, z in second.positions) + distance
+    moved = second._replace(positions=tuple((x, y, z + gap) for x, y, z in second.positions))
+    both = models.Query(
+        first.numbers + moved.numbers,
+        first.positions + moved.positions,
+        first.charge + moved.charge,
+        abs(first.spin - moved.spin) + 1,
+    )
+    return both, first, moved
+
+
+def examine_pair(
+    model: Model, name: str, both: models.Query, first: models.Query, second: models.Query
+) -> list[grading.Finding]:
+    """Return whether the energy of two molecules together is the sum of both alone and Coulomb's, and forces stay.
+
+    Charges are taken to sit at the centres of the molecules: of a charge 2 angstrom off, 50 angstrom away, the energy
+    differs by 0.01 eV.
+    """
     together, *alone = model.predict([both, first, second])
-    tail = units.COULOMB_EV_ANGSTROM * first.charge * second.charge / DISTANCE_ANGSTROM + 0.0  # never minus zero
-    place = (SECTION, pair.name)
+    centres = [np.mean(one.positions, axis=0) for one in (first, second)]
+    between = float(np.linalg.norm(centres[1] - centres[0]))
+    tail = units.COULOMB_EV_ANGSTROM * first.charge * second.charge / between + 0.0  # never minus zero
+    place = (SECTION, name)
     return [
         grading.measure(
             place,
