@@ -95,7 +95,7 @@ def _write(path: Path, models: list[Model], title: str) -> Path:
         f"<style>{style}</style>",
         page.element("h1", title),
         page.element("p", _summary(models), "lead"),
-        _leaderboard(models),
+        f'<div class="board">{_leaderboard(models)}</div>',
         page.element("p", _LEGEND, "soft"),
         _filters(models),
         page.element("h2", "Side by side"),
@@ -194,7 +194,8 @@ def _filters(models: list[Model]) -> str:
     sections = list(dict.fromkeys(one["section"] for model in models for one in model["findings"]))
     selects = (("Section", _select("section", sections)), ("Status", _select("status", grading.STATUSES)))
     return (
-        f'<div class="filters" id="filters"><div>{names}</div>'
+        f'<div class="filters" id="filters"><div>{names}'
+        '<button type="button" id="all">all</button> <button type="button" id="none">none</button></div>'
         + "".join(f"<label>{name} {select}</label> " for name, select in selects)
         + '<label>Find <input type="search" id="find" placeholder="N2, slope, …"></label></div>'
     )

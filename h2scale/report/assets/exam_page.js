@@ -366,6 +366,12 @@ const watcher = new IntersectionObserver((entries) => {
 }, {rootMargin: "800px"});
 for (const holder of holders) watcher.observe(holder);
 window.addEventListener("beforeprint", () => holders.forEach(draw));
+for (const identity of ["all", "none"]) {
+  byId(identity).addEventListener("click", () => {
+    for (const box of boxes) box.checked = identity === "all";
+    filter();
+  });
+}
 for (const identity of ["filters", "comparison"]) byId(identity).addEventListener("input", filter);
 byId("zoom").addEventListener("input", redraw);
 for (const group of document.querySelectorAll(".group")) {
