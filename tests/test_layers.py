@@ -51,6 +51,7 @@ USED_FROM_OUTSIDE = {
     "h2scale.data.partition.sides",  # a user's scripts
     "h2scale.evaluation.calculator.H2ScaleCalculator",  # a user's ASE scripts
     "h2scale.exam.examination.check_conditioning",  # a user's scripts and tests, as exam.check_conditioning
+    "h2scale.exam.examination.check_separation",  # the same
     "h2scale.exam.examination.examine",
     *(f"{section.module}.examine" for section in sections.SECTIONS.values()),
 }
