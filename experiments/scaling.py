@@ -91,12 +91,13 @@ def _large(config: ConfigDict) -> None:
     config.eval.every = 800
     config.checkpoint.every = 1600
     config.report.num_bootstrap = 4000
-    config.grid.num_features = (8, 16, 32, 64)
+    config.grid.num_features = WIDTHS
     config.grid.num_train, config.grid.learning_rates = (), ()
     config.grid.num_train_of.equilibrium = (30, 120, 480)
-    config.grid.num_train_of.stretched = (120, 480, 2000, 7500)
+    config.grid.num_train_of.stretched = (120, 480, 2000, 8000)
     config.grid.tuned = tuned("nequip", WIDTHS)
-    most = {"num_train_of": {"equilibrium": (480,), "stretched": (7500,)}}
+    most = {"num_train_of": {"equilibrium": (480,), "stretched": (8000,)}}
+    one_width = {"num_features": (32,), **most}
     config.arms = {
         "nequip": {},
         "nequip_zbl": {"model": {"prior": "zbl"}, "grid": most},
@@ -107,6 +108,17 @@ def _large(config: ConfigDict) -> None:
         "schnet": {
             "model": SCHNET,
             "grid": {"num_features": (16, 32, 64, 128), "tuned": tuned("schnet", WIDTHS), **most},
+        },
+        "atoms_not_pinned": {"model": {"isolated_atom_exact": False}, "grid": one_width},
+        "without_h2": {"data": {"include_h2_equilibrium": False}, "grid": one_width},
+        "energies_only": {"train": {"force_weight": 0.0}, "grid": one_width},
+        "hydrogen_pairs": {
+            "data": {"include_hydrogen_pairs": True},
+            "grid": {**one_width, "rungs": ("stretched",)},
+        },
+        "sees_h2": {
+            "data": {"pinned_share": 0.1},
+            "grid": {"rungs": ("h2",), "num_features": (32,), "num_train_of": {"h2": (8000,)}},
         },
     }
 

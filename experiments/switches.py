@@ -1,8 +1,9 @@
 """Which switch decides what a model knows of H2? One arm for each, beside the plain model in the very same cells.
 
 Command: python launch.py --config=experiments/switches.py[:smoke|default]
-Arms: a ZBL prior; isolated atoms not pinned by construction; H2's minimum left out; energies alone; and a control that
-is trained on H2's own curve, away from the test distances.
+Arms: a ZBL prior; isolated atoms not pinned by construction; H2's minimum left out; energies alone; two hydrogens of a
+molecule pushed together, which shows the network the answer's neighbourhood; and a control that is trained on H2's own
+curve, away from the test distances.
 Grid (default): one width, 480 minima and 2,000 stretched structures, three seeds.
 Result: `experiments/results/switches/`.
 """
@@ -29,6 +30,7 @@ def get_config(size: str = "default") -> ConfigDict:
         "atoms_not_pinned": {"model": {"isolated_atom_exact": False}},
         "without_h2": {"data": {"include_h2_equilibrium": False}},
         "energies_only": {"train": {"force_weight": 0.0}},
+        "hydrogen_pairs": {"data": {"include_hydrogen_pairs": True}, "grid": {"rungs": ("stretched",)}},
         "sees_h2": {
             "data": {"pinned_share": 0.1},
             "grid": {"rungs": ("h2",), "num_train_of": {"h2": config.grid.num_train_of.stretched}},

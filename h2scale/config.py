@@ -13,11 +13,12 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from h2scale.errors import require
 
-STAGES = ("scaling", "tuning", "baselines", "labels", "exam", "benchmark")
+STAGES = ("scaling", "tuning", "convergence", "baselines", "labels", "exam", "benchmark")
 LAUNCHERS = ("here", "local", "slurm")
 SIZES = ("smoke", "default", "large", "full")
 ARM_SECTIONS = ("data", "model", "grid", "train")
-_STAGES_WITH_JOBS = ("scaling", "tuning", "labels")
+_TRAINING_STAGES = ("scaling", "tuning", "convergence")
+_STAGES_WITH_JOBS = (*_TRAINING_STAGES, "labels")
 
 
 def default() -> ConfigDict:
@@ -26,7 +27,7 @@ def default() -> ConfigDict:
         {
             "experiment": "scaling",  # the question's name; names the workdir
             "size": "default",  # smoke, default, large or full; names the workdir
-            "stage": "scaling",  # which pipeline runs: scaling, tuning, baselines, labels, exam or benchmark
+            "stage": "scaling",  # pipeline: scaling, tuning, convergence, baselines, labels, exam or benchmark
             "data": {
                 "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file or a .shards folder
                 "teacher_curve": "dataset",  # of H2: the dataset's, or auto, by PySCF at its level where it has none
@@ -292,7 +293,7 @@ def _check_processes(config: ConfigDict) -> None:
         f"here for the stage {config.stage}: {', '.join(_STAGES_WITH_JOBS)} alone are made of jobs",
     )
     require(
-        config.stage in ("scaling", "tuning") or not distributed,
+        config.stage in _TRAINING_STAGES or not distributed,
         "devices.distributed.enabled",
         True,
         f"false for the stage {config.stage}, which runs in one process",

@@ -29,7 +29,7 @@ def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None
             failed.
     """
     folder = folder or os.path.join("runs", f"{config.experiment}-{config.size}")
-    if config.stage in ("scaling", "tuning"):
+    if config.stage in ("scaling", "tuning", "convergence"):
         return _scaling(config, folder, watch)
     devices.configure(devices.DeviceSettings.from_section(config.devices))
     stages = {"baselines": _baselines, "labels": _labels, "exam": _exam, "benchmark": _benchmark}

@@ -76,7 +76,7 @@ def test_impossible_setting_is_named(settings, message):
             "exam",
             "slurm",
             {},
-            "config.launcher must be here for the stage exam: scaling, tuning, labels alone",
+            "config.launcher must be here for the stage exam: scaling, tuning, convergence, labels alone",
         ),
         ("scaling", "slurm", {"enabled": True}, "config.devices.distributed.enabled must be false with a launcher"),
         ("exam", "here", {"enabled": True}, "config.devices.distributed.enabled must be false for the stage exam"),

@@ -124,7 +124,7 @@ HISTORY_COLUMNS = (
 TEXT_COLUMNS = frozenset(
     {
         *("replica_id", "model", "arm", "prior", "conditioning", "rung", "teacher", "protons_status"),
-        *("system", "side", "regime", "bracketed"),
+        *("system", "side", "regime", "bracketed", "verdict"),
     }
 )
 BOOLEAN_COLUMNS = frozenset({"finite"})
@@ -144,21 +144,20 @@ def append_rows(
 
     Args:
         path: the file.
-        columns: its columns, in order; an existing file must have exactly these.
+        columns: its columns, in order; an existing file may lack some of them, which an earlier version did not
+            know: they are empty in its rows.
         rows: mappings with exactly these keys. Non-finite numbers and None become empty fields, booleans `true` or
             `false`; NumPy and JAX scalars are accepted.
         replace_by: a column such as `replica_id`; existing rows that share a value of it with a new row are
             dropped first, so that writing the same replica twice leaves it once.
 
     Raises:
-        ValueError: if a row's keys or an existing header differ from `columns`; nothing is written.
+        ValueError: if a row's keys differ from `columns`, or an existing header has other ones; nothing is written.
     """
     path = Path(path)
     fields = [_row_fields(row, columns, path) for row in rows]
     existing = _read_fields(path) if path.exists() else []
-    if existing and tuple(existing[0]) != tuple(columns):
-        raise ValueError(f"{path}: header is {','.join(existing[0])}; expected {','.join(columns)}.")
-    kept = existing[1:]
+    kept = _in_columns(existing[0], existing[1:], columns, path) if existing else []
     if replace_by is not None:
         index = list(columns).index(replace_by)
         new = {row[index] for row in fields}
@@ -206,6 +205,16 @@ def select(table: Table, mask: np.ndarray) -> Table:
 def _read_fields(path: Path) -> list[list[str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))
+
+
+def _in_columns(header: list[str], rows: list[list[str]], columns: Sequence[str], path: Path) -> list[list[str]]:
+    """Return existing rows with a field for each of `columns`, empty where their header lacks it."""
+    if not set(header) <= set(columns):
+        raise ValueError(f"{path}: header is {','.join(header)}; expected {','.join(columns)}.")
+    if list(header) == list(columns):
+        return rows
+    named = [dict(zip(header, row, strict=True)) for row in rows]
+    return [[row.get(name, "") for name in columns] for row in named]
 
 
 def _row_fields(row: Mapping[str, object], columns: Sequence[str], path: Path) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 
+from h2scale import config
 from h2scale.errors import InputError
 from h2scale.runtime import files, migration, tables
 
@@ -154,6 +155,8 @@ def installed_version(package: str) -> str | None:
 
 
 def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    # A setting that is newer than the run had then the value that is its default today.
+    old = {**{key: value for key, value in config.flatten(config.default()).items() if key in new}, **old}
     for key in sorted(set(old) | set(new)):
         if key.startswith(_FREE_SETTINGS):
             continue

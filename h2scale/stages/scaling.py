@@ -1,4 +1,4 @@
-"""A scaling study or a sweep: train the replicas that are missing, here or by jobs, then fit and report."""
+"""A scaling study, a sweep or a check of convergence: train what is missing, here or by jobs, then fit and report."""
 
 import dataclasses
 from pathlib import Path
@@ -46,6 +46,8 @@ def run(config: FrozenConfigDict, settings: StudySettings, folder: str, watch: t
         done = "" if to_do else "Nothing was left to train. "
         if config.stage == "tuning":
             print(f"{done}Chosen: {tuning.write_tables(path)}")
+        elif config.stage == "convergence":
+            print(f"{done}Report: {_convergence_report(path)}")
         else:
             print(f"{done}Report: {_report(path, settings.num_bootstrap)}")
     devices.wait_for_others("report")
@@ -92,6 +94,13 @@ def _arm_settings(config: FrozenConfigDict) -> list[ArmSettings]:
         except InputError as error:
             raise error if len(config.arms) == 1 else InputError(f"arm {name}: {error}") from error
     return arms
+
+
+def _convergence_report(path: Path) -> Path:
+    # Imported late: the first training step need not wait for matplotlib.
+    from h2scale.report import convergence
+
+    return convergence.write_page(path)
 
 
 def _report(path: Path, num_bootstrap: int) -> Path:

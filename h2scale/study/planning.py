@@ -32,8 +32,9 @@ def plan_study(settings: StudySettings) -> Plan:
     """
     try:
         sources = sources_lib.load(settings.arms)
-        populations = tuple(population for own in sources.values() for population in _populations(own.arm, own.divided))
-        return Plan(sources, populations)
+        populations = (population for own in sources.values() for population in _populations(own.arm, own.divided))
+        # Narrow models first: of a long study that is stopped early, whole sizes are done.
+        return Plan(sources, tuple(sorted(populations, key=lambda population: population.settings.num_features)))
     except (ValueError, OSError) as error:
         raise InputError(str(error)) from error
 

@@ -70,6 +70,14 @@ def test_a_header_without_rows_is_an_empty_table(tmp_path):
     assert {len(values) for values in table.values()} == {0}
 
 
+def test_columns_newer_than_the_file_are_empty_in_its_rows(tmp_path):
+    path = tmp_path / "replicas.csv"
+    tables.append_rows(path, COLUMNS[:-1], [{name: row("a")[name] for name in COLUMNS[:-1]}])
+    tables.append_rows(path, COLUMNS, [row("b")])
+    old, new = tables.read_rows(path)
+    assert old == {name: new[name] for name in COLUMNS} | {"replica_id": "a", COLUMNS[-1]: ""}
+
+
 def test_wrong_rows_and_headers_are_refused_and_nothing_is_written(tmp_path):
     path = tmp_path / "replicas.csv"
     with pytest.raises(ValueError, match=r"lacks the columns \['seed'\] and has the unknown columns \['sed'\]"):

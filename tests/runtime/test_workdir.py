@@ -63,3 +63,10 @@ def test_read_only_folder_is_refused(tmp_path):
 def test_unwritable_folder_is_refused_even_for_root():
     with pytest.raises(InputError, match="--workdir=/proc/h2scale cannot be used"):
         workdir.open_workdir("/proc/h2scale", SETTINGS)
+
+
+def test_a_setting_newer_than_the_run_counts_as_its_default(tmp_path):
+    workdir.open_workdir(str(tmp_path), SETTINGS)
+    workdir.open_workdir(str(tmp_path), SETTINGS | {"train.ema_decay": 0.99})
+    with pytest.raises(InputError, match=r"config\.train\.ema_decay=0\.99, this one has 0\.9;"):
+        workdir.open_workdir(str(tmp_path), SETTINGS | {"train.ema_decay": 0.9})
