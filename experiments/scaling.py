@@ -94,9 +94,9 @@ def _large(config: ConfigDict) -> None:
     config.grid.num_features = WIDTHS
     config.grid.num_train, config.grid.learning_rates = (), ()
     config.grid.num_train_of.equilibrium = (30, 120, 480)
-    config.grid.num_train_of.stretched = (120, 480, 2000, 8000)
+    config.grid.num_train_of.stretched = (120, 480, 2000, 9000)
     config.grid.tuned = tuned("nequip", WIDTHS)
-    most = {"num_train_of": {"equilibrium": (480,), "stretched": (8000,)}}
+    most = {"num_train_of": {"equilibrium": (480,), "stretched": (9000,)}}
     one_width = {"num_features": (32,), **most}
     config.arms = {
         "nequip": {},
@@ -118,7 +118,7 @@ def _large(config: ConfigDict) -> None:
         },
         "sees_h2": {
             "data": {"pinned_share": 0.1},
-            "grid": {"rungs": ("h2",), "num_features": (32,), "num_train_of": {"h2": (8000,)}},
+            "grid": {"rungs": ("h2",), "num_features": (32,), "num_train_of": {"h2": (9000,)}},
         },
     }
 
@@ -130,5 +130,5 @@ def _full(config: ConfigDict) -> None:
     config.grid.num_features = (8, 16, 32, 64, 128)
     config.grid.rungs = ("equilibrium", "thermal", "stretched", "h2")
     config.grid.num_train_of.thermal = (120, 480, 2000)
-    config.grid.num_train_of.h2 = (480, 2000, 7500)
+    config.grid.num_train_of.h2 = (480, 2000, 9000)
     config.grid.seeds = (0, 1, 2, 3, 4)
