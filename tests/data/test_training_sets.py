@@ -1,7 +1,5 @@
 """Training sets nest, hold every element and what the switches promise, and refuse sizes that cannot keep that."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -21,14 +19,6 @@ def shipped():
 @pytest.fixture(scope="module")
 def divided(shipped):
     return partition.divide(shipped, splits.SplitSettings())
-
-
-@pytest.fixture(scope="module")
-def with_pairs(shipped):
-    """The dataset with one stretched structure of ammonia relabelled as two hydrogens pushed together."""
-    chosen = np.flatnonzero((shipped.molecule == "N") & (shipped.regime == "scaled"))[0]
-    rung = np.where(np.arange(len(shipped)) == chosen, rungs.HYDROGEN_PAIR, shipped.rung)
-    return chosen, partition.divide(dataclasses.replace(shipped, rung=rung), splits.SplitSettings())
 
 
 def molecules(divided, indices):
@@ -211,26 +201,25 @@ def test_size_that_is_not_there_names_setting_and_available(divided, num_train):
         training_sets.check_num_train(divided, order, num_train, "equilibrium")
 
 
-def test_hydrogen_pairs_are_refused_where_there_are_none(divided):
+def test_hydrogen_pairs_are_refused_where_there_are_none(shipped):
+    without = partition.divide(
+        shipped.select(np.flatnonzero(shipped.rung != rungs.HYDROGEN_PAIR)), splits.SplitSettings()
+    )
     with pytest.raises(InputError, match=r"data\.include_hydrogen_pairs must be false for a dataset without"):
-        training_sets.training_order(divided, "stretched", 0, SWITCHES(include_hydrogen_pairs=True))
+        training_sets.training_order(without, "stretched", 0, SWITCHES(include_hydrogen_pairs=True))
 
 
 @pytest.mark.parametrize("rung", ["equilibrium", "stretched"])
-def test_hydrogen_pairs_are_admitted_on_request_alone(with_pairs, rung):
-    chosen, divided = with_pairs
+def test_hydrogen_pairs_of_training_molecules_are_admitted_on_request_alone(divided, rung):
+    pairs = divided.dataset.rung == rungs.HYDROGEN_PAIR
+    held_out = pairs & np.isin(divided.side, ("validation", "test"))
+    assert held_out.any()
+    wanted = np.flatnonzero(pairs & (divided.side == "train"))
     order = training_sets.training_order(divided, rung, 0, SWITCHES(include_hydrogen_pairs=True))
-    assert chosen in order.indices[order.num_pinned :]
+    assert set(wanted) <= set(order.indices[order.num_pinned :])
+    assert not held_out[order.indices].any()
     without = training_sets.training_order(divided, rung, 0)
-    assert chosen not in without.indices
-    np.testing.assert_array_equal(np.sort(np.append(without.indices, chosen)), np.sort(order.indices))
-
-
-def test_hydrogen_pairs_of_held_out_molecules_stay_out(shipped):
-    rung = np.where((shipped.molecule == "C") & (shipped.regime == "scaled"), rungs.HYDROGEN_PAIR, shipped.rung)
-    held_out = partition.divide(dataclasses.replace(shipped, rung=rung), splits.SplitSettings())
-    with pytest.raises(InputError, match="include_hydrogen_pairs"):  # methane is on the test side
-        training_sets.available(held_out, "stretched", SWITCHES(include_hydrogen_pairs=True))
+    np.testing.assert_array_equal(np.sort(np.concatenate([without.indices, wanted])), np.sort(order.indices))
 
 
 def test_impossible_settings_are_refused(divided):
