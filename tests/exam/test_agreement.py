@@ -60,7 +60,25 @@ def fresh():
 )
 def test_measured_number_of_another_kind_is_found(monkeypatch, table, column, change, system):
     with_row(monkeypatch, table, column, change)
-    assert failed() == {(system, "computed minus measured")}
+    found = failed()
+    assert (system, "computed minus measured") in found
+    assert {other for other, _ in found} == {system}
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "system", "checks"),
+    [
+        # Two digits swapped: less than what the computed number is off by.
+        ("measured_ev", lambda row: 14.0412 if row["system"] == "CO" else None, "ionization CO", 2),
+        # Half of the difference of the frequencies added where it is to be taken away.
+        ("reference_ev", lambda row: 15.9740 if row["system"] == "HF" else None, "ionization HF", 1),
+    ],
+)
+def test_slip_of_the_pen_is_found(monkeypatch, column, change, system, checks):
+    with_row(monkeypatch, "ions.csv", column, change)
+    found = failed()
+    assert {other for other, _ in found} == {system}
+    assert len(found) == checks
 
 
 def test_measured_number_without_a_second_route_is_found(monkeypatch):

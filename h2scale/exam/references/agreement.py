@@ -1,9 +1,9 @@
 """Examination of the exam's own references by second routes: python -m h2scale.exam.references.agreement [--recompute].
 
 Two numbers that were found independently agree, or one of them carries the wrong label, unit, sign or zero. Measured
-energies are compared with computed ones, computed curves with measured constants, exact curves with full CI and with
-published points, both branches of a curve with each other, and, with --recompute, points of every curve with its level
-of theory solved again. The exit code is 1 if any pair disagrees.
+energies are compared with computed ones and with other transcriptions of what was measured, computed curves with
+measured constants, exact curves with full CI and with published points, both branches of a curve with each other, and,
+with --recompute, points of every curve with its level of theory solved again. The exit code is 1 if any pair disagrees.
 """
 
 import argparse
@@ -21,7 +21,12 @@ from h2scale.exam.references import diatomic_systems, measured, tables
 from h2scale.exam.sections import curve_shape
 from h2scale.physics import curves, exact
 
-SECOND_ROUTE = "second_route.csv"
+SECOND_ROUTE, TRANSCRIPTIONS = "second_route.csv", "transcriptions.csv"
+TRANSCRIBED_EV = 0.015
+"""Half of the last digit of the coarsest transcription, and what evaluations of one measurement differ by."""
+FIXED_NUCLEI_EV = 0.01
+"""Half of two frequencies leaves out that vibrations are not harmonic: 6 meV for H2, the largest."""
+PER_CM_EV = units.HARTREE_EV / units.HARTREE_PER_CM
 ION_LIMITS_EV = (-0.40, 0.15)
 """Computed minus measured: a basis of triple zeta binds electrons too weakly, most without diffuse functions."""
 BOND_LIMITS_EV = (-0.25, 0.10)
@@ -47,7 +52,7 @@ def examine(*, recompute: bool = False) -> list[grading.Finding]:
     Args:
         recompute: solve points of the shipped curves again, which takes minutes.
     """
-    findings = [*_measured(), *_constants(), *_exact(), *_branches()]
+    findings = [*_measured(), *_transcribed(), *_constants(), *_exact(), *_branches()]
     return findings + (_levels() if recompute else [])
 
 
@@ -80,6 +85,23 @@ def _measured() -> list[grading.Finding]:
                 second[key]["level"],
             )
         )
+    return findings
+
+
+def _transcribed() -> list[grading.Finding]:
+    """Measured energies of ions minus another transcription, and references minus them at fixed nuclei."""
+    others = {(row["change"], row["system"]): row for row in measured.table(TRANSCRIPTIONS)}
+    findings = []
+    for row in measured.table("ions.csv"):
+        system, energy = f"{row['change']} {row['system']}", float(row["measured_ev"])
+        other = others[row["change"], row["system"]]
+        softer = float(row["omega_per_cm"] or 0) - float(row["ion_omega_per_cm"] or 0)
+        fixed = energy + (1 if row["change"] == "ionization" else -1) * softer / 2 * PER_CM_EV
+        for check, value, limit, reason in (
+            ("minus another transcription", energy - float(other["energy_ev"]), TRANSCRIBED_EV, other["source"]),
+            ("minus measured at fixed nuclei", float(row["reference_ev"]) - fixed, FIXED_NUCLEI_EV, row["source"]),
+        ):
+            findings.append(_finding(system, check, "eV", functools.partial(float, value), (-limit, limit), reason))
     return findings
 
 
