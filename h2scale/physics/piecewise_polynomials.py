@@ -36,12 +36,18 @@ def fit(
     return Spline(np.append(pieces.x[:-1][filled], pieces.x[-1]), np.ascontiguousarray(pieces.c[:, filled].T))
 
 
-def evaluate(spline: Spline, points: jax.Array) -> jax.Array:
-    """Value of the spline, any shape, in the dtype of the points; the end pieces continue beyond the ends."""
-    breaks = jnp.asarray(spline.breaks, points.dtype)
-    coefficients = jnp.asarray(spline.coefficients, points.dtype)
+def evaluate(spline: Spline, points: jax.Array, xp: Any = jnp) -> jax.Array:
+    """Value of the spline, any shape, in the dtype of the points; the end pieces continue beyond the ends.
+
+    Args:
+        spline: from `fit`.
+        points: any shape.
+        xp: the array module, `jax.numpy` or `numpy`: the same numbers, but NumPy compiles no operation.
+    """
+    breaks = xp.asarray(spline.breaks, points.dtype)
+    coefficients = xp.asarray(spline.coefficients, points.dtype)
     number, powers = coefficients.shape
-    index = jnp.clip(jnp.searchsorted(breaks, points, side="right") - 1, 0, number - 1)
+    index = xp.clip(xp.searchsorted(breaks, points, side="right") - 1, 0, number - 1)
     offset = points - breaks[index]
     total: Any = 0.0
     for power in range(powers):

@@ -77,7 +77,7 @@ def configure(settings: DeviceSettings) -> None:
     if settings.compile_cache:
         cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "h2scale" / "xla"
         jax.config.update("jax_compilation_cache_dir", str(cache))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     num_devices = settings.cpu_devices or len(os.sched_getaffinity(0))
     try:
         jax.config.update("jax_num_cpu_devices", num_devices)

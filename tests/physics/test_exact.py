@@ -155,3 +155,12 @@ def test_the_first_call_may_come_from_inside_jit() -> None:
     exact._h2_piecewise.cache_clear()
     inside = jax.jit(lambda distance: exact.h2_ground_state(distance))(1.4)
     np.testing.assert_array_equal(exact.h2_ground_state(1.4), inside)
+
+
+def test_numpy_gives_the_same_values_to_the_last_bit() -> None:
+    distances = np.concatenate([np.geomspace(0.05, 80.0, 300), [1e-3, exact._H2_JOIN_BOHR, np.inf]])
+    found = exact.h2_ground_state_on_host(distances)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, exact.h2_ground_state(distances))
+    with pytest.raises(ValueError, match=r"distance_bohr must be positive, in bohr; got -1\.0"):
+        exact.h2_ground_state_on_host(np.array([1.0, -1.0]))
