@@ -160,6 +160,11 @@ def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> N
     for key in sorted(set(old) | set(new)):
         if key.startswith(_FREE_SETTINGS):
             continue
+        if key not in new and not key.startswith("arms."):
+            raise InputError(
+                f"--workdir={path} holds a run with config.{key}, which this version of h2scale lacks; name another "
+                f"--workdir, or continue that run with the version in its {ENVIRONMENT_FILE}."
+            )
         if old.get(key) != new.get(key):
             raise InputError(
                 f"--workdir={path} holds a run with config.{key}={old.get(key)!r}, this one has {new.get(key)!r}; "

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from h2scale.errors import InputError
 from h2scale.models.settings import ModelSettings
 
 
@@ -34,7 +35,11 @@ class PopulationMetadata(NamedTuple):
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "PopulationMetadata":
-        """Return the metadata that `to_json` gave, or a checkpoint of before several widths could share a program."""
+        """Return the metadata that `to_json` gave, or a checkpoint of before several widths could share a program.
+
+        Raises:
+            InputError: the model has other settings than this version's.
+        """
         settings = _settings(values["settings"])
         return cls(
             arm=values["arm"],
@@ -49,4 +54,10 @@ class PopulationMetadata(NamedTuple):
 def _settings(values: Mapping[str, Any]) -> ModelSettings:
     """Return settings from JSON, whose lists were tuples."""
     fields: dict[str, Any] = {k: tuple(value) if isinstance(value, list) else value for k, value in values.items()}
-    return ModelSettings(**fields)
+    try:
+        return ModelSettings(**fields)
+    except TypeError as error:
+        raise InputError(
+            f"the checkpoint is of another version of h2scale ({error}); load it with the version in the workdir's "
+            "environment.json, or train anew."
+        ) from error

@@ -65,6 +65,12 @@ def test_unwritable_folder_is_refused_even_for_root():
         workdir.open_workdir("/proc/h2scale", SETTINGS)
 
 
+def test_a_setting_that_this_version_lacks_is_refused_with_what_to_do(tmp_path):
+    workdir.open_workdir(str(tmp_path), SETTINGS | {"model.aether": 1.0})
+    with pytest.raises(InputError, match=r"config\.model\.aether, .* with the version in its environment\.json"):
+        workdir.open_workdir(str(tmp_path), SETTINGS)
+
+
 def test_a_setting_newer_than_the_run_counts_as_its_default(tmp_path):
     workdir.open_workdir(str(tmp_path), SETTINGS)
     workdir.open_workdir(str(tmp_path), SETTINGS | {"train.ema_decay": 0.99})
