@@ -1,11 +1,14 @@
 """Which labels can a model learn physics from? Makes the datasets of the other experiments.
 
-Command: python launch.py --config=experiments/labels.py[:smoke|default|full|gfn2|compressed]
+Command: python launch.py --config=experiments/labels.py[:smoke|default|full|gfn2|compressed|ccsdt]
     [--config.labels.minutes=60]
 What: PBE0/def2-SVP labels of every closed-shell graph of C, N, O, F with up to four heavy atoms, small hydrides and
 diatomics: minima, thermal, stretched, compressed and scaled geometries, whole curves, ions. `full` adds scans of the
 largest molecules. `gfn2` makes a large set at GFN2-xTB level instead, random molecules of up to seven heavy atoms.
 `compressed` makes bonds of 0.26 to 0.5 of their length and hydrogens pushed together, from the shipped set's minima.
+`ccsdt` makes CCSD(T)/cc-pVDZ labels of equilibrium molecules alone, of up to three heavy atoms: the shipped minima of
+closed shells, and radicals and carbenes made of them by taking hydrogens away. No system whose curve judges is among
+them. With each label come the energies of cheaper methods and the features of `h2scale.electronic_structure`.
 Stopped at any moment, the same command continues; `labels.minutes` ends it after so long and assembles what there is.
 Needs: pip install 'h2scale[labels]'.
 """
@@ -16,7 +19,7 @@ from h2scale import config as config_lib
 
 
 def get_config(size: str = "default") -> ConfigDict:
-    """Settings of one size: smoke, default, full, gfn2 for the other teacher, or compressed."""
+    """Settings of one size: smoke, default, full, compressed, or gfn2 and ccsdt for the other teachers."""
     config = config_lib.default()
     config.experiment = "labels"
     config.size = size
@@ -34,6 +37,11 @@ def get_config(size: str = "default") -> ConfigDict:
         labels.thermal = labels.scans = labels.scaled = labels.ions = ()
         labels.curve_points = 0
         labels.compressed, labels.hydrogen_pairs = (4, 6, 3), (3, 3, 1)
+    elif size == "ccsdt":
+        config.experiment, config.size = "labels-ccsdt", "default"
+        labels.teacher, labels.minima, labels.max_heavy_atoms = "ccsd(t)", "pbe0_def2svp", 3
+        labels.conformers = labels.thermal = labels.scans = labels.scaled = labels.ions = labels.sampled = ()
+        labels.frequencies_up_to = labels.curve_points = 0
     elif size == "gfn2":
         config.experiment, config.size = "labels-gfn2", "default"
         labels.teacher = "gfn2"

@@ -129,7 +129,7 @@ def default() -> ConfigDict:
                 "workers": 0,  # single-threaded processes; 0 means one per core
             },
             "labels": {  # making datasets; tuples by size hold an entry per number of heavy atoms, from one up
-                "teacher": "dft",  # dft (Kohn-Sham) or gfn2 (GFN2-xTB)
+                "teacher": "dft",  # dft (Kohn-Sham), gfn2 (GFN2-xTB) or ccsd(t)
                 "functional": "pbe0",
                 "basis": "def2-svp",
                 "grid_level": 2,  # of PySCF's quadrature
@@ -143,6 +143,7 @@ def default() -> ConfigDict:
                 "compressed": (0,),  # of a molecule, four lengths of one bond each, 0.26 to 0.5 of what it was
                 "hydrogen_pairs": (0,),  # of a molecule, four distances of two of its hydrogens each
                 "minima": "",  # a dataset, by name or path, whose minima are taken; empty to relax every molecule
+                "cluster_basis": "cc-pvdz",  # of CCSD(T)
                 "ions": (25, 25),  # geometries of a molecule's cation
                 "frequencies_up_to": 3,  # heavy atoms up to which a minimum must have no imaginary mode
                 "curve_points": 45,  # of each diatomic's whole curve; 0 for none

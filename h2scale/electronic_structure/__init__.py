@@ -5,6 +5,7 @@ imported inside the functions, so that importing the package never waits for it.
 bohr: PySCF carries the CODATA 2010 value, `units.py` that of 2018.
 """
 
+from h2scale.electronic_structure.coupled_cluster import Description, ccsd_t_energy, describe, describe_with_amplitudes
 from h2scale.electronic_structure.fields import Solution
 from h2scale.electronic_structure.full_ci import (
     IRREPS,
@@ -17,7 +18,7 @@ from h2scale.electronic_structure.full_ci import (
     lowest_by_irrep,
     two_in_two,
 )
-from h2scale.electronic_structure.mean_fields import coupled_cluster, mean_field, mean_field_forces
+from h2scale.electronic_structure.mean_fields import mean_field, mean_field_forces
 from h2scale.electronic_structure.molecules import (
     Molecule,
     check_distinct,
@@ -27,6 +28,7 @@ from h2scale.electronic_structure.molecules import (
     one_thread,
     version,
 )
+from h2scale.electronic_structure.search import lowest_field
 from h2scale.electronic_structure.starts import mixed, opposed_atoms, separated_atoms
 
 __all__ = (
@@ -34,15 +36,19 @@ __all__ = (
     "LINEAR_DEPENDENCY_THRESHOLD",
     "MAX_DETERMINANTS",
     "ActiveSpace",
+    "Description",
     "Integrals",
     "Molecule",
     "Solution",
     "active_space",
+    "ccsd_t_energy",
     "check_distinct",
     "check_electrons",
-    "coupled_cluster",
+    "describe",
+    "describe_with_amplitudes",
     "integrals",
     "lowest_by_irrep",
+    "lowest_field",
     "make_molecule",
     "mean_field",
     "mean_field_forces",

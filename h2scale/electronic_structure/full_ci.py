@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ _CONVERGENCE = dataclasses.replace(mean_fields.CONVERGENCE, tolerance_hartree=1e
 IRREPS = {
     "D2h": ("Ag", "B1g", "B2g", "B3g", "Au", "B1u", "B2u", "B3u"),
     "C2v": ("A1", "A2", "B1", "B2"),
+    "Cs": ("A'", 'A"'),
 }
 """Irreps in PySCF's numbering, where the product of two is the bitwise exclusive or of their indices."""
 
@@ -33,7 +35,7 @@ class Integrals(NamedTuple):
     two_electron: np.ndarray  # (n (n + 1) / 2, n (n + 1) / 2), hartree, packed lower triangles
     nuclear_repulsion: float  # hartree
     irreps: np.ndarray  # (n,), each orbital's index into IRREPS[group]
-    group: str  # D2h or C2v
+    group: str  # of IRREPS
     num_dropped: int  # linear dependencies removed
 
 
@@ -98,8 +100,8 @@ def active_space(molecule: Molecule, num_frozen: int) -> ActiveSpace:
     )
 
 
-def lowest_by_irrep(space: ActiveSpace, spin_multiplicity: int) -> dict[str, float]:
-    """Lowest full-CI energy of every irrep, hartree, with the wanted spin.
+def lowest_by_irrep(space: ActiveSpace, spin_multiplicity: int, irreps: Sequence[str] = ()) -> dict[str, float]:
+    """Lowest full-CI energy of every irrep, or of the named ones, hartree, with the wanted spin.
 
     Irreps are solved one by one: without them, Davidson started in one symmetry can stay there.
 
@@ -113,6 +115,8 @@ def lowest_by_irrep(space: ActiveSpace, spin_multiplicity: int) -> dict[str, flo
     spin = (spin_multiplicity - 1) / 2
     found = {}
     for irrep, name in enumerate(IRREPS[space.group]):
+        if irreps and name not in irreps:
+            continue
         solver = fci.direct_spin1_symm.FCISolver()
         solver.verbose = 0
         solver.conv_tol, solver.max_cycle = 1e-11, 300

@@ -1,4 +1,4 @@
-"""Hartree-Fock and Kohn-Sham fields by PySCF's own integrals and grids, and coupled cluster upon them.
+"""Hartree-Fock and Kohn-Sham fields by PySCF's own integrals and grids.
 
 Hartree and bohr throughout.
 """
@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from h2scale.electronic_structure import fields, molecules
+from h2scale.electronic_structure import fields
 from h2scale.electronic_structure.fields import Convergence, Solution
 from h2scale.electronic_structure.molecules import Field, Molecule
 
@@ -26,6 +26,7 @@ def mean_field(
     grid_level: int,
     follow: bool,
     fitted: bool = False,
+    nonlocal_grid_level: int | None = None,
 ) -> Solution:
     """Compute one self-consistent field.
 
@@ -37,6 +38,7 @@ def mean_field(
         grid_level: PySCF's, for density functionals.
         follow: leave saddle points along their instability until the solution is internally stable.
         fitted: Coulomb and exchange integrals by density fitting, converged as labels are.
+        nonlocal_grid_level: that of nonlocal correlation, whose cost grows with its square; None for PySCF's own.
 
     Raises:
         ValueError: unknown functional, no convergence, or no stable solution within six rounds.
@@ -45,6 +47,8 @@ def mean_field(
     field = make_field(molecule, functional, restricted=restricted, convergence=convergence, grid_level=grid_level)
     if fitted:
         field = field.density_fit()
+    if nonlocal_grid_level is not None and hasattr(field, "nlcgrids"):
+        field.nlcgrids.level = nonlocal_grid_level
     fields.converge(field, density, convergence)
     if follow and molecule.nelectron > 1:
         field, _ = fields.follow(field, _instability, field.copy, convergence)
@@ -73,27 +77,6 @@ def mean_field_forces(solution: Solution, *, accurate: bool = True) -> np.ndarra
     if accurate and hasattr(field, "grids"):
         gradient.grid_response = True
     return -gradient.kernel()
-
-
-def coupled_cluster(molecule: Molecule, density: np.ndarray, *, restricted: bool) -> float:
-    """CCSD(T) total energy in hartree on the Hartree-Fock solution this density belongs to.
-
-    Raises:
-        ValueError: Hartree-Fock or coupled cluster does not converge.
-    """
-    from pyscf import cc
-
-    field = make_field(molecule, "hf", restricted=restricted, convergence=CONVERGENCE)
-    fields.converge(field, density, CONVERGENCE)
-    if molecule.nelectron < 2:
-        return float(field.e_tot)  # nothing to correlate
-    cluster = cc.CCSD(field)
-    cluster.conv_tol, cluster.conv_tol_normt, cluster.max_cycle = 1e-9, 1e-5, 200
-    cluster.kernel()
-    if not cluster.converged:
-        raise ValueError(f"CCSD of {molecules.describe(molecule)} did not converge.")
-    triples = cluster.ccsd_t() if molecule.nelectron > 2 else 0.0
-    return float(cluster.e_tot + triples)
 
 
 def make_field(

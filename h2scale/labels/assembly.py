@@ -163,6 +163,8 @@ def _manifest(
             "method": "GFN2-xTB (tblite), electronic temperature 300 K",
             "limits": "one conformer a molecule; a tight-binding method breaks bonds without regard to spin",
         }
+    if recipe.teacher == recipe_lib.COUPLED_CLUSTER:
+        return common | _of_coupled_cluster(recipe)
     return common | {
         "functional": recipe.functional,
         "basis": recipe.basis,
@@ -180,5 +182,31 @@ def _manifest(
             "explains are left out and counted; stretched triplet O2 ends 0.78 eV above two atoms, which together no "
             "single determinant of a triplet describes; the orientation of the open p shell of an isolated atom is "
             "settled to some 0.3 meV; of a few scaled molecules a solution up to 0.04 eV lower is known"
+        ),
+    }
+
+
+def _of_coupled_cluster(recipe: recipe_lib.Recipe) -> dict[str, Any]:
+    return {
+        "basis": recipe.cluster_basis,
+        "has_forces": False,
+        "method": (
+            "CCSD(T), 1s of C, N, O, F frozen, on the restricted Hartree-Fock field, for open shells on the restricted "
+            "open-shell one with semicanonical orbitals; amplitudes converged to 1e-5, energies to 1e-8 hartree"
+        ),
+        "geometries": (
+            f"minima at {recipe.functional}/{recipe.basis}: closed shells those of {recipe.minima}, radicals and "
+            "carbenes relaxed from their lowest GFN2-xTB minimum, bonds as in the graph"
+        ),
+        "convergence": "every label is converged; what did not converge is counted under failures",
+        "diagnostics": (
+            "of every structure, in `convergence`: kind of field, T1 diagnostic, <S^2> of the lowest unrestricted "
+            "field, which is above the pure value where the restricted one is unstable"
+        ),
+        "excluded": "H2, H3, H4, HF, N2, F2, LiH, BH, H2O, CH4, whose curves judge; no bond is broken",
+        "limits": (
+            "a T1 diagnostic above 0.02 (closed shells) or 0.03 (open ones) says that one configuration does not "
+            "dominate and CCSD(T) errs; the lowest vibration of radicals and carbenes was not tested at the "
+            "geometries' level; carbenes are labelled as triplets, whether or not that is their ground state"
         ),
     }

@@ -23,6 +23,9 @@ HYDRIDES_AND_DIATOMICS = ("[H][H]", "[LiH]", "[BeH2]", "B", "[BH]", "[Li][Li]", 
 TRIPLETS = ("O=O",)
 """Graphs whose ground state is a triplet although every valence is satisfied."""
 
+_CARBENES = frozenset({"C", "N", "O"})
+"""Elements whose atoms with two free valences have a triplet ground state: CH2, NH, and what derives from them."""
+
 ELEMENT_ODDS = {"C": 0.5, "N": 0.22, "O": 0.2, "F": 0.08}
 """Share of each element among the atoms of sampled graphs."""
 
@@ -62,6 +65,15 @@ def enumerate_graphs(max_heavy_atoms: int) -> list[str]:
     for _ in range(1, max_heavy_atoms):
         sizes.append(sorted({smiles for parent in sizes[-1] for smiles in _grown(parent)}))
     return [smiles for size in sizes for smiles in size]
+
+
+def radicals(max_heavy_atoms: int) -> list[str]:
+    """SMILES of the graphs of `enumerate_graphs` with one hydrogen less, and with two less on one atom; by size."""
+    found: dict[str, None] = {}
+    for smiles in enumerate_graphs(max_heavy_atoms):
+        for number in (1, 2):
+            found |= dict.fromkeys(_without_hydrogens(smiles, number))
+    return sorted(found, key=lambda smiles: (heavy_atoms(smiles), smiles))
 
 
 def compositions(heavy_atoms: int, number: int) -> list[tuple[str, int]]:
@@ -118,7 +130,7 @@ def molecule(smiles: str) -> Molecule:
         bonds=tuple(bonds),
         bond_orders=tuple(orders[bond] for bond in bonds),
         charge=Chem.GetFormalCharge(mol),
-        spin_multiplicity=3 if smiles in TRIPLETS else 1,
+        spin_multiplicity=_spin_multiplicity(smiles, mol),
     )
 
 
@@ -197,6 +209,36 @@ def _parsed(smiles: str) -> "Mol":
     if mol is None:
         raise ValueError(f"molecule must be a SMILES that RDKit reads; got {smiles!r}.")
     return mol
+
+
+def _spin_multiplicity(smiles: str, mol: "Mol") -> int:
+    from rdkit import Chem
+
+    if smiles in TRIPLETS:
+        return 3
+    free = [atom.GetNumRadicalElectrons() for atom in mol.GetAtoms() if atom.GetSymbol() in _CARBENES]
+    odd = (sum(atom.GetAtomicNum() for atom in mol.GetAtoms()) - Chem.GetFormalCharge(mol)) % 2
+    return 2 if odd else 3 if 2 in free else 1
+
+
+def _without_hydrogens(smiles: str, number: int) -> Iterator[str]:
+    """Every graph with this many hydrogens less on one atom, with repeats."""
+    from rdkit import Chem
+
+    parent = _kekulized(smiles)
+    for atom in parent.GetAtoms():
+        hydrogens = atom.GetTotalNumHs()
+        saturated = all(bond.GetBondType() == Chem.BondType.SINGLE for bond in atom.GetBonds())
+        # Two less beside a multiple bond, as in CO, would leave a closed shell; an atom alone is no molecule.
+        if hydrogens >= number and (number == 1 or saturated) and (atom.GetDegree() or hydrogens > number):
+            editable = Chem.RWMol(parent)
+            chosen = editable.GetAtomWithIdx(atom.GetIdx())
+            chosen.SetNoImplicit(True)
+            chosen.SetNumExplicitHs(hydrogens - number)
+            chosen.SetNumRadicalElectrons(number)
+            child = editable.GetMol()
+            if not Chem.SanitizeMol(child, catchErrors=True):
+                yield Chem.MolToSmiles(child)
 
 
 def _ordered(first: int, second: int) -> tuple[int, int]:

@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from h2scale import elements
 from h2scale.labels import geometries, known_minima, molecules
 from h2scale.runtime import migration
@@ -20,7 +22,8 @@ VERSIONS = {"scaled": 2, "curve": 2}
 """Versions of the kinds of tasks whose arguments give another result than they first did. Raising one has the tasks of
 that kind, and those that build on them, done again."""
 
-DFT, TIGHT_BINDING = "dft", "gfn2"
+DFT, TIGHT_BINDING, COUPLED_CLUSTER = "dft", "gfn2", "ccsd(t)"
+TEACHERS = (DFT, TIGHT_BINDING, COUPLED_CLUSTER)
 
 NEUTRAL_ATOMS = tuple(
     (symbol, elements.GROUND_MULTIPLICITIES[number]) for number, symbol in enumerate(elements.SYMBOLS[1:10], start=1)
@@ -53,7 +56,7 @@ SMALLEST_SAMPLED = 5
 class Recipe:
     """Settings of a campaign; tuples by size hold one entry per number of heavy atoms, from one up."""
 
-    teacher: str  # dft or gfn2
+    teacher: str  # dft, gfn2 or ccsd(t)
     functional: str
     basis: str
     grid_level: int
@@ -76,10 +79,13 @@ class Recipe:
     compressed: tuple[int, ...] = ()  # bonds of a molecule compressed to 0.26 to 0.5 of their length
     hydrogen_pairs: tuple[int, ...] = ()  # pairs of a molecule's hydrogens pushed together
     minima: str = ""  # a dataset whose minima are taken instead of relaxing molecules; empty for none
+    cluster_basis: str = "cc-pvdz"  # of coupled cluster, at geometries of the functional and its own basis
 
     @property
     def level_name(self) -> str:
         """Name of the level of theory in datasets."""
+        if self.teacher == COUPLED_CLUSTER:
+            return f"ccsd(t)/{self.cluster_basis}"
         return f"{self.functional}/{self.basis}" if self.teacher == DFT else "gfn2-xtb"
 
 
@@ -97,6 +103,8 @@ class Task(NamedTuple):
 def make_task(recipe: Recipe, kind: str, arguments: Mapping[str, Any], parent: Task | None = None) -> Task:
     """Return a task with its key, the SHA-256 of all that its result depends on."""
     level = [recipe.teacher, recipe.functional, recipe.basis, recipe.grid_level, recipe.seed]
+    if recipe.teacher == COUPLED_CLUSTER:
+        level.append(recipe.cluster_basis)
 
     def digest(version: int, parent_digest: str | None) -> str:
         content = [version, kind, migration.hashed_arguments(arguments), level, parent_digest]
@@ -122,6 +130,7 @@ def _cost(kind: str, arguments: Mapping[str, Any]) -> float:
     if kind == "known_minimum":
         return 0.1
     evaluations = {"lowest_mode": 12.0, "minimum": 6.0, "scan": 12.0, "scaled": 10.0, "curve": 40.0, "h2_curve": 30.0}
+    evaluations |= {"cluster_minimum": 3.0, "cluster_radical": 10.0, "cluster_functionals": 4.0}
     evaluations |= {"compressed": 10.0, "hydrogen_pairs": 14.0}
     return evaluations.get(kind, float(arguments.get("number", 1))) * size**1.5
 
@@ -130,6 +139,8 @@ def plan(recipe: Recipe) -> list[Task]:
     """All tasks of a campaign, small molecules first, parents before what builds on them."""
     if recipe.teacher == TIGHT_BINDING:
         return list(_tight_binding_tasks(recipe))
+    if recipe.teacher == COUPLED_CLUSTER:
+        return list(_cluster_tasks(recipe))
     return list(_dft_tasks(recipe))
 
 
@@ -270,3 +281,24 @@ def _tight_binding_tasks(recipe: Recipe) -> Iterator[Task]:
                 "displacements": recipe.displacements,
             }
             yield make_task(recipe, "tight_binding_sampled", arguments, parent)
+
+
+def _cluster_tasks(recipe: Recipe) -> Iterator[Task]:
+    """Atoms, then molecules and radicals in a random order, so that what is finished is a fair sample at any time."""
+    for symbol, multiplicity in NEUTRAL_ATOMS:
+        yield make_task(recipe, "cluster_atom", {"symbol": symbol, "spin_multiplicity": multiplicity})
+    tasks = []
+    for smiles in _chosen_molecules(recipe):
+        minima = known_minima.of_molecule(recipe.minima, smiles)
+        for index in range(len(minima)):
+            arguments = {"smiles": smiles, "index": index, "digest": known_minima.digest(minima)}
+            tasks.append(make_task(recipe, "cluster_minimum", arguments))
+    if not recipe.smiles:
+        tasks += [
+            make_task(recipe, "cluster_radical", {"smiles": smiles})
+            for smiles in molecules.radicals(recipe.max_heavy_atoms)
+        ]
+    order = np.random.default_rng(recipe.seed).permutation(len(tasks))
+    yield from (tasks[place] for place in order)
+    for place in order:
+        yield make_task(recipe, "cluster_functionals", {"smiles": tasks[place].arguments["smiles"]}, tasks[place])

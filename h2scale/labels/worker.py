@@ -106,6 +106,10 @@ def _kinds(recipe: recipe_lib.Recipe) -> Mapping[str, store.TaskFunction]:
         from h2scale.labels import work_gfn2
 
         return work_gfn2.WORK
+    if recipe.teacher == recipe_lib.COUPLED_CLUSTER:
+        from h2scale.labels import work_cluster
+
+        return work_cluster.WORK
     from h2scale.labels import work_dft
 
     return work_dft.WORK

@@ -172,7 +172,7 @@ def _solve(
     )
     energy = field.energy_hartree
     if method == "ccsd(t)":
-        energy = electronic_structure.coupled_cluster(molecule, field.density, restricted=restricted)
+        energy = electronic_structure.ccsd_t_energy(molecule, field.density, restricted=restricted)
         if molecule.nelectron == 2:
             _refuse_wrong_root(molecule, energy)
     return field._replace(energy_hartree=energy)

@@ -1,6 +1,7 @@
 """The labelling stage: runs the campaign, then writes the dataset, its card and a table of failures."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from ml_collections import FrozenConfigDict
 from h2scale import config as config_lib
 from h2scale.data import storage
 from h2scale.errors import InputError
-from h2scale.labels import assembly, campaign, card, molecules, store
+from h2scale.labels import assembly, campaign, card, cluster_features, molecules, store
 from h2scale.labels import recipe as recipe_lib
+from h2scale.physics import feature_files
 from h2scale.runtime import cluster, files, tables, workdir
 
 CARD, FAILURES = "data_card.md", "failures.csv"
@@ -35,9 +37,11 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
         path, recipe, workers=config.labels.workers, settings=settings, minutes=config.labels.minutes
     )
     assembled = assembly.assemble(path, recipe, {name: workdir.installed_version(name) for name in _PROGRAMS})
-    name = recipe.level_name.replace("/", "_").replace("-", "")
+    name = re.sub("[-()]", "", recipe.level_name).replace("/", "_")
     output = path / f"{name}.h5"
     storage.save_dataset(output, assembled.dataset)
+    if recipe.teacher == recipe_lib.COUPLED_CLUSTER:
+        feature_files.save(path / f"{name}_features.hdf5", cluster_features.assemble(path, recipe))
     files.write_text(path / CARD, card.data_card(assembled.dataset, name))
     (path / FAILURES).unlink(missing_ok=True)
     tables.append_rows(path / FAILURES, store.Failure._fields, [failure._asdict() for failure in assembled.failures])
@@ -56,14 +60,16 @@ def make_recipe(config: FrozenConfigDict) -> recipe_lib.Recipe:
         InputError: a teacher, functional, basis or SMILES that cannot be.
     """
     labels = config.labels
-    if labels.teacher not in (recipe_lib.DFT, recipe_lib.TIGHT_BINDING):
-        raise InputError(f"config.labels.teacher must be 'dft' or 'gfn2'; got {labels.teacher!r}.")
+    if labels.teacher not in recipe_lib.TEACHERS:
+        raise InputError(f"config.labels.teacher must be 'dft', 'gfn2' or 'ccsd(t)'; got {labels.teacher!r}.")
+    if labels.teacher == recipe_lib.COUPLED_CLUSTER and not labels.minima:
+        raise InputError("config.labels.minima must name a dataset: coupled cluster relaxes no molecule; got ''.")
     names = [field.name for field in dataclasses.fields(recipe_lib.Recipe)]
     recipe = recipe_lib.Recipe(**{name: getattr(labels, name) for name in names})
     try:
         for smiles in recipe.smiles:
             molecules.molecule(smiles)
-        if recipe.teacher == recipe_lib.DFT:
+        if recipe.teacher != recipe_lib.TIGHT_BINDING:
             _check_level(recipe)
     except ValueError as error:
         raise InputError(f"config.labels: {error}") from error
@@ -77,3 +83,4 @@ def _check_level(recipe: recipe_lib.Recipe) -> None:
 
     level = kohn_sham.Level(recipe.functional, recipe.basis, recipe.grid_level)
     dft.problem(dft.Species(("C",), 0, 3), np.zeros((1, 3)), level)
+    dft.make_molecule(dft.Species(("C",), 0, 3), np.zeros((1, 3)), recipe.cluster_basis)

@@ -23,7 +23,7 @@ def settings(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"teacher": "magic"}, "config.labels.teacher must be 'dft' or 'gfn2'; got 'magic'"),
+        ({"teacher": "magic"}, r"config.labels.teacher must be 'dft', 'gfn2' or 'ccsd\(t\)'; got 'magic'"),
         ({"functional": "nonsense"}, "config.labels: functional must be one that PySCF knows; got 'nonsense'"),
         ({"basis": "nonsense"}, r"config.labels: basis must be one that PySCF knows for \['C'\]; got 'nonsense'"),
         ({"smiles": ("C((",)}, r"config.labels: molecule must be a SMILES that RDKit reads; got 'C\(\('"),

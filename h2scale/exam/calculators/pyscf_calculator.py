@@ -8,9 +8,6 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from h2scale import electronic_structure, units
 
-GRID_LEVEL = 3
-SEARCH_GRID_LEVEL = 0
-
 
 class PySCFCalculator(Calculator):
     """Spin-unrestricted energies and forces, spin symmetry broken where that lowers the energy; CCSD(T) has no forces.
@@ -67,48 +64,13 @@ class PySCFCalculator(Calculator):
         """Energy (eV) and, if asked, forces (eV/angstrom)."""
         functional = "hf" if self.method == "ccsd(t)" else self.method
         if self._solved is None or self._solved[0] != asked:
-            self._solved = (asked, _lowest_field(molecule, functional))
+            self._solved = (asked, electronic_structure.lowest_field(molecule, functional))
         field = self._solved[1]
         energy = field.energy_hartree
         if self.method == "ccsd(t)":
-            energy = electronic_structure.coupled_cluster(molecule, field.density, restricted=False)
+            energy = electronic_structure.ccsd_t_energy(molecule, field.density, restricted=False)
         results: dict[str, Any] = {"energy": energy * units.HARTREE_EV}
         if forces:
             push = electronic_structure.mean_field_forces(field)
             results["forces"] = np.array(push) * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
         return results
-
-
-def _lowest_field(molecule: electronic_structure.Molecule, functional: str) -> electronic_structure.Solution:
-    """Lowest of the fields reached from mixed frontier orbitals, from atoms of opposite spin with round densities, and
-    from the isolated atoms' own, where their spins fit: the first two serve near the bond length, the last far out.
-
-    A functional's are looked for on a coarse grid, whose error is nearly the same for all of them, and the lowest is
-    converged again on the full one.
-    """
-    starts, fields, errors = [electronic_structure.mixed(molecule)], [], []
-    if molecule.natm > 1 and molecule.nelectron > 1:
-        starts.append(electronic_structure.opposed_atoms(molecule))
-        try:
-            atoms = electronic_structure.separated_atoms(molecule, functional, grid_level=SEARCH_GRID_LEVEL)
-        except ValueError as error:
-            atoms = None
-            errors.append(error)
-        starts += [] if atoms is None else [atoms]
-    for start in starts:
-        try:
-            fields.append(
-                electronic_structure.mean_field(
-                    molecule, functional, restricted=False, density=start, grid_level=SEARCH_GRID_LEVEL, follow=True
-                )
-            )
-        except ValueError as error:
-            errors.append(error)
-    if not fields:
-        raise errors[0]
-    lowest = min(fields, key=lambda field: field.energy_hartree)
-    if functional == "hf":
-        return lowest
-    return electronic_structure.mean_field(
-        molecule, functional, restricted=False, density=lowest.density, grid_level=GRID_LEVEL, follow=False
-    )

@@ -1,0 +1,174 @@
+"""Electronic structure of single points of the curves that judge; hartree inside, positions in angstrom."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from h2scale import electronic_structure, units
+from h2scale.electronic_structure import coupled_cluster, minimal_densities
+from h2scale.physics import few_electrons
+from h2scale.physics.judge_systems import System
+
+GRID_LEVEL, NONLOCAL_GRID_LEVEL = 3, 0
+"""Of functionals; the second of wB97M-V's nonlocal correlation."""
+_LOWER_HARTREE = 1e-7
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Point:
+    """One geometry, with what is known of its ground state's symmetry."""
+
+    symbols: tuple[str, ...]
+    positions: np.ndarray  # (n_atoms, 3), angstrom
+    charge: int
+    spin_multiplicity: int
+    symmetry: str
+    irreps: tuple[str, ...]  # of the ground state; empty to look at all
+
+    def molecule(self, basis: str, symmetry: str | bool = False) -> electronic_structure.Molecule:
+        """PySCF's molecule."""
+        return electronic_structure.make_molecule(
+            self.symbols,
+            self.positions / units.BOHR_ANGSTROM,
+            basis,
+            charge=self.charge,
+            spin_multiplicity=self.spin_multiplicity,
+            symmetry=symmetry,
+        )
+
+    @property
+    def num_electrons(self) -> int:
+        """None is left in two protons."""
+        return sum(electronic_structure.nuclear_charges(self.symbols)) - self.charge
+
+
+def of_system(system: System) -> list[Point]:
+    """The points of a curve, by increasing distance."""
+    return [
+        Point(
+            system.symbols,
+            system.positions(distance),
+            system.charge,
+            system.spin_multiplicity,
+            system.symmetry,
+            system.irreps,
+        )
+        for distance in system.distances_angstrom
+    ]
+
+
+def of_atom(symbol: str, charge: int, spin_multiplicity: int) -> Point:
+    """An isolated atom or ion."""
+    return Point((symbol,), np.zeros((1, 3)), charge, spin_multiplicity, "D2h", ())
+
+
+def fields(points: Sequence[Point], basis: str) -> dict[str, np.ndarray]:
+    """Lowest Hartree-Fock solution of every point: by the search at each, then by the neighbours' from both ends.
+
+    Returns:
+        `density` (points, 2, n_ao, n_ao), `energy` in hartree, `spin_squared`, and `improved`, (1,), the number of
+        times that a neighbour's solution led lower.
+    """
+    molecules = [point.molecule(basis) for point in points]
+    found = [electronic_structure.lowest_field(molecule, "hf") for molecule in molecules]
+    improved = 0
+    number = len(points)
+    for place, neighbour in [*((k, k - 1) for k in range(1, number)), *((k, k + 1) for k in range(number - 2, -1, -1))]:
+        try:
+            moved = electronic_structure.mean_field(
+                molecules[place],
+                "hf",
+                restricted=False,
+                density=_both_spins(found[neighbour]),
+                grid_level=0,
+                follow=True,
+            )
+        except ValueError:
+            continue  # the neighbour's solution leads nowhere here; what the search found stays
+        if moved.energy_hartree < found[place].energy_hartree - _LOWER_HARTREE:
+            found[place], improved = moved, improved + 1
+    return {
+        "density": np.stack([_both_spins(solution) for solution in found]),
+        "energy": np.array([solution.energy_hartree for solution in found]),
+        "spin_squared": np.array([solution.spin_squared for solution in found]),
+        "improved": np.array([improved]),
+    }
+
+
+def cluster(point: Point, basis: str, density: np.ndarray) -> dict[str, np.ndarray]:
+    """Everything of `Description`, and the minimal density of Hartree-Fock as `hf_<part>`, from the field's density.
+
+    Raises:
+        ValueError: coupled cluster does not converge.
+    """
+    molecule = point.molecule(basis)
+    field = electronic_structure.mean_field(
+        molecule, "hf", restricted=False, density=density, grid_level=0, follow=False
+    )
+    described = electronic_structure.describe(molecule, field)
+    minimal = minimal_densities.minimal_density(molecule, field)
+    numbers = {name: np.asarray(value) for name, value in vars(described).items()}
+    return numbers | {f"hf_{name}": np.asarray(value) for name, value in minimal._asdict().items()}
+
+
+def functional(point: Point, basis: str, name: str, density: np.ndarray) -> dict[str, np.ndarray]:
+    """Lower of the solutions reached from Hartree-Fock's density and from superposed atoms.
+
+    Raises:
+        ValueError: neither converges.
+    """
+    # One electron over two far atoms: without symmetry its two orbitals, which are degenerate, mix at random.
+    molecule = point.molecule(basis, symmetry=point.num_electrons == 1)
+    found, errors = [], []
+    for start in (density, None):
+        try:
+            found.append(
+                electronic_structure.mean_field(
+                    molecule,
+                    name,
+                    restricted=False,
+                    density=start,
+                    grid_level=GRID_LEVEL,
+                    follow=False,
+                    nonlocal_grid_level=NONLOCAL_GRID_LEVEL,
+                )
+            )
+        except ValueError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    lowest = min(found, key=lambda solution: solution.energy_hartree)
+    minimal = minimal_densities.minimal_density(molecule, lowest)
+    return {
+        "energy": np.array(lowest.energy_hartree),
+        "spin_squared": np.array(lowest.spin_squared),
+        **{f"{name}_{part}": np.asarray(value) for part, value in minimal._asdict().items()},
+    }
+
+
+def reference(point: Point, basis: str, method: str, density: np.ndarray) -> float:
+    """Total energy with a frozen core, hartree, of full CI or of UCCSDT on the field of a density.
+
+    Raises:
+        ValueError: no convergence, or full CI has too many determinants.
+    """
+    plain = point.molecule(basis)
+    core = coupled_cluster.num_core_orbitals(plain)
+    correlated = plain.nelectron - 2 * core
+    if correlated < 2 or method == "uccsdt":
+        field = electronic_structure.mean_field(
+            plain, "hf", restricted=False, density=density, grid_level=0, follow=False
+        )
+        return field.energy_hartree if correlated < 2 else coupled_cluster.uccsdt_energy(plain, field)
+    molecule = point.molecule(basis, point.symmetry)
+    if not core and molecule.nelectron == 2:
+        integrals = electronic_structure.integrals(molecule)
+        return few_electrons.states(integrals, 2, point.spin_multiplicity)[0].energy_hartree
+    space = electronic_structure.active_space(molecule, core)
+    return min(electronic_structure.lowest_by_irrep(space, point.spin_multiplicity, point.irreps).values())
+
+
+def _both_spins(solution: electronic_structure.Solution) -> np.ndarray:
+    density = solution.density
+    return np.stack([density / 2] * 2) if density.ndim == 2 else np.asarray(density)
