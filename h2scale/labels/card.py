@@ -25,10 +25,11 @@ _HH_EDGES = (0, 0.4, 0.6, 0.72, 0.79, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0, np
 def data_card(dataset: dataset_lib.Dataset, name: str) -> str:
     """Markdown with counts by element, size, rung and spin, histograms of energies, forces and distances, and flaws."""
     manifest = dataset.manifest
+    method = f"{manifest['method']}. " if manifest.get("method") else ""
     sections = [
         f"# {name}",
         f"{len(dataset)} structures of {len(np.unique(dataset.molecule))} molecules, {manifest.get('level', '')}. "
-        f"{manifest.get('method', '')}. Energies in eV: {manifest.get('energy_zero', '')}.",
+        f"{method}Energies in eV: {manifest.get('energy_zero', '')}.",
         "## Rungs",
         _rungs(dataset),
         "## Elements and sizes",

@@ -9,6 +9,7 @@ import numpy as np
 
 from h2scale.report import (
     curve_figures,
+    data_section,
     headline,
     page,
     regimes,
@@ -53,6 +54,7 @@ _FILES = {
     "history.csv": "metrics during training",
     "fits.json": "laws, slopes and their intervals",
     "config.json": "every setting",
+    "data.json": "facts about the data of each arm",
     "environment.json": "versions and devices",
 }
 _MAX_BASELINE_ROWS = 12
@@ -84,6 +86,7 @@ def write_report(
         page.element("h1", "Does scale teach a neural potential physics?"),
         page.element("p", _title(run), "soft"),
         *[page.element("p", headline.summarise(run, arm), "lead") for arm in summary.arms_of(run)],
+        data_section.section(run),
         _verdict_section(run, claims_table.judge(run, foundation.read_exams(exams) if exams else ())),
         page.element("h2", "In one picture"),
         _headline(run, main_arm, figures),
@@ -161,7 +164,7 @@ def _figure_section(run: summary.Run, arm: str, folder: Path, *, only_arm: bool)
             "h2_curves",
             curve_figures.h2_curves,
             f"H₂ curves of every size and seed at {most} training structures, beside the exact curve, FCI in a finite "
-            f"basis and the teacher's{_teacher_words(run, rows)}.",
+            f"basis and the teacher's{_teacher_words(run, rows)}.{_asymptote_words(run, rows)}",
         ),
         (
             "h2_signed_error",
@@ -200,6 +203,13 @@ def _teacher_words(run: summary.Run, rows: tables.Table) -> str:
         return f" ({levels}), which this dataset does not have"
     computed = run.config.get("data.teacher_curve") == "auto"
     return f" ({levels}{', computed by PySCF where the dataset has none' if computed else ''})"
+
+
+def _asymptote_words(run: summary.Run, rows: tables.Table) -> str:
+    """Warn of the asymptote where the zero of energy of some replicas is a fit."""
+    fitted = {facts["level"] for facts in run.data.values() if facts["zero_is_fit"]}
+    there = sorted(fitted & set(rows["teacher"].tolist()))
+    return f" The asymptote means nothing for {', '.join(there)}, whose zero of energy is a fit." if there else ""
 
 
 def _scale_caption(run: summary.Run, arm: str) -> str:

@@ -15,6 +15,10 @@ from h2scale.scaling import fits
 RUNG_ORDER = tuple(words.RUNGS)
 
 
+Facts = dict[str, Any]
+"""Facts about a dataset: level, has_forces, energy_zero, zero_is_fit, teacher_curve, ..."""
+
+
 class Run(NamedTuple):
     """The files of a workdir, read once."""
 
@@ -26,6 +30,7 @@ class Run(NamedTuple):
     config: dict[str, Any]
     environment: dict[str, Any]
     baselines: list[dict[str, str]]  # physics without learning; empty where none is given
+    data: dict[str, Facts]  # of each arm; empty for a run of before they were written
 
 
 class Cell(NamedTuple):
@@ -62,6 +67,7 @@ def load_run(workdir: str | os.PathLike, baselines: str | os.PathLike | None = N
         _read_json(workdir / "config.json"),
         _read_json(workdir / "environment.json"),
         _read_rows(baselines),
+        _read_json(workdir / "data.json") if (workdir / "data.json").exists() else {},
     )
 
 

@@ -19,6 +19,7 @@ from h2scale.runtime import files, migration, tables
 
 CONFIG_FILE = "config.json"
 ENVIRONMENT_FILE = "environment.json"
+DATA_FILE = "data.json"
 REPLICAS_FILE = "replicas.csv"
 ERRORS_FILE = "errors.csv"
 CURVES_FILE = "curves.csv"

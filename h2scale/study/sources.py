@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import threading
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class Sources(NamedTuple):
     orders: Mapping[tuple[str, int], training_sets.TrainingOrder]  # by rung and seed; a training set is a prefix
     references: curves.References
     simple: "SimpleModels"
+    facts: Mapping[str, Any]  # of the data, JSON values, for the page: level, zero of energy, source of the H2 curve
 
     def train(self, rung: str, seed: int, num_train: int) -> np.ndarray:
         """Return the training structures of a replica, shape (num_train,), int64."""
@@ -32,6 +33,9 @@ class Sources(NamedTuple):
 
 MOST_STREAMED = 20_000
 """Structures from shards that the ridge regression, which holds all of them in memory, is fitted to at most."""
+
+
+NO_CURVE = "none"
 
 
 class SimpleModels:
@@ -74,7 +78,7 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
     """
     load_once = functools.cache(opening.open_dataset)
     divide = functools.cache(lambda dataset, split: _divide(load_once(dataset), split))
-    load_references = functools.cache(lambda dataset, teacher_curve: references(load_once(dataset), teacher_curve))
+    load_references = functools.cache(lambda dataset, teacher_curve: _references(load_once(dataset), teacher_curve))
     simple = functools.cache(SimpleModels)
     found = {}
     for arm in arms:
@@ -84,12 +88,33 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
         if arm.grid.num_train == AUTOMATIC:
             adapted = _with_sizes(adapted, divided, orders)
         found[arm.name] = Sources(
-            adapted, divided, orders, load_references(arm.dataset, arm.teacher_curve), simple(divided)
+            adapted,
+            divided,
+            orders,
+            load_references(arm.dataset, arm.teacher_curve).curves,
+            simple(divided),
+            {"dataset": arm.dataset, **_facts(divided), **load_references(arm.dataset, arm.teacher_curve).facts},
         )
     return found
 
 
-def references(dataset: catalog.Facts, teacher_curve: str = "dataset") -> curves.References:
+class _References(NamedTuple):
+    curves: curves.References
+    facts: Mapping[str, Any]  # where the teacher's curve is from
+
+
+def _facts(divided: partition.Partition) -> dict[str, Any]:
+    manifest = divided.dataset.manifest
+    return {
+        "level": manifest["level"],
+        "num_structures": len(divided.dataset),
+        "has_forces": divided.dataset.has_forces,
+        "energy_zero": manifest.get("energy_zero", ""),
+        "zero_is_fit": bool(manifest.get("zero_is_fit", False)),
+    }
+
+
+def _references(dataset: catalog.Facts, teacher_curve: str) -> _References:
     """Return the reference curves of the physics check, with the teacher on the test distances where it is known.
 
     Args:
@@ -102,7 +127,11 @@ def references(dataset: catalog.Facts, teacher_curve: str = "dataset") -> curves
     """
     test_curve = np.flatnonzero(dataset.rungs.isin([rungs.TEST_CURVE]))
     if not len(test_curve):
-        return curves.load_h2_references(_computed_curve(dataset) if teacher_curve == "auto" else None)
+        if teacher_curve != "auto":
+            return _References(curves.load_h2_references(None), {"teacher_curve": NO_CURVE})
+        energies, provenance = _computed_curve(dataset)
+        facts = {"teacher_curve": "computed by PySCF", "teacher_curve_provenance": provenance}
+        return _References(curves.load_h2_references(energies), facts)
     distances, energies = rungs.teacher_h2_curve(opening.gather(dataset, test_curve))
     expected = curves.H2_TEST_DISTANCES_ANGSTROM
     if distances.shape != expected.shape or not np.allclose(distances, expected, atol=1e-6):
@@ -110,11 +139,11 @@ def references(dataset: catalog.Facts, teacher_curve: str = "dataset") -> curves
             f"data.dataset: its H2 test curve has {len(distances)} distances from {distances[0]:.4f} to "
             f"{distances[-1]:.4f} angstrom; it must be on the {len(expected)} distances of the physics check."
         )
-    return curves.load_h2_references(energies)
+    return _References(curves.load_h2_references(energies), {"teacher_curve": "of the dataset"})
 
 
-def _computed_curve(dataset: catalog.Facts) -> np.ndarray:
-    """H2 at the dataset's level of theory on the test distances, eV relative to its own atoms, (n_points,)."""
+def _computed_curve(dataset: catalog.Facts) -> tuple[np.ndarray, dict[str, Any]]:
+    """H2 at the dataset's level on the test distances, eV relative to its own atoms, (n_points,); its provenance."""
     # Imported late: no other study needs PySCF.
     from h2scale.physics import teachers
 
@@ -127,7 +156,7 @@ def _computed_curve(dataset: catalog.Facts) -> np.ndarray:
         curve = teachers.teacher_curve(("H", "H"), method, basis, distances_bohr)
     except ValueError as error:
         raise InputError(f"config.data.teacher_curve must be {right}: {error}") from error
-    return np.asarray(curve.interaction_hartree) * units.HARTREE_EV
+    return np.asarray(curve.interaction_hartree) * units.HARTREE_EV, curve.provenance
 
 
 def _without_forces(arm: ArmSettings) -> ArmSettings:

@@ -24,7 +24,7 @@ def run(tmp_path_factory):
     )
     replicas = tables.read_table(folder / "replicas.csv")
     curves = tables.read_table(folder / "curves.csv")
-    return summary.Run(replicas, fits.arm_labels(replicas), curves, {}, {}, {}, {}, [])
+    return summary.Run(replicas, fits.arm_labels(replicas), curves, {}, {}, {}, {}, [], {})
 
 
 def changed(run, rung, **columns):

@@ -22,7 +22,7 @@ def run(tmp_path_factory):
         num_diverged=0,
     )
     replicas, curves = (tables.read_table(folder / name) for name in ("replicas.csv", "curves.csv"))
-    return summary.Run(replicas, fits.arm_labels(replicas), curves, {}, {}, {}, {}, [])
+    return summary.Run(replicas, fits.arm_labels(replicas), curves, {}, {}, {}, {}, [], {})
 
 
 def following(run, inside, outside):
