@@ -35,7 +35,13 @@ def default() -> ConfigDict:
                 "include_h2_equilibrium": True,  # H2 at its bond length is in every training set
                 "include_isolated_atoms": False,  # isolated atoms are in every training set
                 "include_hydrogen_pairs": False,  # two hydrogens of a molecule pushed together are trained on
-                "pinned_share": 0.02,  # of the draws, of H2 and isolated atoms together, at every training-set size
+                "ions": False,  # those of one electron less, or one more where the basis is diffuse, are in every rung
+                "spin_states": False,  # so are neutral structures in another than their ground state's spin
+                "anions": "",  # a dataset with anions in a basis with diffuse functions, which held-out ones come from
+                "include_anions": False,  # those anions are in every rung too
+                "include_bare_nuclei": False,  # H+ and He2+ alone, at their analytic energy, are in training sets
+                "include_helium_with_proton": False,  # pairs of He2+ and H+, likewise, are trained on: a control
+                "pinned_share": 0.02,  # of the draws, of H2, isolated atoms and nuclei together, at every size
                 "test_fraction": 0.1,  # of the molecules, held out for the in-distribution error
                 "validation_fraction": 0.1,  # of the molecules, held out to choose the kept parameters
                 "max_held_out": 600,  # structures of a rung and side in an evaluation, at most; 0 for all
@@ -51,7 +57,8 @@ def default() -> ConfigDict:
                 "envelope_power": 6,  # polynomial envelope exponent
                 "isolated_atom_exact": True,  # an atom without neighbours has exactly its reference energy
                 "prior": "none",  # none, zbl or coulomb
-                "conditioning": "none",  # none or charge_spin
+                "conditioning": "none",  # what the embedding is told: none, charge_spin or spin
+                "electrostatics": "none",  # none, or equilibrated: partial charges that add up to the total charge
                 "convolution": "fast",  # fast or e3nn (the reference path)
             },
             "grid": {  # the replicas are the product of these
@@ -145,6 +152,7 @@ def default() -> ConfigDict:
                 "minima": "",  # a dataset, by name or path, whose minima are taken; empty to relax every molecule
                 "cluster_basis": "cc-pvdz",  # of CCSD(T)
                 "ions": (25, 25),  # geometries of a molecule's cation
+                "vertical_charges": (),  # charges that the first minimum of each molecule is labelled with
                 "frequencies_up_to": 3,  # heavy atoms up to which a minimum must have no imaginary mode
                 "curve_points": 45,  # of each diatomic's whole curve; 0 for none
                 "sampled": (3000, 15000, 68000),  # gfn2: molecules to draw of five, six, seven heavy atoms

@@ -155,6 +155,13 @@ def elements_of(compositions: Coded) -> list[frozenset[int]]:
     return [frozenset(int(part.partition(":")[0]) for part in text.split()) for text in compositions.values.tolist()]
 
 
+def join(first: Dataset, second: Dataset) -> Dataset:
+    """Structures of `first` and then those of `second`, with the manifest of `first`."""
+    columns = (*ATOM_COLUMNS, *NUMBER_COLUMNS, *TEXT_COLUMNS)
+    joined: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in columns}
+    return dataclasses.replace(first, **joined)
+
+
 def atom_rows(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Concatenated ranges starts[i] .. starts[i] + counts[i], shape (counts.sum(),), int64."""
     counts = np.asarray(counts, dtype=np.int64)

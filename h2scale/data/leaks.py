@@ -1,7 +1,10 @@
-"""Guard that keeps the H2 curve out of training, judged by geometry and not by labels.
+"""Guard that keeps out of training what models are examined on, judged by geometry and charge and not by labels.
+
+That is the curve of H2, the curve of H2+ away from its minimum, and any two nuclei without electrons.
 
 An H2 is a pair of hydrogens with no third atom near either of them. Two-atom structures are the plain case; a frame of
-a larger molecule that holds such a pair apart from everything else teaches the same curve and is refused alike.
+a larger molecule that holds such a pair apart from everything else teaches the same curve and is refused alike. In a
+cation such a pair may be an H2 or an H2+.
 """
 
 import numpy as np
@@ -16,6 +19,9 @@ inside as well, and one of them is the PBE0 minimum to 5e-5 of its length, so no
 
 CLEARANCE = 0.005
 """Outside the window, a training distance differs from every test distance by at least this fraction of it."""
+
+CATION_WINDOW_ANGSTROM = (1.05, 1.12)
+"""Window around the minimum of H2+: 1.057 exact, 1.103 at PBE0/def2-SVP."""
 
 FRAGMENT_GAP_ANGSTROM = 2.5
 """A third atom farther than this from both hydrogens is bonded to neither. Bonds to hydrogen reach 2.1 angstrom in
@@ -38,6 +44,64 @@ def h2_pairs(dataset: dataset_lib.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return owner[pairs], distance[pairs]
 
 
+def num_electrons(dataset: catalog.Facts) -> np.ndarray:
+    """Electrons of every structure, (n_structures,), int."""
+    parts = [[part.split(":") for part in text.split()] for text in dataset.compositions.values.tolist()]
+    nuclear = np.array([sum(int(number) * int(count) for number, count in own) for own in parts], np.int64)
+    return nuclear[dataset.compositions.codes] - dataset.charge if len(dataset) else np.zeros(0, np.int64)
+
+
+def bare_pairs(dataset: catalog.Facts) -> np.ndarray:
+    """Return which structures are two or more nuclei without electrons, (n_structures,), bool."""
+    return (num_electrons(dataset) == 0) & (dataset.n_atoms > 1)
+
+
+def h2_cations_off_minimum(dataset: catalog.Facts) -> np.ndarray:
+    """Return which cations hold two hydrogens apart from all else that are no minimum, (n_structures,), bool.
+
+    A structure of two atoms is an H2+, whose minimum lies in `CATION_WINDOW_ANGSTROM`. In a larger one nobody knows
+    where the charge is, and only the bond length of H2 is admitted.
+    """
+    cations = np.flatnonzero(dataset.charge > 0)
+    place, distance = _pairs_of(dataset, cations)
+    owner = cations[place]
+    low, high = np.where(dataset.n_atoms[owner][:, None] == 2, CATION_WINDOW_ANGSTROM, BOND_LENGTH_WINDOW_ANGSTROM).T
+    off = np.zeros(len(dataset), bool)
+    off[owner[(distance < low) | (distance > high)]] = True
+    return off
+
+
+def assert_no_charged_leak(dataset: catalog.Facts, indices: np.ndarray, *, helium_with_proton: bool) -> None:
+    """Refuse training sets that would show a model bare nuclei, or H2+ away from its minimum.
+
+    Args:
+        dataset: any dataset.
+        indices: structures to be trained on, shape (n,).
+        helium_with_proton: whether a pair of He2+ and a proton, and no other, may be trained on: a control.
+
+    Raises:
+        ValueError: names the first offending structure.
+    """
+    indices = np.asarray(indices)
+    bare = bare_pairs(dataset)
+    if helium_with_proton:
+        bare &= ~dataset.compositions.isin(["1:1 2:1"])
+    for bad, what in (
+        (bare, "is two or more nuclei without electrons, which models are examined on"),
+        (h2_cations_off_minimum(dataset), "holds an H2+ away from its minimum, whose curve models are examined on"),
+    ):
+        found = indices[bad[indices]]
+        if len(found):
+            raise ValueError(f"{validation.describe(dataset, int(found[0]))} {what}.")
+
+
+def _pairs_of(dataset: catalog.Facts, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `h2_pairs`, of the structures at `indices`: places in `indices`, and distances."""
+    if isinstance(dataset, catalog.Catalog):
+        return dataset.h2_pairs(indices)
+    return h2_pairs(dataset.select(indices))
+
+
 def assert_no_h2_leak(dataset: catalog.Facts, indices: np.ndarray, rung: str) -> None:
     """Refuse training sets that would show a model the curve it is examined on.
 
@@ -58,10 +122,10 @@ def assert_no_h2_leak(dataset: catalog.Facts, indices: np.ndarray, rung: str) ->
     if labelled.size:
         name = validation.describe(dataset, int(indices[labelled[0]]))
         raise ValueError(f"{name} is of the H2 test curve and may never be trained on.")
-    if isinstance(dataset, catalog.Catalog):
-        owner, distance = dataset.h2_pairs(indices)
-    else:
-        owner, distance = h2_pairs(dataset.select(indices))
+    owner, distance = _pairs_of(dataset, indices)
+    minimum = (dataset.charge[indices][owner] == 1) & (dataset.n_atoms[indices][owner] == 2)
+    minimum &= (distance >= CATION_WINDOW_ANGSTROM[0]) & (distance <= CATION_WINDOW_ANGSTROM[1])
+    owner, distance = owner[~minimum], distance[~minimum]  # the minimum of H2+
     low, high = BOND_LENGTH_WINDOW_ANGSTROM
     away = (distance < low) | (distance > high)
     gap = np.min(np.abs(distance[:, None] / curves.H2_TEST_DISTANCES_ANGSTROM - 1.0), axis=1)

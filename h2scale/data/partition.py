@@ -1,8 +1,9 @@
 """Sides of a dataset whose held-out molecules are in the training distribution; what is not is a side of its own.
 
 Structures of the admitted elements are divided by molecule (`splits.side_of_molecule`), where names of one minimum are
-one molecule (`coverage.unify`). A held-out molecule with an element, or a bonded pair, that too few training molecules
-of some rung hold goes to the side `unseen`: its error is reported and chooses nothing.
+one molecule (`coverage.unify`), and a molecule and its ions are one (`charged.neutral_name`). A held-out molecule with
+an element, or a bonded pair, that too few training molecules of some rung hold goes to the side `unseen`: its error is
+reported and chooses nothing.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from h2scale import elements as elements_lib
-from h2scale.data import catalog, coverage, hashing, opening, rungs, splits
+from h2scale.data import catalog, charged, coverage, hashing, opening, rungs, splits
 from h2scale.data import dataset as dataset_lib
 from h2scale.errors import InputError
 
@@ -33,12 +34,14 @@ class Partition:
     def indices(self, rung: str, side: str) -> np.ndarray:
         """Return the structures of a rung, lower rungs included, on one side: increasing, shape (n,), int64.
 
+        Ions and spin states that the settings admit belong to every rung.
+
         Raises:
             InputError: unknown rung or side.
         """
         if side not in SIDES:
             raise InputError(f"side must be one of {', '.join(SIDES)}; got {side!r}.")
-        return np.flatnonzero(rungs.in_rung(self.dataset, rung) & (self.side == side))
+        return np.flatnonzero(_in_ladder(self.dataset, rung, self.settings) & (self.side == side))
 
     def held_out(self, rung: str, side: str) -> np.ndarray:
         """As `indices`, at most `max_held_out` of them: the same for every replica, molecules taken in turn.
@@ -92,13 +95,17 @@ def divide(dataset: catalog.Facts, settings: splits.SplitSettings) -> Partition:
     leader = coverage.unify(dataset)
     names, own = dataset.molecules
     leaders = [leader[name] for name in names.tolist()]
+    if (dataset.charge != 0).any():
+        leaders = [leader.get(charged.neutral_name(name), charged.neutral_name(name)) for name in leaders]
     side = np.array([splits.side_of_molecule(name, settings) for name in leaders], "<U10")[own]
     side = np.where(admitted, side, "")
-    ladder = np.flatnonzero(admitted & dataset.rungs.isin(rungs.RUNGS))
+    # Nothing is held out of an ion of one atom, as of an atom.
+    side[dataset.rungs.isin([rungs.ION]) & (dataset.n_atoms == 1) & admitted] = "train"
+    ladder = np.flatnonzero(admitted & _in_ladder(dataset, rungs.RUNGS[-1], settings))
     train = {
         rung: names[np.unique(own[inside & (side == "train")])].tolist()
         for rung in rungs.RUNGS
-        if (inside := admitted & rungs.in_rung(dataset, rung)).any()
+        if (inside := admitted & _in_ladder(dataset, rung, settings)).any()
     }
     held_out = names[np.unique(own[ladder][side[ladder] != "train"])].tolist()
     missing = coverage.uncovered(coverage.molecule_parts(dataset, ladder), train, held_out)
@@ -126,6 +133,16 @@ def sides(
     dataset = opening.open_dataset(name_or_path)
     divided = divide(dataset, splits.SplitSettings(elements=tuple(elements), split_seed=split_seed))
     return {side: divided.indices(rung, side) for side in SIDES}
+
+
+def _in_ladder(dataset: catalog.Facts, rung: str, settings: splits.SplitSettings) -> np.ndarray:
+    """Mask of the structures of a rung, with what the settings admit to every rung; (n_structures,), bool."""
+    inside = rungs.in_rung(dataset, rung)
+    if settings.ions:
+        inside |= charged.admitted_ions(dataset)
+    if settings.spin_states:
+        inside |= charged.admitted_spin_states(dataset)
+    return inside
 
 
 def of_elements(dataset: catalog.Facts, symbols: Sequence[str]) -> np.ndarray:

@@ -15,10 +15,16 @@ ATOM = "atom"
 """Isolated atoms: outside the ladder, admitted by `include_isolated_atoms`."""
 
 ION = "ion"
-"""Charged structures: outside the ladder, since a model without a charge input cannot tell them from neutral ones."""
+"""Charged structures: outside the ladder, since a model without a charge input cannot tell them from neutral ones;
+admitted by `data.ions`."""
 
 SPIN_STATE = "spin_state"
-"""Neutral structures in another spin state than the molecule's ground state: outside the ladder for the same reason."""
+"""Neutral structures in another spin state than the molecule's ground state: outside the ladder for the same reason;
+admitted by `data.spin_states`."""
+
+BARE_NUCLEI = "bare_nuclei"
+"""Isolated nuclei without electrons, and He2+ with a proton, at their analytic energy: in no shipped dataset, added by
+`data.bare_nuclei` when a study asks for them."""
 
 HYDROGEN_PAIR = "hydrogen_pair"
 """Two hydrogens of a molecule pushed together as near as those of H2: outside the ladder, since they show a network
@@ -39,6 +45,8 @@ RUNG_OF_REGIME: Mapping[str, str] = MappingProxyType(
         "ion": ION,
         "spin_state": SPIN_STATE,
         "atom": ATOM,
+        "bare_nucleus": BARE_NUCLEI,
+        "bare_pair": BARE_NUCLEI,
         "hydrogen_pair": HYDROGEN_PAIR,
         "h2_test_curve": TEST_CURVE,
     }

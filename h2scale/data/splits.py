@@ -28,6 +28,8 @@ class SplitSettings:
     test_fraction: float = 0.1
     split_seed: int = 0
     max_held_out: int = 0  # most structures of a rung and side to evaluate; 0 for all
+    ions: bool = False  # structures of one electron less, or one more at a level that can bind it, are in every rung
+    spin_states: bool = False  # so are neutral structures in another than their ground state's spin
 
     def __post_init__(self) -> None:
         for name in ("validation_fraction", "test_fraction"):

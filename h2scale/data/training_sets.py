@@ -4,10 +4,11 @@ A hash of seed, molecule, rung and number among the structures of both decides w
 molecules to a dataset does not reorder the training structures that were there. Only a structure that comes or goes
 before others of its molecule and rung moves those.
 
-Each order begins with the pinned structures, isolated atoms and the H2 of the rung where the switches admit them, so
-that every training set, however small, holds what the switch promises; pinned structures take a fixed share of the
-draws, the same at every training-set size. Then come the first structures with elements that nothing before holds. All
-others follow in random order and therefore in the proportions of the rung.
+Each order begins with the pinned structures, isolated atoms, isolated nuclei and the H2 of the rung where the switches
+admit them, so that every training set, however small, holds what the switch promises; pinned structures take a fixed
+share of the draws, the same at every training-set size. Then come the first structures with elements that nothing
+before holds, and the pairs of bare nuclei of a control. All others follow in random order and therefore in the
+proportions of the rung.
 """
 
 import dataclasses
@@ -16,18 +17,23 @@ from typing import NamedTuple
 import numpy as np
 
 from h2scale import elements as elements_lib
-from h2scale.data import catalog, hashing, leaks, partition, rungs
+from h2scale.data import bare_nuclei, catalog, hashing, leaks, partition, rungs
 from h2scale.data import dataset as dataset_lib
 from h2scale.errors import InputError, require
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSetSettings:
-    """Switches of section `data`: what an arm's training sets hold beside the rung's structures."""
+    """Switches of section `data`: what an arm's training sets hold beside the rung's structures.
+
+    The last two need `bare_nuclei.with_bare_nuclei` to have added them to the dataset.
+    """
 
     include_h2_equilibrium: bool = True
     include_isolated_atoms: bool = False
     include_hydrogen_pairs: bool = False
+    include_bare_nuclei: bool = False
+    include_helium_with_proton: bool = False
     pinned_share: float = 0.02  # of the draws, of H2 and isolated atoms together
 
     def __post_init__(self) -> None:
@@ -48,7 +54,8 @@ def available(divided: partition.Partition, rung: str, settings: TrainingSetSett
         InputError: unknown rung, or hydrogen pairs are wanted and the dataset holds none.
     """
     dataset, train = divided.dataset, divided.side == "train"
-    chosen = rungs.in_rung(dataset, rung) & train
+    chosen = np.zeros(len(dataset), bool)
+    chosen[divided.indices(rung, "train")] = True
     if not settings.include_h2_equilibrium:
         chosen &= ~(dataset.molecules.isin([rungs.H2_MOLECULE]) & dataset.rungs.isin(["equilibrium"]))
     if settings.include_isolated_atoms:
@@ -59,7 +66,8 @@ def available(divided: partition.Partition, rung: str, settings: TrainingSetSett
         right = "false for a dataset without structures of that rung"
         require(bool(pairs.any()), "data.include_hydrogen_pairs", True, right)
         chosen |= pairs
-    return np.flatnonzero(chosen)
+    bare = bare_nuclei.chosen(dataset, isolated=settings.include_bare_nuclei, pairs=settings.include_helium_with_proton)
+    return np.flatnonzero(chosen | (bare & (divided.side != "")))
 
 
 def training_order(
@@ -78,17 +86,21 @@ def training_order(
 
     Raises:
         InputError: unknown rung, or hydrogen pairs are wanted and the dataset holds none.
-        ValueError: a structure that would leak the H2 curve (`leaks.assert_no_h2_leak`).
+        ValueError: a structure that would leak the H2 curve, that of H2+ or bare nuclei (`leaks`).
     """
-    dataset = divided.dataset
-    allowed = available(divided, rung, settings or TrainingSetSettings())
+    dataset, settings = divided.dataset, settings or TrainingSetSettings()
+    allowed = available(divided, rung, settings)
     order = allowed[np.argsort(hashing.structure_draws(dataset, seed)[allowed], kind="stable")]
-    atom = dataset.rungs.isin([rungs.ATOM])[order]
-    pinned = atom | dataset.molecules.isin([rungs.H2_MOLECULE])[order]
+    isolated = dataset.rungs.isin([rungs.ATOM]) | ((dataset.n_atoms == 1) & (leaks.num_electrons(dataset) == 0))
+    alone = isolated[order]
+    pinned = alone | (dataset.molecules.isin([rungs.H2_MOLECULE])[order] & (dataset.charge[order] == 0))
     front, rest = order[pinned], order[~pinned]
-    known = _elements(dataset, order[pinned & ~atom])
+    known = _elements(dataset, order[pinned & ~alone])
     first = _covering(dataset, rest, known)
+    shown = np.flatnonzero(leaks.bare_pairs(dataset)[rest]).tolist()
+    first += [place for place in shown if place not in first]
     order = np.concatenate([front, rest[first], np.delete(rest, first)])
+    leaks.assert_no_charged_leak(dataset, order, helium_with_proton=settings.include_helium_with_proton)
     leaks.assert_no_h2_leak(dataset, order, rung)
     return TrainingOrder(order, len(front))
 

@@ -1,4 +1,4 @@
-"""Energies and metrics of a potential for H2 and for two bare protons, computed inside jit."""
+"""Energies and metrics of a potential for H2 and, if it takes a charge, for charged systems, computed inside jit."""
 
 from typing import NamedTuple
 
@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from h2scale.evaluation import charged_checks
 from h2scale.graphs import build
 from h2scale.models import potential as potential_lib
 from h2scale.physics import curves
@@ -22,30 +23,33 @@ class DimerSettings(NamedTuple):
 
     species: tuple[int, ...]  # the species table, atomic numbers; hydrogen is among them
     cutoff: float  # angstrom
-    conditioned: bool  # whether the potential takes charge and spin
+    takes_charge: bool  # whether the potential is told the total charge
+    changes: tuple[charged_checks.ChargeChange, ...] = ()  # of held-out molecules, asked of those that are told
 
 
 def make_physics_check(potential: potential_lib.Potential, settings: DimerSettings) -> population_lib.PhysicsCheck:
-    """Return a pure function of parameters and reference curves that scores H2 and, given a charge input, two protons.
+    """Return a pure function of parameters and reference curves that scores H2 and, given a charge, what has one.
 
     The curves are computed in the widest float that is enabled, whatever the parameters' precision. A potential
-    without a charge input predicts nothing for the protons: their metric is NaN and no energies are returned.
+    that is told no charge predicts nothing for the protons: their metric is NaN and no energies are returned.
     """
+    charged = None
+    if settings.takes_charge:
+        charged = charged_checks.make_charged_check(
+            potential, charged_checks.ChargedSettings(settings.species, settings.cutoff, settings.changes)
+        )
 
     def make_graphs(references: curves.References, dtype: jax.typing.DTypeLike) -> list[Graph]:
-        """Return the curve of H2, H2 pulled apart, two protons, and one atom, for one call of the potential."""
+        """Return the curve of H2, H2 pulled apart, and one atom, for one call of the potential."""
 
-        def pairs(distances: jax.Array, charge: int) -> Graph:
-            return build.dimer_graphs(distances, (settings.species.index(1),) * 2, charge, 1, settings.cutoff)
+        def pairs(distances: jax.Array) -> Graph:
+            return build.dimer_graphs(distances, (settings.species.index(1),) * 2, 0, 1, settings.cutoff)
 
         atom = build.graph_from_structure(
             np.ones(1, np.int32), np.zeros((1, 3)), 0, 2, settings.cutoff, settings.species, dtype
         )
         far = jnp.full((1,), FAR_DISTANCE_ANGSTROM, dtype)
-        graphs = [pairs(jnp.asarray(references.distances_angstrom).astype(dtype), 0), pairs(far, 0)]
-        if settings.conditioned:
-            graphs.append(pairs(jnp.asarray(references.protons_distances_angstrom).astype(dtype), 2))
-        return [*graphs, atom]
+        return [pairs(jnp.asarray(references.distances_angstrom).astype(dtype)), pairs(far), atom]
 
     def check(
         params: population_lib.Params, references: curves.References
@@ -54,7 +58,7 @@ def make_physics_check(potential: potential_lib.Potential, settings: DimerSettin
         params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
         graphs = make_graphs(references, dtype)
         predictions = potential.energy(params, build.concatenate(graphs))
-        h2, far, *protons, atom = jnp.split(predictions, np.cumsum([len(graph.charge) for graph in graphs])[:-1])
+        h2, far, atom = jnp.split(predictions, np.cumsum([len(graph.charge) for graph in graphs])[:-1])
 
         metrics = metrics_lib.h2_metrics(
             jnp.asarray(references.distances_angstrom),
@@ -63,11 +67,13 @@ def make_physics_check(potential: potential_lib.Potential, settings: DimerSettin
             jnp.asarray(references.teacher_ev),
         )._asdict()
         metrics["h2_size_consistency_error_ev"] = metrics_lib.size_consistency_error(far[0], atom[0])
-        metrics["protons_mae_ev"] = jnp.full((), jnp.nan, dtype)
         energies = {"h2": h2}
-        if settings.conditioned:
-            metrics["protons_mae_ev"] = metrics_lib.protons_mae_ev(protons[0], jnp.asarray(references.protons_ev))
-            energies["protons"] = protons[0]
+        if charged is None:
+            metrics["protons_mae_ev"] = jnp.full((), jnp.nan, dtype)
+        else:
+            charged_metrics, charged_energies = charged(params)
+            metrics |= charged_metrics
+            energies |= charged_energies
         return metrics, energies
 
     return check

@@ -57,7 +57,7 @@ class Replica:
         self, atomic_numbers: np.ndarray, positions: np.ndarray, charge: int = 0, spin_multiplicity: int = 1
     ) -> tuple[float, np.ndarray]:
         """Energy and forces from one evaluation; arguments and errors as for `energy`."""
-        if self.settings.conditioning == "none" and charge != 0:
+        if not self.settings.takes_charge and charge != 0:
             raise ValueError(f"this replica takes no charge and knows only neutral structures; got charge={charge}.")
         dtype = jax.dtypes.canonicalize_dtype(jnp.float64)
         graph = build.graph_from_structure(

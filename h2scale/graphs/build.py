@@ -57,9 +57,9 @@ def graph_from_structure(
 
 def dimer_graphs(
     distances: jax.Array,
-    species_index: tuple[int, int],
-    charge: float,
-    spin_multiplicity: float,
+    species_index: tuple[int, int] | jax.Array,
+    charge: float | jax.Array,
+    spin_multiplicity: float | jax.Array,
     cutoff: float,
 ) -> Graph:
     """Return pairs of atoms at many distances as one graph; differentiable in the distances, in their dtype.
@@ -69,7 +69,7 @@ def dimer_graphs(
 
     Args:
         distances: shape (n_pairs,), angstrom.
-        species_index: place of the two elements in the species table.
+        species_index: place of the two elements in the species table, (2,).
         charge: of every pair, units of e.
         spin_multiplicity: of every pair, 2S + 1.
         cutoff: angstrom.

@@ -80,6 +80,7 @@ class Recipe:
     hydrogen_pairs: tuple[int, ...] = ()  # pairs of a molecule's hydrogens pushed together
     minima: str = ""  # a dataset whose minima are taken instead of relaxing molecules; empty for none
     cluster_basis: str = "cc-pvdz"  # of coupled cluster, at geometries of the functional and its own basis
+    vertical_charges: tuple[int, ...] = ()  # charges that a molecule's first minimum is labelled with
 
     @property
     def level_name(self) -> str:
@@ -161,6 +162,11 @@ def _dft_tasks(recipe: Recipe) -> Iterator[Task]:
         for symbol, charge, multiplicity in ATOMIC_IONS:
             yield make_task(recipe, "atom", {"symbol": symbol, "charge": charge, "spin_multiplicity": multiplicity})
         yield make_task(recipe, "triatomic_hydrogen_cation", {})
+    elif any(recipe.vertical_charges):
+        for symbol, charge, multiplicity in ATOMIC_IONS:
+            if charge in recipe.vertical_charges:
+                arguments = {"symbol": symbol, "charge": charge, "spin_multiplicity": multiplicity}
+                yield make_task(recipe, "atom", arguments)
     if recipe.curve_points:
         for part in ("train", "test"):
             yield make_task(recipe, "h2_curve", {"part": part})
@@ -229,6 +235,8 @@ def _displacements(recipe: Recipe, parent: Task, size: int) -> Iterator[Task]:
     smiles = parent.arguments["smiles"]
     if smiles == "[H][H]":
         return
+    for charge in recipe.vertical_charges:
+        yield make_task(recipe, "vertical_ion", {"smiles": smiles, "charge": charge}, parent)
     mol = molecules.molecule(smiles)
     may_compress = COMPRESSED_ELEMENTS.issuperset(mol.atomic_numbers)
     for kind, number, batch in (

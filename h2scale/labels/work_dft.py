@@ -157,6 +157,25 @@ def cation(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np
     return _ion_set(recipe, species, mol.smiles, start, displaced)
 
 
+def vertical_ion(recipe: Recipe, arguments: Mapping[str, Any], parent: Result, rng: np.random.Generator) -> Result:
+    """The molecule's first minimum with another charge, in the lowest spin that its number of electrons allows."""
+    del rng
+    mol = molecules.molecule(arguments["smiles"])
+    if not len(parent.structures):
+        return Result((), [])
+    removed = arguments["charge"] - mol.charge
+    paired = (mol.spin_multiplicity + removed) % 2 == 1
+    multiplicity = mol.spin_multiplicity if removed == 0 else 1 if paired else 2
+    species = structures.species_of(mol)._replace(charge=arguments["charge"], spin_multiplicity=multiplicity)
+    try:
+        label, _ = dft.label(species, parent.structures[0].positions, structures.label_level(recipe))
+    except ValueError as error:
+        return Result((), [Failure("self-consistency", mol.smiles, f"with charge {arguments['charge']}: {error}")])
+    # A neutral molecule is asked at another level than the one that it was relaxed at.
+    regime = "ion" if arguments["charge"] else "thermal"
+    return Result([structures.make_structure(recipe, species, mol.smiles, regime, label)], [])
+
+
 WORK: Mapping[str, TaskFunction] = {
     function.__name__: function
     for function in (
@@ -170,6 +189,7 @@ WORK: Mapping[str, TaskFunction] = {
         work_scans.scan,
         work_scans.scaled,
         cation,
+        vertical_ion,
     )
 } | dict(work_compressed.WORK)
 

@@ -17,7 +17,8 @@ class AtomicEmbedding(nn.Module):
 
     for total charge q and spin multiplicity M = 2S + 1 (M - 1 counts unpaired electrons). It is linear so that it
     means something for charges that training never saw, where a lookup table would not, and a neutral singlet
-    gets exactly its unconditioned embedding. The two tables start at zero: a charge has no effect until data
+    gets exactly its unconditioned embedding. With "spin" there is no charge table: the charge is told otherwise, as
+    partial charges, or not at all. The two tables start at zero: a charge has no effect until data
     teach one. An atom's embedding depends on the whole structure's charge, so separated systems add only if all
     of them are neutral singlets.
     """
@@ -31,9 +32,10 @@ class AtomicEmbedding(nn.Module):
         embedding = table[graph.species]
         if self.settings.conditioning == "none":
             return embedding
-        charge_table = self.param("charge_table", nn.initializers.zeros, shape, jnp.float32)
+        if self.settings.conditioning == "charge_spin":
+            charge_table = self.param("charge_table", nn.initializers.zeros, shape, jnp.float32)
+            charge = graph.charge.astype(table.dtype)[graph.node_graph]
+            embedding = embedding + charge[:, None] * charge_table[graph.species]
         spin_table = self.param("spin_table", nn.initializers.zeros, shape, jnp.float32)
-        charge = graph.charge.astype(table.dtype)[graph.node_graph]
         unpaired = (graph.spin_multiplicity.astype(table.dtype) - 1)[graph.node_graph]
-        embedding = embedding + charge[:, None] * charge_table[graph.species]
         return embedding + unpaired[:, None] * spin_table[graph.species]

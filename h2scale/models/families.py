@@ -33,6 +33,10 @@ class Family(NamedTuple):
     divides_by_fan_in: bool = False
     """Divides its weights by the square root of their fan-in where they act, which `widths` must make up for."""
 
+    predicts_electronegativity: bool = False
+    """Returns, where the settings ask for electrostatics, (n_node, 2): energies and electronegativities of an atom in
+    its surroundings, both dimensionless and zero, with `isolated_atom_exact`, for an atom without neighbours."""
+
     follows_name_rule: bool = False
     """Parameters are distributed as their names say in `initial`, which draws them all at once; otherwise Flax draws
     them one by one, which is right for any network and takes longer to compile."""

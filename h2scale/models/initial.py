@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 _GLOROT_UNIFORM = ("kernel",)
-_ZERO = ("bias", "charge_table", "spin_table")
+_ZERO = ("bias", "charge_table", "spin_table", "electronegativity_table", "hardness_table")
 """Names of parameters; those of any other name are standard normal. A test compares with the networks' initialisers."""
 
 

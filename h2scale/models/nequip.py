@@ -34,7 +34,10 @@ class NequIP(nn.Module):
 
     @nn.compact
     def __call__(self, edge_vectors: jax.Array, graph: Graph) -> jax.Array:
-        """Dimensionless energy of each atom, shape (n_node,), from edge vectors in angstrom, shape (n_edge, 3)."""
+        """Dimensionless energy of each atom, (n_node,), from edge vectors in angstrom, (n_edge, 3).
+
+        With electrostatics, energy and electronegativity, (n_node, 2).
+        """
         settings = self.settings
         lengths = radial.masked_lengths(edge_vectors, graph.edge_mask, settings.cutoff)
         harmonics = spherical_harmonics.spherical_harmonics(edge_vectors / lengths[:, None], settings.l_max)
@@ -51,8 +54,13 @@ class NequIP(nn.Module):
                 self_connection=layer > 0 or not settings.isolated_atom_exact,
                 name=f"layer_{layer}",
             )(features, harmonics, basis, spline, graph)
-        readout = self.param("readout", _unit_normal, (settings.num_features, 1), jnp.float32)
-        return features[0][:, 0, :] @ readout[:, 0] / settings.num_features**0.5
+        shape = (settings.num_features, 1)
+        readout = self.param("readout", _unit_normal, shape, jnp.float32)
+        energies = features[0][:, 0, :] @ readout[:, 0] / settings.num_features**0.5
+        if settings.electrostatics == "none":
+            return energies
+        other = self.param("electronegativity_readout", _unit_normal, shape, jnp.float32)
+        return jnp.stack([energies, features[0][:, 0, :] @ other[:, 0] / settings.num_features**0.5], axis=1)
 
 
 class InteractionLayer(nn.Module):
@@ -166,4 +174,6 @@ def gate(rows: list[jax.Array]) -> list[jax.Array]:
     return [SILU_GAIN * nn.silu(scalars), *gated]
 
 
-FAMILY = families.Family(NequIP, equivariant=True, divides_by_fan_in=True, follows_name_rule=True)
+FAMILY = families.Family(
+    NequIP, equivariant=True, divides_by_fan_in=True, predicts_electronegativity=True, follows_name_rule=True
+)

@@ -4,11 +4,12 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from h2scale.models import families, initial, prior
+from h2scale.models import equilibration, families, initial, prior
 from h2scale.models import settings as settings_lib
 from h2scale.types import Graph
 
@@ -44,11 +45,15 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
         zbl: screened repulsion is added along the edges (`prior.zbl_energies`).
         coulomb: energy = (1 - b) * learned + b * bare, with b = clip(1 - n_electrons, 0, 1) per structure. Without
             electrons the Hamiltonian is the nuclear repulsion and nothing is left to learn, so both terms are
-            replaced: two protons repel by exactly 1/R at any distance. From one electron on, electrons screen the
-            nuclei in a way that has no exact pair form, and the network acts alone.
+            replaced: two protons repel by exactly 1/R at any distance, above two isolated nuclei that stand where
+            `physics.energy_zero` puts them. From one electron on, electrons screen the nuclei in a way that has no
+            exact pair form, and the network acts alone.
+
+    With electrostatics "equilibrated" the energy of partial charges that add up to the total charge is added to the
+    learned one (`equilibration`).
     """
     family = families.get(settings.name)
-    network = family.network(settings)
+    network = _network(settings)
 
     @jax.jit
     def init(key: jax.Array) -> Params:
@@ -57,7 +62,12 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
     def atomic_energies(params: Params, graph: Graph) -> jax.Array:
         edge_vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
         raw: Any = network.apply({"params": params}, edge_vectors, graph)  # annotated with what mutable modules return
-        learned = settings.energy_scale * raw
+        if settings.electrostatics == "none":
+            learned = settings.energy_scale * raw
+        else:
+            energies, electronegativities, hardnesses = raw
+            charged = equilibration.equilibrate(electronegativities, hardnesses, graph)
+            learned = settings.energy_scale * energies + charged.energies
         atomic_numbers = jnp.asarray(settings.species, learned.dtype)[graph.species]
         if settings.prior == "zbl":
             learned = learned + prior.zbl_energies(
@@ -65,7 +75,8 @@ def make_potential(settings: settings_lib.ModelSettings) -> Potential:
             )
         if settings.prior == "coulomb":
             bare = prior.bare_fraction(atomic_numbers, graph)[graph.node_graph]
-            learned = (1 - bare) * learned + bare * prior.coulomb_energies(atomic_numbers, graph)
+            own = jnp.asarray(settings.atomic_energies_ev, learned.dtype)[graph.species]
+            learned = (1 - bare) * learned + bare * prior.bare_energies(atomic_numbers, own, graph)
         return jnp.where(graph.node_mask, learned, 0.0)
 
     def energy(params: Params, graph: Graph) -> jax.Array:
@@ -100,7 +111,14 @@ def own_initial(settings: settings_lib.ModelSettings, key: jax.Array) -> dict:
     """Parameters as the network's own initialisers draw them, one by one."""
     graph = _smallest_graph()
     vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
-    return families.get(settings.name).network(settings).init(key, vectors, graph)["params"]
+    return _network(settings).init(key, vectors, graph)["params"]
+
+
+def _network(settings: settings_lib.ModelSettings) -> nn.Module:
+    """The family's network, or that within the one that equilibrates charges."""
+    if settings.electrostatics == "none":
+        return families.get(settings.name).network(settings)
+    return equilibration.ChargedNetwork(settings)
 
 
 def _shapes(tree: dict) -> dict:

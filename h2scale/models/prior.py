@@ -6,6 +6,7 @@ import numpy as np
 
 from h2scale import units
 from h2scale.models import radial
+from h2scale.physics import energy_zero
 from h2scale.types import Graph
 
 _ZBL_WEIGHTS = (0.18175, 0.50986, 0.28022, 0.02817)
@@ -48,6 +49,11 @@ def coulomb_energies(atomic_numbers: jax.Array, graph: Graph) -> jax.Array:
     squared = jnp.where(pair, jnp.sum(vectors * vectors, axis=-1), 1.0)
     products = jnp.where(pair, atomic_numbers[:, None] * atomic_numbers[None, :], 0.0)
     return 0.5 * units.COULOMB_EV_ANGSTROM * jnp.sum(products / jnp.sqrt(squared), axis=1)
+
+
+def bare_energies(atomic_numbers: jax.Array, atomic_energies_ev: jax.Array, graph: Graph) -> jax.Array:
+    """Energy of each atom of bare nuclei on the zero, eV, (n_node,): repulsion plus what an isolated nucleus has."""
+    return coulomb_energies(atomic_numbers, graph) + energy_zero.nuclei_ev(atomic_energies_ev)
 
 
 def bare_fraction(atomic_numbers: jax.Array, graph: Graph) -> jax.Array:

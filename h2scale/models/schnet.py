@@ -32,7 +32,10 @@ class SchNet(nn.Module):
 
     @nn.compact
     def __call__(self, edge_vectors: jax.Array, graph: Graph) -> jax.Array:
-        """Dimensionless energy of each atom, shape (n_node,), from edge vectors in angstrom, shape (n_edge, 3)."""
+        """Dimensionless energy of each atom, (n_node,), from edge vectors in angstrom, (n_edge, 3).
+
+        With electrostatics, energy and electronegativity, (n_node, 2).
+        """
         settings = self.settings
         lengths = radial.masked_lengths(edge_vectors, graph.edge_mask, settings.cutoff)
         basis = radial.gaussian_basis(lengths, settings.cutoff, settings.num_radial)
@@ -41,18 +44,19 @@ class SchNet(nn.Module):
             Interaction(settings.num_features, settings.radial_hidden, name=f"layer_{layer}")
             for layer in range(settings.num_layers)
         ]
-        readout = Readout(settings.num_features, name="readout")
+        outputs = ["readout"] if settings.electrostatics == "none" else ["readout", "electronegativity_readout"]
+        readouts = [Readout(settings.num_features, name=name) for name in outputs]
         embedding = conditioning.AtomicEmbedding(settings, name="embedding")(graph)
         features = embedding
         for interaction in interactions:
             features = features + interaction(features, basis, envelope, graph)
-        energies = readout(features)
+        values = [readout(features) for readout in readouts]
         if settings.isolated_atom_exact:
             alone = embedding
             for interaction in interactions:
                 alone = alone + interaction.update(jnp.zeros_like(alone))
-            energies = energies - readout(alone)
-        return energies
+            values = [value - readout(alone) for value, readout in zip(values, readouts, strict=True)]
+        return values[0] if len(values) == 1 else jnp.stack(values, axis=1)
 
 
 class Interaction(nn.Module):
@@ -92,4 +96,4 @@ class Readout(nn.Module):
 
 
 # The Gaussians are one spacing wide, and a spacing takes two.
-FAMILY = families.Family(SchNet, min_num_radial=2, follows_name_rule=True)
+FAMILY = families.Family(SchNet, min_num_radial=2, predicts_electronegativity=True, follows_name_rule=True)

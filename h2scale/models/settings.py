@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from h2scale.models import families
 
 PRIORS = ("none", "zbl", "coulomb")
-CONDITIONINGS = ("none", "charge_spin")
+CONDITIONINGS = ("none", "charge_spin", "spin")
+ELECTROSTATICS = ("none", "equilibrated")
 CONVOLUTIONS = ("fast", "e3nn")
 MAX_DEGREE = 3
 
@@ -33,13 +34,16 @@ class ModelSettings:
     isolated_atom_exact: bool  # an atom without neighbours has energy exactly 0
     envelope_power: int  # p of the polynomial envelope (NequIP), at least 2
     prior: str  # none, zbl or coulomb
-    conditioning: str  # none or charge_spin
+    conditioning: str  # none, charge_spin or spin
     convolution: str  # fast or e3nn, the same numbers
+    electrostatics: str = "none"  # none or equilibrated (partial charges that add up to the total charge)
+    atomic_energies_ev: tuple[float, ...] = ()  # total, of the isolated atoms, by species; for prior coulomb alone
 
     def __post_init__(self) -> None:
         family = families.get(self.name)
         _check_choice("prior", self.prior, PRIORS)
         _check_choice("conditioning", self.conditioning, CONDITIONINGS)
+        _check_choice("electrostatics", self.electrostatics, ELECTROSTATICS)
         _check_choice("convolution", self.convolution, CONVOLUTIONS)
         _check_integer("num_features", self.num_features, 1)
         _check_integer("num_layers", self.num_layers, 1)
@@ -55,10 +59,31 @@ class ModelSettings:
             raise ValueError(f"model.species must list at least one atomic number, each once; got {self.species!r}.")
         if self.l_max and not family.equivariant:
             raise ValueError(f"model.l_max must be 0 for {self.name}, which has only scalars; got {self.l_max!r}.")
+        if self.electrostatics != "none" and not family.predicts_electronegativity:
+            raise ValueError(
+                f"model.electrostatics must be none for {self.name}, whose network has no output for it; "
+                f"got {self.electrostatics!r}."
+            )
+        wanted = len(self.species) if self.prior == "coulomb" else 0
+        if len(self.atomic_energies_ev) != wanted:
+            raise ValueError(
+                f"model.atomic_energies_ev must hold {wanted} energies, one per species for prior coulomb and none "
+                f"for others; got {self.atomic_energies_ev!r}."
+            )
         if self.num_radial < family.min_num_radial:
             raise ValueError(
                 f"model.num_radial must be at least {family.min_num_radial} for {self.name}; got {self.num_radial!r}."
             )
+
+    @property
+    def takes_charge(self) -> bool:
+        """True if the total charge decides anything about a structure with electrons."""
+        return self.conditioning == "charge_spin" or self.electrostatics != "none"
+
+    @property
+    def takes_spin(self) -> bool:
+        """True if the spin multiplicity decides anything."""
+        return self.conditioning in ("charge_spin", "spin")
 
 
 def _check_choice(setting: str, value: str, allowed: Sequence[str]) -> None:

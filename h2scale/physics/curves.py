@@ -11,7 +11,6 @@ from h2scale import units
 from h2scale.physics import exact, potential_curve
 
 H2_TEST_DISTANCES_ANGSTROM = np.geomspace(0.2, 8.0, 128)
-PROTON_TEST_DISTANCES_ANGSTROM = H2_TEST_DISTANCES_ANGSTROM
 
 WALL_BELOW_ANGSTROM = 0.6
 WELL_BELOW_ANGSTROM = 1.2
@@ -30,18 +29,16 @@ class Regions(NamedTuple):
 
 
 class References(NamedTuple):
-    """Curves that a model's H2 and two-proton curves are compared with: a pytree, handed to the jitted evaluation.
+    """Curves that a model's H2 curve is compared with: a pytree, handed to the jitted evaluation.
 
     Energies are in eV relative to two separated atoms, each curve's own: exact atoms, the atoms of the FCI's basis,
-    the teacher's atoms. The protons' energy is their total energy.
+    the teacher's atoms.
     """
 
     distances_angstrom: np.ndarray  # (n,), increasing
     exact_ev: np.ndarray  # (n,)
     fci_ev: np.ndarray  # (n,)
     teacher_ev: np.ndarray  # (n,), NaN where there is no teacher
-    protons_distances_angstrom: np.ndarray  # (m,)
-    protons_ev: np.ndarray  # (m,)
 
 
 def h2_training_distances() -> np.ndarray:
@@ -94,8 +91,6 @@ def load_h2_references(teacher_ev: np.ndarray | None = None) -> References:
         exact_ev=h2_exact_ev(distances),
         fci_ev=fci.interaction_hartree * units.HARTREE_EV,
         teacher_ev=teacher,
-        protons_distances_angstrom=PROTON_TEST_DISTANCES_ANGSTROM,
-        protons_ev=units.COULOMB_EV_ANGSTROM / PROTON_TEST_DISTANCES_ANGSTROM,
     )
 
 

@@ -79,11 +79,6 @@ def h2_metrics(
     )
 
 
-def protons_mae_ev(energies_ev: jax.Array, protons_ev: ArrayLike) -> jax.Array:
-    """Mean absolute error of a two-proton curve, shape (n,), against Z Z / R, in eV."""
-    return jnp.mean(jnp.abs(energies_ev - protons_ev))
-
-
 def size_consistency_error(energy_far: jax.Array, energy_atom: jax.Array) -> jax.Array:
     """Energy of two atoms beyond each other's range minus twice the model's own atom; signed, unit of the input."""
     return energy_far - 2 * energy_atom

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from h2scale.report import (
+    charged,
     curve_figures,
     data_section,
     headline,
@@ -93,7 +94,7 @@ def write_report(
     ]
     for arm in summary.arms_of(run):
         body += _figure_section(run, arm, figures, only_arm=len(summary.arms_of(run)) == 1)
-    body += [switches.section(run), regimes.section(run, workdir)]
+    body += [charged.section(run, figures), switches.section(run), regimes.section(run, workdir)]
     body += [_cell_section(run), _fit_section(run), _baseline_section(run), _settings_section(run, workdir)]
     path = workdir / "report.html"
     files.write_text(path, page.document(f"h2scale: {_title(run)}", body))

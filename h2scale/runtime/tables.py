@@ -26,6 +26,27 @@ H2_ERROR_COLUMNS = (
 )
 """Mean absolute errors of the H2 curve against the exact one: the whole, from 0.6 angstrom on, and by region."""
 
+BARE_PAIRS = ("protons", "helium_proton", "helium_nuclei")
+WINDOWS = ("near", "middle", "far")
+"""Two nuclei without electrons, and windows of their distance: below 0.62 angstrom, to 6, beyond."""
+
+CHARGED_COLUMNS = (
+    *(f"{pair}_{window}_mae_ev" for pair in BARE_PAIRS for window in WINDOWS),
+    *(f"{pair}_{window}_force_mae_ev_per_angstrom" for pair in BARE_PAIRS for window in WINDOWS),
+    "proton_offset_ev",
+    "helium_nucleus_offset_ev",
+    "h2_cation_mae_ev",
+    "h2_cation_bond_length_angstrom",
+    "h2_cation_well_depth_ev",
+    "h2_cation_dissociation_error_ev",
+    "h2_ionization_error_ev",
+    "h2_double_ionization_error_ev",
+    "test_ionization_mae_ev",
+    "test_affinity_mae_ev",
+    "test_double_ionization_mae_ev",
+)
+"""Metrics of replicas that take a charge, empty for others; curves are relative to the model's own separated parts."""
+
 REPLICA_COLUMNS = (
     "replica_id",
     "model",
@@ -35,10 +56,16 @@ REPLICA_COLUMNS = (
     "include_h2_equilibrium",
     "include_isolated_atoms",
     "include_hydrogen_pairs",
+    "ions",
+    "spin_states",
+    "include_anions",
+    "include_bare_nuclei",
+    "include_helium_with_proton",
     "pinned_share",
     "energy_weight",
     "force_weight",
     "conditioning",
+    "electrostatics",
     "l_max",
     "num_layers",
     "num_features",
@@ -83,7 +110,15 @@ REPLICA_COLUMNS = (
     "h2_wall_is_repulsive",
     "protons_mae_ev",
     "protons_status",
+    *CHARGED_COLUMNS,
 )
+PHYSICS_COLUMNS = (
+    *(name for name in REPLICA_COLUMNS if name.startswith("h2_") and name not in CHARGED_COLUMNS),
+    "protons_mae_ev",
+    *CHARGED_COLUMNS,
+)
+"""Columns that the physics check fills."""
+
 ERROR_COLUMNS = (
     "replica_id",
     "side",
@@ -123,7 +158,7 @@ HISTORY_COLUMNS = (
 
 TEXT_COLUMNS = frozenset(
     {
-        *("replica_id", "model", "arm", "prior", "conditioning", "rung", "teacher", "protons_status"),
+        *("replica_id", "model", "arm", "prior", "conditioning", "electrostatics", "rung", "teacher", "protons_status"),
         *("system", "side", "regime", "bracketed", "verdict"),
     }
 )

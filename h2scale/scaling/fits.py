@@ -53,6 +53,12 @@ _SWITCHES = {
     "energy_weight": "energy weight {:g}",
     "force_weight": "force weight {:g}",
     "conditioning": "conditioning {}",
+    "electrostatics": "electrostatics {}",
+    "ions": "ions trained on: {:.0f}",
+    "spin_states": "spin states trained on: {:.0f}",
+    "include_anions": "anions trained on: {:.0f}",
+    "include_bare_nuclei": "isolated nuclei trained on: {:.0f}",
+    "include_helium_with_proton": "He²⁺ with H⁺ trained on: {:.0f}",
     "l_max": "l_max {:g}",
     "num_layers": "{:g} layers",
     "cutoff_angstrom": "cutoff {:g} Å",
@@ -120,6 +126,8 @@ def arm_labels(replicas: tables.Table) -> np.ndarray:
         rows = np.flatnonzero(replicas["model"] == model)
         rows = rows[np.argsort(replicas["arm"][rows] != model, kind="stable")]
         for name, words in _SWITCHES.items():
+            if name not in replicas:  # a table of before that switch
+                continue
             _add(labels, rows, replicas[name], words)
     cells = _labels(labels.astype(str), *(replicas[name] for name in _CELL))
     for name, words in _SCHEDULES.items():

@@ -79,13 +79,12 @@ def _arm_settings(config: FrozenConfigDict) -> list[ArmSettings]:
         model, split = arm.model.to_dict(), arm.data.to_dict()
         admitted = {field.name: split.pop(field.name) for field in dataclasses.fields(TrainingSetSettings)}
         hidden = model.pop("radial_hidden_per_feature")
-        dataset, teacher_curve = split.pop("dataset"), split.pop("teacher_curve")
+        own = {name: split.pop(name) for name in ("dataset", "teacher_curve", "anions", "include_anions")}
         try:
             arms.append(
                 ArmSettings(
                     name=name,
-                    dataset=dataset,
-                    teacher_curve=teacher_curve,
+                    **own,
                     split=SplitSettings(**split),
                     training_set=TrainingSetSettings(**admitted),
                     model=model,

@@ -12,6 +12,7 @@ from h2scale.errors import InputError
 from h2scale.graphs import counting
 from h2scale.models import sizes
 from h2scale.models.settings import ModelSettings
+from h2scale.physics import energy_zero
 from h2scale.study import replicas
 from h2scale.study import sources as sources_lib
 from h2scale.study.settings import ArmSettings, StudySettings
@@ -65,6 +66,7 @@ def _model(arm: ArmSettings, divided: partition.Partition) -> ModelSettings:
     lowest = next(found for rung in rungs.RUNGS if len(found := divided.indices(rung, "train")))
     species = tuple(sorted(frozenset().union(*dataset_lib.elements_of(dataset.compositions))))
     energy_per_atom = dataset.energy[lowest] / dataset.n_atoms[lowest]
+    bare = arm.model["prior"] == "coulomb"
     model = ModelSettings(
         **arm.model,
         num_features=arm.grid.num_features[0],
@@ -72,6 +74,7 @@ def _model(arm: ArmSettings, divided: partition.Partition) -> ModelSettings:
         species=species,
         avg_num_neighbors=1.0,
         energy_scale=float(np.sqrt(np.mean(energy_per_atom**2))),
+        atomic_energies_ev=energy_zero.atomic_energies_ev(dataset.manifest, species) if bare else (),
     )
     # Only now: the cutoff has been checked.
     n_edges = counting.edge_counts(dataset, model.cutoff)

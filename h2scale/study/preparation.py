@@ -67,7 +67,10 @@ def assemble(
         streamed=streamed,
     )
     check = physics_checks.make_physics_check(
-        potential, physics_checks.DimerSettings(model.species, model.cutoff, model.conditioning != "none")
+        potential,
+        physics_checks.DimerSettings(
+            model.species, model.cutoff, model.takes_charge, sources.changes() if model.takes_charge else ()
+        ),
     )
     init = functools.partial(widths.initial, models)
     programs = population_lib.make_programs(potential, init, check, population_settings, mesh)

@@ -7,7 +7,7 @@ import numpy as np
 
 from h2scale.data import partition, training_sets
 from h2scale.evaluation import held_out
-from h2scale.physics import curves
+from h2scale.physics import charged_systems, curves
 from h2scale.runtime import tables
 from h2scale.study import replicas
 from h2scale.study.settings import ArmSettings
@@ -16,10 +16,6 @@ from h2scale.training import population as population_lib
 from h2scale.training import trainer
 
 SCORED, NOT_CONDITIONED = "scored", "not conditioned"
-
-# system: charge, spin multiplicity
-_SYSTEMS = {"h2": (0, 1), "protons": (2, 1)}
-_PHYSICS = tuple(name for name in tables.REPLICA_COLUMNS if name.startswith("h2_") or name == "protons_mae_ev")
 
 
 class Described(NamedTuple):
@@ -68,7 +64,10 @@ def replica_rows(
     total_steps = sum(spec.steps for spec in population.replicas)
     for place, spec in enumerate(population.replicas):
         settings, finite = spec.settings, bool(outcome.finite[place])
-        physics = {name: outcome.physics[name][place] if finite else None for name in _PHYSICS}
+        physics = {
+            name: outcome.physics[name][place] if finite and name in outcome.physics else None
+            for name in tables.PHYSICS_COLUMNS
+        }
         yield {
             "replica_id": spec.replica_id,
             "model": settings.name,
@@ -78,10 +77,16 @@ def replica_rows(
             "include_h2_equilibrium": arm.training_set.include_h2_equilibrium,
             "include_isolated_atoms": arm.training_set.include_isolated_atoms,
             "include_hydrogen_pairs": arm.training_set.include_hydrogen_pairs,
+            "ions": arm.split.ions,
+            "spin_states": arm.split.spin_states,
+            "include_anions": arm.include_anions,
+            "include_bare_nuclei": arm.training_set.include_bare_nuclei,
+            "include_helium_with_proton": arm.training_set.include_helium_with_proton,
             "pinned_share": arm.training_set.pinned_share,
             "energy_weight": arm.training.energy_weight,
             "force_weight": arm.training.force_weight,
             "conditioning": settings.conditioning,
+            "electrostatics": settings.electrostatics,
             "l_max": settings.l_max,
             "num_layers": settings.num_layers,
             "num_features": settings.num_features,
@@ -100,7 +105,7 @@ def replica_rows(
             "kept_step": outcome.kept_step[place] if finite else None,
             **_test_columns(tests[place]),
             **physics,
-            "protons_status": NOT_CONDITIONED if settings.conditioning == "none" else SCORED,
+            "protons_status": SCORED if settings.takes_charge else NOT_CONDITIONED,
         }
 
 
@@ -153,17 +158,20 @@ def curve_rows(
     described: Described, outcome: trainer.Outcome, references: curves.References
 ) -> Iterator[dict[str, object]]:
     """Yield one row of curves.csv per finite replica, system and distance."""
-    absent = np.full(len(references.protons_ev), np.nan)
-    columns = {
-        "h2": (references.distances_angstrom, references.exact_ev, references.fci_ev, references.teacher_ev),
-        "protons": (references.protons_distances_angstrom, references.protons_ev, absent, absent),
-    }
     for system, energies in outcome.energies.items():
-        charge, spin_multiplicity = _SYSTEMS[system]
+        if system == "h2":
+            charge, spin_multiplicity = 0, 1
+            columns = [references.distances_angstrom, references.exact_ev, references.fci_ev, references.teacher_ev]
+        else:
+            known = charged_systems.SYSTEMS[system]
+            charge, spin_multiplicity = known.charge, known.spin_multiplicity
+            exact = charged_systems.exact_ev(system)
+            absent = np.full(len(exact), np.nan)
+            columns = [known.distances_angstrom, exact, absent, absent]
         for place, spec in enumerate(described.population.replicas):
             if not outcome.finite[place]:
                 continue
-            points = zip(*columns[system], energies[place], strict=True)
+            points = zip(*columns, energies[place], strict=True)
             for distance, exact_ev, fci_ev, teacher_ev, energy_ev in points:
                 yield {
                     "replica_id": spec.replica_id,

@@ -77,6 +77,8 @@ class ArmSettings:
     name: str
     dataset: str  # a shipped dataset's name, or the path of an .h5 file
     teacher_curve: str  # of H2: dataset, or auto for one by PySCF where the dataset has none
+    anions: str  # a dataset that holds anions and the neutral molecules beside them; empty for none
+    include_anions: bool  # whether those are trained on
     split: SplitSettings
     training_set: TrainingSetSettings
     model: Mapping[str, Any]  # section `model` but for the next; `ModelSettings` checks it when the data are known
@@ -87,6 +89,9 @@ class ArmSettings:
     def __post_init__(self) -> None:
         hidden = self.radial_hidden_per_feature
         require(hidden > 0, "model.radial_hidden_per_feature", hidden, "positive")
+        right = "false where data.anions names no dataset or data.ions is false"
+        possible = not self.include_anions or (bool(self.anions) and self.split.ions)
+        require(possible, "data.include_anions", self.include_anions, right)
         known = self.teacher_curve in ("dataset", "auto")
         require(known, "data.teacher_curve", self.teacher_curve, "dataset or auto")
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from h2scale import units
-from h2scale.data import catalog, opening, partition, rungs, splits, training_sets
+from h2scale.data import bare_nuclei, catalog, opening, partition, rungs, splits, training_sets, vertical
+from h2scale.data import dataset as dataset_lib
 from h2scale.errors import InputError, require
-from h2scale.evaluation import held_out, simple_models
+from h2scale.evaluation import charged_checks, held_out, simple_models
 from h2scale.physics import curves
 from h2scale.study.settings import AUTOMATIC, ArmSettings
 
@@ -25,6 +26,24 @@ class Sources(NamedTuple):
     references: curves.References
     simple: "SimpleModels"
     facts: Mapping[str, Any]  # of the data, JSON values, for the page: level, zero of energy, source of the H2 curve
+    anions: catalog.Facts | None  # with the neutral molecules beside them
+
+    def changes(self) -> tuple[charged_checks.ChargeChange, ...]:
+        """Return what it costs to charge the molecules of the test side, each at its first geometry with both labels.
+
+        Charge -1 is looked for among the anions alone.
+        """
+        dataset = self.divided.dataset
+        held_out = self.divided.side == "test"
+        charged = np.unique(dataset.molecules.codes[held_out & (dataset.charge != 0)])
+        own = np.flatnonzero(held_out & np.isin(dataset.molecules.codes, charged))
+        names = set(dataset.molecules.values[np.unique(dataset.molecules.codes[held_out])].tolist())
+        charges = tuple(charge for charge in charged_checks.KINDS if charge > 0)
+        found = vertical.changes(opening.gather(dataset, own), names, charges)
+        if self.anions is not None:
+            anions = opening.gather(self.anions, np.flatnonzero(self.anions.molecules.isin(sorted(names))))
+            found += vertical.changes(anions, names, (-1,))
+        return tuple(charged_checks.ChargeChange(*pair) for pair in found)
 
     def train(self, rung: str, seed: int, num_train: int) -> np.ndarray:
         """Return the training structures of a replica, shape (num_train,), int64."""
@@ -77,12 +96,18 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
         ValueError: a dataset whose H2 curve lies on other distances, or one that would leak it.
     """
     load_once = functools.cache(opening.open_dataset)
-    divide = functools.cache(lambda dataset, split: _divide(load_once(dataset), split))
+    divide = functools.cache(
+        lambda dataset, split, bare, anions: _divide(
+            load_once(dataset), split, bare, load_once(anions) if anions else None
+        )
+    )
     load_references = functools.cache(lambda dataset, teacher_curve: _references(load_once(dataset), teacher_curve))
     simple = functools.cache(SimpleModels)
     found = {}
     for arm in arms:
-        divided = divide(arm.dataset, arm.split)
+        admitted = arm.training_set
+        bare = admitted.include_bare_nuclei or admitted.include_helium_with_proton
+        divided = divide(arm.dataset, arm.split, bare, arm.anions if arm.include_anions else "")
         orders = dict(_orders(arm, divided))
         adapted = arm if divided.dataset.has_forces else _without_forces(arm)
         if arm.grid.num_train == AUTOMATIC:
@@ -94,6 +119,7 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
             load_references(arm.dataset, arm.teacher_curve).curves,
             simple(divided),
             {"dataset": arm.dataset, **_facts(divided), **load_references(arm.dataset, arm.teacher_curve).facts},
+            load_once(arm.anions) if arm.anions else None,
         )
     return found
 
@@ -177,10 +203,20 @@ def _with_sizes(
     return dataclasses.replace(arm, grid=dataclasses.replace(arm.grid, num_train=(), num_train_of=sizes))
 
 
-def _divide(dataset: catalog.Facts, settings: splits.SplitSettings) -> partition.Partition:
+def _divide(
+    dataset: catalog.Facts, settings: splits.SplitSettings, bare: bool, anions: catalog.Facts | None
+) -> partition.Partition:
+    """Sides of a dataset's structures of the admitted elements, bare nuclei and anions added to them where asked."""
     if isinstance(dataset, catalog.Catalog):
         right = "positive for a dataset in shards, of which no more is held in memory"
         require(settings.max_held_out > 0, "data.max_held_out", settings.max_held_out, right)
+        right = "one file where bare nuclei or anions are added to it"
+        require(not bare and anions is None, "data.dataset", str(dataset.folder), right)
+    else:
+        dataset = bare_nuclei.with_bare_nuclei(dataset) if bare else dataset
+        if anions is not None:
+            own = opening.gather(anions, np.flatnonzero(anions.charge == -1))
+            dataset = dataset_lib.join(dataset, own)
     return partition.divide(dataset.select(np.flatnonzero(partition.of_elements(dataset, settings.elements))), settings)
 
 

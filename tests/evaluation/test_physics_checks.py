@@ -10,7 +10,7 @@ import pytest
 from h2scale import units
 from h2scale.evaluation import physics_checks
 from h2scale.models.potential import Potential
-from h2scale.physics import curves, exact
+from h2scale.physics import charged_systems, curves, exact
 
 SPECIES = (1, 6)
 
@@ -37,14 +37,14 @@ def compiled(pair_energy, conditioned, cutoff):
     return jax.jit(physics_checks.make_physics_check(pair_potential(pair_energy), settings))
 
 
-def run(pair_energy, *, conditioned=False, cutoff=10.0, **params):
+def run(pair_energy, *, conditioned=False, cutoff=25.0, **params):
     params = {name: jnp.asarray(params.get(name, 0.0), jnp.float32) for name in ("atom", "sees_charge")}
     references = curves.load_h2_references()
     return *compiled(pair_energy, conditioned, cutoff)(params, references), references
 
 
 def exact_pair(distance, charge, params):
-    """Exact H2 and, where `params["sees_charge"]`, two bare protons; eV."""
+    """Exact H2 and, where `params["sees_charge"]`, two bare protons above two isolated ones at 0; eV."""
     h2 = (exact.h2_ground_state(distance / units.BOHR_ANGSTROM) + 1.0) * units.HARTREE_EV
     return jnp.where((charge == 2) & (params["sees_charge"] > 0), units.COULOMB_EV_ANGSTROM / distance, h2)
 
@@ -53,7 +53,7 @@ def test_exact_potential_has_no_error():
     metrics, energies, references = run(exact_pair, conditioned=True, sees_charge=1.0)
     assert energies["h2"].dtype == jnp.float64
     np.testing.assert_allclose(energies["h2"], references.exact_ev, atol=1e-9)
-    np.testing.assert_allclose(energies["protons"], references.protons_ev, rtol=1e-12)
+    np.testing.assert_allclose(energies["protons"], charged_systems.exact_ev("protons"), rtol=1e-12)
     assert metrics["h2_mae_ev"] < 1e-9
     assert metrics["protons_mae_ev"] < 1e-9
     assert metrics["h2_num_minima"] == 1

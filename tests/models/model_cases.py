@@ -9,6 +9,8 @@ from h2scale.models import settings as settings_lib
 from h2scale.types import Graph
 
 SPECIES = (1, 6, 8)
+ATOMS_EV = (-13.6, -1027.5, -2038.8)
+"""Of isolated H, C and O: what neutral atoms have, and bare nuclei do not, on the zero of energy."""
 ARCHITECTURES = {
     **{f"nequip-l{l_max}": {"name": "nequip", "l_max": l_max} for l_max in range(4)},
     "schnet": {"name": "schnet", "l_max": 0},
@@ -33,6 +35,7 @@ def make_settings(**changes: object) -> settings_lib.ModelSettings:
         "prior": "none",
         "conditioning": "none",
         "convolution": "fast",
+        "atomic_energies_ev": ATOMS_EV if changes.get("prior") == "coulomb" else (),
     }
     return settings_lib.ModelSettings(**{**values, **changes})
 

@@ -8,17 +8,24 @@ import pytest
 from h2scale.models import potential
 
 
-def settings(name, conditioning):
+def settings(name, conditioning, electrostatics="none"):
     l_max = 1 if name == "nequip" else 0
     return model_cases.make_settings(
-        name=name, l_max=l_max, num_features=32, radial_hidden=(64, 64), conditioning=conditioning
+        name=name,
+        l_max=l_max,
+        num_features=32,
+        radial_hidden=(64, 64),
+        conditioning=conditioning,
+        electrostatics=electrostatics,
     )
 
 
-@pytest.mark.parametrize("conditioning", ["none", "charge_spin"])
+@pytest.mark.parametrize(
+    ("conditioning", "electrostatics"), [("none", "none"), ("charge_spin", "none"), ("spin", "equilibrated")]
+)
 @pytest.mark.parametrize("name", ["nequip", "schnet"])
-def test_every_number_is_that_of_the_networks_own_initialisers(name, conditioning):
-    chosen = settings(name, conditioning)
+def test_every_number_is_that_of_the_networks_own_initialisers(name, conditioning, electrostatics):
+    chosen = settings(name, conditioning, electrostatics)
     key = jax.random.key(1)
     expected = jax.tree.leaves_with_path(potential.own_initial(chosen, key))
     drawn = dict(jax.tree.leaves_with_path(potential.make_potential(chosen).init(key)))

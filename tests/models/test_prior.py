@@ -32,9 +32,20 @@ def _pair(numbers, distance, charge=0.0):
 def test_two_protons_repel_by_one_over_r(name, distance):
     model, params = _model(name, prior="coulomb", conditioning="charge_spin")
     energy, forces = model.energy_and_forces(params, _pair([1, 1], distance, charge=2.0))
-    np.testing.assert_allclose(energy[0], units.COULOMB_EV_ANGSTROM / distance, rtol=1e-14)
+    np.testing.assert_allclose(energy[0], units.COULOMB_EV_ANGSTROM / distance + 27.2, rtol=1e-14)
     np.testing.assert_allclose(forces[1], [0, 0, units.COULOMB_EV_ANGSTROM / distance**2], rtol=1e-13)
     np.testing.assert_array_equal(forces[2:], 0.0)
+
+
+def test_a_lone_nucleus_stands_where_taking_all_electrons_puts_it():
+    model, params = _model("nequip-l0", prior="coulomb")
+    graph = model_cases.make_graph([([1], np.zeros((1, 3))), ([6], np.zeros((1, 3)))], charge=[1.0, 6.0])
+    np.testing.assert_allclose(model.energy(params, graph), [13.6, 1027.5], rtol=1e-14)
+
+
+def test_bare_nuclei_without_the_atoms_energies_are_refused():
+    with pytest.raises(ValueError, match=r"model.atomic_energies_ev must hold 3 energies"):
+        model_cases.make_settings(prior="coulomb", atomic_energies_ev=())
 
 
 def test_bare_nuclei_sum_over_all_pairs_of_their_own_structure():
@@ -43,7 +54,8 @@ def test_bare_nuclei_sum_over_all_pairs_of_their_own_structure():
     model, params = _model("nequip-l0", prior="coulomb")
     expected = units.COULOMB_EV_ANGSTROM * (6 / 2 + 8 / 6 + 48 / np.sqrt(40))
     energies = model.energy(params, graph)
-    np.testing.assert_allclose(energies, [expected, units.COULOMB_EV_ANGSTROM], rtol=1e-14)
+    parts = -np.array([sum(model_cases.ATOMS_EV), 2 * model_cases.ATOMS_EV[0]])
+    np.testing.assert_allclose(energies, [expected + parts[0], units.COULOMB_EV_ANGSTROM + parts[1]], rtol=1e-14)
 
 
 @ARCHITECTURES

@@ -38,7 +38,6 @@ def test_references_are_float64_and_consistent() -> None:
     assert np.isnan(references.teacher_ev).all()
     total = np.asarray(exact.h2_ground_state(references.distances_angstrom / units.BOHR_ANGSTROM))
     np.testing.assert_allclose(references.exact_ev, (total + 1) * 27.211386245988, rtol=1e-14)
-    np.testing.assert_allclose(references.protons_ev * references.protons_distances_angstrom, 14.3996455, rtol=1e-8)
 
 
 def test_shipped_fci_is_close_to_exact_where_its_basis_is_good() -> None:

@@ -220,11 +220,22 @@ def test_an_unreadable_exam_is_named(tmp_path):
 def test_two_protons_are_judged_only_where_they_were_asked(run):
     assert "no charge input" in protons.judge(run, "nequip").finding
     assert protons.judge(run, "schnet").verdict == decisions.CONFIRMED
-    values = np.array(run.replicas["protons_mae_ev"])
-    values[np.flatnonzero(run.arms == "schnet")[0]] = 0.3
-    one = protons.judge(run._replace(replicas=run.replicas | {"protons_mae_ev": values}), "schnet")
-    assert one.verdict == decisions.REFUTED
+    place = np.flatnonzero((run.arms == "schnet") & run.replicas["finite"])[0]
+    near = {}
+    for window in ("far", "near", "middle"):  # right in one window, in two, in all three
+        near[f"protons_{window}_mae_ev"] = np.array(run.replicas[f"protons_{window}_mae_ev"])
+        near[f"protons_{window}_mae_ev"][place] = 0.3
+        one = protons.judge(run._replace(replicas=run.replicas | near), "schnet")
+        assert one.verdict == (decisions.REFUTED if len(near) == 3 else decisions.CONFIRMED)
     assert one.finding.startswith("1 of 81 replicas")
+    assert "put in" not in one.finding
+    by_hand = {"prior": np.where(run.arms == "schnet", "coulomb", run.replicas["prior"])}
+    assert (
+        "put in and not learned"
+        in protons.judge(run._replace(replicas=run.replicas | near | by_hand), "schnet").finding
+    )
+    old = {name: values for name, values in run.replicas.items() if name not in near}
+    assert "no column protons_near_mae_ev" in protons.judge(run._replace(replicas=old), "schnet").finding
     assert protons.judge_exams(foundation.read_exams(EXAMS)).verdict == decisions.NOT_TESTED
     assert protons.judge_exams([exam("uma-s-1p1", 1)]).verdict == decisions.CONFIRMED
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from h2scale.report import report, summary
+from h2scale.report import charged, report, summary
 from h2scale.runtime import tables
 from h2scale.scaling import fits
 
@@ -103,7 +103,7 @@ def test_linked_files_exist_beside_the_page(workdir):
 def test_every_picture_is_there_as_png_and_svg(workdir):
     names = {path.stem for path in (workdir / "figures").iterdir()}
     common = {"h2_curves", "h2_signed_error", "error_vs_scale", "h2_heatmap", "training"}
-    assert names == {"headline", "protons_schnet"} | {
+    assert names == {"headline", "protons_schnet", "bare_nuclei"} | {
         f"{name}_{arm}" for name in common for arm in ("nequip", "schnet")
     }
     for name in names:
@@ -176,3 +176,22 @@ def test_cells_are_means_and_spreads_over_finite_seeds(workdir):
 def test_rungs_are_ordered_from_narrow_to_wide(workdir):
     run = summary.load_run(workdir)
     assert summary.rungs_of(run, "nequip") == ["equilibrium", "stretched"]
+
+
+def test_bare_nuclei_have_a_section_where_a_charge_was_told(workdir, tiny):
+    title = "Two bare nuclei, H₂⁺ and ions"
+    assert title in " ".join(parse(workdir / "report.html").text)
+    assert (workdir / "figures" / "bare_nuclei.svg").exists()
+    assert title not in " ".join(parse(tiny / "report.html").text)
+
+
+def test_an_arm_cures_the_windows_in_which_its_errors_vanish(workdir):
+    run = summary.load_run(workdir)
+    assert charged.cures(run).count("no arm") == 3
+    both = {name: np.concatenate([values, values]) for name, values in run.replicas.items()}
+    half = len(run.arms)
+    both["arm"] = np.concatenate([run.arms, np.where(run.arms == "schnet", "zeros", run.arms)])
+    for window in ("near", "far"):
+        both[f"protons_{window}_mae_ev"][half:] *= 0
+    sentence = charged.cures(run._replace(replicas=both))
+    assert (sentence.count(": zeros"), sentence.count("no arm")) == (2, 1)

@@ -19,7 +19,8 @@ from h2scale.training import population as population_lib
 MODEL = {
     name: value
     for name, value in dataclasses.asdict(case_lib.SETTINGS).items()
-    if name not in ("num_features", "radial_hidden", "species", "avg_num_neighbors", "energy_scale")
+    if name
+    not in ("num_features", "radial_hidden", "species", "avg_num_neighbors", "energy_scale", "atomic_energies_ev")
 }
 GRID = dataclasses.replace(case_lib.ARM.grid, num_train=(12,))
 PLAIN = dataclasses.replace(case_lib.ARM, name="plain", model=MODEL, grid=GRID)

@@ -52,7 +52,7 @@ class ReplicaModel:
         if unknown:
             reason = f"atomic number {unknown[0]} is not among the replica's {list(settings.species)}"
             return models.Prediction(np.nan, None, models.REFUSED, reason)
-        if settings.conditioning == "none" and query.charge != 0:
+        if not settings.takes_charge and query.charge != 0:
             return models.Prediction(np.nan, None, models.REFUSED, "the replica takes no charge")
         return None
 
@@ -71,12 +71,11 @@ class ReplicaModel:
 
 def entry(workdir: str, replica_id: str, replica: replica_lib.Replica, teacher: str) -> models.Entry:
     """Return the entry of a replica in the results; one without conditioning takes neither charge nor spin."""
-    conditioned = replica.settings.conditioning != "none"
     return models.Entry(
         name=replica_id,
         entry=f"{Path(workdir).name}#{replica_id}",
-        charge="info:charge" if conditioned else "none",
-        spin="info:spin" if conditioned else "none",
+        charge="info:charge" if replica.settings.takes_charge else "none",
+        spin="info:spin" if replica.settings.takes_spin else "none",
         facts={
             "package": "h2scale",
             "level_of_theory": teacher,

@@ -9,14 +9,17 @@ from h2scale import elements, units
 from h2scale.exam import grading, models
 from h2scale.exam.conditioning_checks import Conditioning
 from h2scale.exam.models import Model, Prediction
+from h2scale.physics import charged_systems
 
 SECTION = "bare nuclei"
 PAIRS = tuple(itertools.combinations_with_replacement((1, 2, 3), 2))
 TRIANGLES = ((1, 1, 1), (2, 2, 2), (1, 2, 3))
 PAIR_DISTANCES = np.geomspace(0.1, 20.0, 48)
 TRIANGLE_DISTANCES = np.geomspace(0.1, 20.0, 24)
-WINDOWS = (("below 0.62 Å", 0.0, 0.62), ("0.62 to 6 Å", 0.62, 6.0), ("beyond 6 Å", 6.0, np.inf))
-"""0.62 angstrom is where screened repulsion between two H ends in common models, 6 angstrom a common cutoff."""
+WINDOWS = tuple(
+    (name, *charged_systems.WINDOWS[window])
+    for name, window in (("below 0.62 Å", "near"), ("0.62 to 6 Å", "middle"), ("beyond 6 Å", "far"))
+)
 TOLERANCE = 0.05
 FORCE_TOLERANCE = 0.02
 _FORCE_DISTANCES = (0.3, 0.7, 1.5, 3.0, 8.0)
