@@ -34,6 +34,7 @@ usage: h2scale COMMAND ...
   h2scale run --config=experiments/scaling.py:smoke   run an experiment: settings in, tables and a report out
   h2scale exam pbe0                                   examine any potential against exact physics
   h2scale convert --level=LEVEL --output=mine.h5 FILE turn your own or a public dataset into one of h2scale's
+  h2scale curve N#N --bond=0,1                        the dissociation curve of a bond by a shipped remedy
 
 `h2scale COMMAND --help` says more.
 
@@ -66,6 +67,23 @@ Registry: {{names}}
 
 {_EXIT_CODES}"""
 
+_CURVE_HELP = f"""\
+usage: h2scale curve SMILES|FILE.xyz --bond=I,J [--remedy=NAME] [--charge=Q] [--spin=M] [--points=N] [--workers=N]
+                     [--output=PATH]
+
+  SMILES, FILE.xyz     a molecule: the SMILES of a shipped minimum such as N#N or CC, any SMILES if RDKit is installed
+                       (pip install 'h2scale[labels]'), or a geometry in angstrom
+  --bond               the bond to break: two atoms, counted from 0 in the order of the file or of the SMILES, whose
+                       hydrogens come last
+  --remedy             {{names}}; the first is the best and taken if none is given
+  --charge, --spin     total charge and spin multiplicity 2S + 1; 0 and the lowest that fits if not given
+  --points             distances, from 0.7 to 3 lengths of the bond; 18 if not given
+  --workers            processes of one thread; one per core if not given
+  --output             path of the table and figure, without ending; curve-MOLECULE-I-J if not given
+
+The table holds the remedy, its base and, for diatomic molecules, the best curve that ships, in eV relative to isolated
+atoms. {_EXIT_CODES}"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the console command `h2scale` and return its exit code.
@@ -88,7 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         sys.argv[0] = "h2scale convert"  # argparse names the program by it
         return convert.main(rest)
-    _fail(f"there is no command {command}; the commands are run, exam and convert.")
+    if command == "curve":
+        return run_curve(["h2scale curve", *rest])
+    _fail(f"there is no command {command}; the commands are run, exam, convert and curve.")
 
 
 def run_experiment(argv: list[str]) -> int:
@@ -147,6 +167,51 @@ def run_exam(argv: list[str]) -> int:
     if python.value is not None:
         settings.python = python.value
     return run(settings, workdir.value)
+
+
+def run_curve(argv: list[str]) -> int:
+    """Write the dissociation curve that the arguments ask for and return the exit code.
+
+    Args:
+        argv: the program's name, its arguments and flags.
+    """
+    # Imported late: JAX and PySCF take seconds, which the other commands need not wait for.
+    from h2scale.errors import InputError
+    from h2scale.remedies import remedy
+
+    if _HELP_FLAGS & set(argv[1:]):
+        print(_CURVE_HELP.format(names=", ".join(remedy.list_remedies())))
+        return 0
+    values = flags.FlagValues()
+    with _mistake_in_one_line(argv):
+        bond = flags.DEFINE_list("bond", None, "", flag_values=values)
+        model = flags.DEFINE_string("remedy", "", "", flag_values=values)
+        charge = flags.DEFINE_integer("charge", 0, "", flag_values=values)
+        spin = flags.DEFINE_integer("spin", 0, "", flag_values=values)
+        points = flags.DEFINE_integer("points", 18, "", flag_values=values)
+        workers = flags.DEFINE_integer("workers", 0, "", flag_values=values)
+        output = flags.DEFINE_string("output", "", "", flag_values=values)
+        sources = _parse(values, argv)
+    if len(sources) != 1:
+        _fail(f"h2scale curve takes one SMILES or geometry file; got {' '.join(sources) or 'none'}.")
+    if bond.value is None or len(bond.value) != 2 or not all(word.strip().isdigit() for word in bond.value):
+        _fail(
+            f"--bond must be two atoms counted from 0, such as --bond=0,1; got {','.join(bond.value or ()) or 'none'}."
+        )
+    from h2scale.stages import curve
+
+    first, second = (int(word) for word in bond.value)
+    request = curve.Request(
+        sources[0], (first, second), model.value, charge.value, spin.value, points.value, workers.value, output.value
+    )
+    try:
+        curve.run(request)
+    except InputError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print("\nInterrupted; nothing was written.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0
 
 
 def _verify(path: str, config: ConfigDict, python: str) -> int:

@@ -13,12 +13,13 @@ from ml_collections import ConfigDict, FrozenConfigDict
 
 from h2scale.errors import require
 
-STAGES = ("scaling", "tuning", "convergence", "baselines", "labels", "exam", "benchmark")
+STAGES = ("scaling", "tuning", "convergence", "baselines", "labels", "exam", "benchmark", "remedies")
 LAUNCHERS = ("here", "local", "slurm")
 SIZES = ("smoke", "default", "large", "full")
 ARM_SECTIONS = ("data", "model", "grid", "train")
 _TRAINING_STAGES = ("scaling", "tuning", "convergence")
 _STAGES_WITH_JOBS = (*_TRAINING_STAGES, "labels")
+RUNGS = ("plain", "priors", "delta-uhf", "delta-pbe0", "practical", "pairs")
 
 
 def default() -> ConfigDict:
@@ -27,7 +28,7 @@ def default() -> ConfigDict:
         {
             "experiment": "scaling",  # the question's name; names the workdir
             "size": "default",  # smoke, default, large or full; names the workdir
-            "stage": "scaling",  # pipeline: scaling, tuning, convergence, baselines, labels, exam or benchmark
+            "stage": "scaling",  # scaling, tuning, convergence, baselines, labels, exam, benchmark or remedies
             "data": {
                 "dataset": "pbe0_def2svp",  # a shipped dataset's name, or the path of an .h5 file or a .shards folder
                 "teacher_curve": "dataset",  # of H2: the dataset's, or auto, by PySCF at its level where it has none
@@ -177,6 +178,17 @@ def default() -> ConfigDict:
                 "prediction_seconds": 120.0,  # for one structure
                 "model_seconds": 21600.0,  # for one model; the next run goes on where this one stopped
             },
+            "remedies": {  # how much physics must be built in: a ladder of models of equilibrium molecules
+                "library": "",  # molecules, curves and features, by path; empty for the shipped one
+                "rungs": ("plain", "priors", "delta-uhf", "delta-pbe0", "practical", "pairs"),  # that are trained
+                "widths": (0, 4, 8, 16, 32),  # of the corrections' hidden layers; 0 for one constant per channel
+                "num_train": (30, 60, 120, 100_000),  # molecules, of every rung; more than there are stands for all
+                "seeds": (0, 1, 2),  # at least two
+                "learning_rates": (0.003, 0.01, 0.03),  # of the corrections; left-out molecules choose
+                "weight_decays": (0.01, 0.1),  # of the corrections; left-out molecules choose
+                "steps": 2000,  # of the corrections
+                "structures_per_batch": 24,  # of the corrections
+            },
             "benchmark": {  # time and memory of training steps; every case uses model.* where it says nothing itself
                 "models": ((16, 1), (32, 2)),  # (num_features, l_max)
                 "num_molecules": (14, 32, 128, 512, 2048, 4352),  # random clusters in a step, for time against edges
@@ -206,6 +218,7 @@ def resolve(config: ConfigDict) -> FrozenConfigDict:
     _check_processes(config)
     _check_exam(config.exam)
     _check_benchmark(config.benchmark)
+    _check_remedies(config.remedies)
     require(config.report.num_bootstrap >= 100, "report.num_bootstrap", config.report.num_bootstrap, "at least 100")
     return FrozenConfigDict(config)
 
@@ -326,6 +339,22 @@ def _check_exam(exam: ConfigDict) -> None:
     for key in ("load_seconds", "prediction_seconds", "model_seconds"):
         require(exam[key] > 0, f"exam.{key}", exam[key], "positive")
     require(exam.workers >= 1, "exam.workers", exam.workers, "at least 1")
+
+
+def _check_remedies(remedies: ConfigDict) -> None:
+    known = set(remedies.rungs) <= set(RUNGS) and len(set(remedies.rungs)) == len(remedies.rungs) > 0
+    require(known, "remedies.rungs", remedies.rungs, f"some of {', '.join(RUNGS)}")
+    for key, least in (("widths", 0), ("num_train", 1), ("seeds", 0)):
+        values = remedies[key]
+        whole = len(set(values)) == len(values) > 0 and all(isinstance(v, int) and v >= least for v in values)
+        require(whole, f"remedies.{key}", values, f"different whole numbers of at least {least}")
+    for key in ("learning_rates", "weight_decays"):
+        positive = len(remedies[key]) > 0 and all(value >= 0 for value in remedies[key])
+        require(positive, f"remedies.{key}", remedies[key], "numbers of zero or more")
+    require(remedies.steps >= 10, "remedies.steps", remedies.steps, "at least 10")
+    require(
+        remedies.structures_per_batch >= 1, "remedies.structures_per_batch", remedies.structures_per_batch, "positive"
+    )
 
 
 def _check_benchmark(benchmark: ConfigDict) -> None:

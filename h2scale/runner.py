@@ -32,7 +32,13 @@ def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None
     if config.stage in ("scaling", "tuning", "convergence"):
         return _scaling(config, folder, watch)
     devices.configure(devices.DeviceSettings.from_section(config.devices))
-    stages = {"baselines": _baselines, "labels": _labels, "exam": _exam, "benchmark": _benchmark}
+    stages = {
+        "baselines": _baselines,
+        "labels": _labels,
+        "exam": _exam,
+        "benchmark": _benchmark,
+        "remedies": _remedies,
+    }
     return stages[config.stage](config, folder)
 
 
@@ -63,6 +69,12 @@ def _exam(config: FrozenConfigDict, folder: str) -> Path:
     from h2scale.stages import exam
 
     return exam.run(config, folder)
+
+
+def _remedies(config: FrozenConfigDict, folder: str) -> Path:
+    from h2scale.stages import remedies
+
+    return remedies.run(config, folder)
 
 
 def _benchmark(config: FrozenConfigDict, folder: str) -> Path:

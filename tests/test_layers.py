@@ -26,6 +26,7 @@ LAYERS = (
     {"evaluation"},
     {"exam"},
     {"study"},
+    {"remedies"},
     {"scaling"},
     {"report"},
     {"stages"},
@@ -36,6 +37,7 @@ LIBRARIES = {  # modules and packages that may import a heavy library
     "pyscf": ("electronic_structure",),
     "ase": (
         "evaluation.calculator",
+        "remedies.calculator",
         "exam",
         "data.readers.ase_database",
         "data.readers.ase_files",

@@ -51,7 +51,7 @@ class Description:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Amplitudes:
-    """What coupled cluster converged to; o and v count correlated occupied and empty orbitals of a spin."""
+    """Converged amplitudes and their orbitals; o and v count correlated occupied and empty orbitals of a spin."""
 
     singles: Spins  # (o, v)
     doubles: Blocks  # (o, o, v, v); antisymmetric for equal spins

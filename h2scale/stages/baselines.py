@@ -1,8 +1,6 @@
 """Physics without learning: curves of the methods, their errors, one figure."""
 
 import concurrent.futures
-import contextlib
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +13,7 @@ from h2scale import units
 from h2scale.errors import InputError
 from h2scale.physics import baselines, curves, potential_curve
 from h2scale.report import baseline_figures, style
-from h2scale.runtime import progress, tables, workdir
+from h2scale.runtime import processes, progress, tables, workdir
 
 BASELINES_CSV, SUMMARY_CSV = "baselines.csv", "baselines_summary.csv"
 _CURVES = "curves"
@@ -108,28 +106,10 @@ def _finished(
         for task in tasks:
             yield task, baselines.compute_curve(task, distances, cache)
         return
-    # Forking a process that runs JAX's threads can deadlock.
-    context = multiprocessing.get_context("spawn")
-    with _single_threaded(), concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with processes.pool(workers) as pool:
         futures = {pool.submit(baselines.compute_curve, task, distances, cache): task for task in tasks}
         for future in concurrent.futures.as_completed(futures):
             yield futures[future], future.result()
-
-
-@contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Environment for workers that are started inside: one thread each, since there is one worker per core."""
-    wanted = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[baselines.Row] | Sequence[baselines.Summary]) -> None:

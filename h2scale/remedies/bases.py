@@ -1,0 +1,107 @@
+"""The beginning of every remedy: a base method's energy of one geometry, and the rows of the correction upon it.
+
+Every field is the lowest that the shared search finds, from its own starts and, along a curve, from the densities of
+the geometries beside it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from h2scale import electronic_structure, elements, units
+from h2scale.electronic_structure import coupled_cluster, minimal_densities, search
+from h2scale.remedies import descriptors
+
+
+class Solved(NamedTuple):
+    """A base method's answer for one geometry."""
+
+    energy_hartree: float  # total
+    inputs: np.ndarray  # (n_rows, n_inputs)
+    amounts: np.ndarray  # (n_rows, n_channels), eV
+    density: np.ndarray | None  # (2, n_ao, n_ao), to start a neighbouring geometry from; None without electrons
+    spin_squared: float
+
+
+Base = Callable[[electronic_structure.Molecule, Sequence[np.ndarray]], Solved]
+
+
+def pair_energies(molecule: electronic_structure.Molecule, densities: Sequence[np.ndarray]) -> Solved:
+    """Unrestricted CCSD with a frozen core, and its gated pair energies between atoms.
+
+    Args:
+        molecule: without symmetry.
+        densities: further starts of the search, (2, n_ao, n_ao) each.
+
+    Raises:
+        ValueError: the field or coupled cluster does not converge.
+    """
+    field = search.lowest_field(molecule, "hf", densities=densities)
+    described = coupled_cluster.describe(molecule, field)
+    inputs, amounts = descriptors.pair_rows(described.tables, described.atoms)
+    return Solved(described.uccsd_hartree, inputs, amounts, both_spins(field.density), described.spin_squared)
+
+
+def make_mean_field(functional: str) -> Base:
+    """Return the base of an unrestricted field of this functional, with the paired electrons of atoms and bonds."""
+
+    def base(molecule: electronic_structure.Molecule, densities: Sequence[np.ndarray]) -> Solved:
+        field = search.lowest_field(molecule, functional, densities=densities)
+        inputs, amounts = descriptors.bond_rows(
+            minimal_densities.minimal_density(molecule, field), molecule.atom_charges()
+        )
+        return Solved(field.energy_hartree, inputs, amounts, both_spins(field.density), field.spin_squared)
+
+    return base
+
+
+BASES: Mapping[str, Base] = MappingProxyType(
+    {"uccsd": pair_energies, "uhf": make_mean_field("hf"), "pbe0": make_mean_field("pbe0")}
+)
+"""By the name that a remedy's parameters give."""
+
+
+def solve(
+    base: str,
+    atomic_numbers: Sequence[int],
+    positions: np.ndarray,
+    charge: int,
+    spin_multiplicity: int,
+    basis: str,
+    densities: Sequence[np.ndarray] = (),
+) -> Solved:
+    """A base method's answer for one geometry; bare nuclei are exact.
+
+    Args:
+        base: one of `BASES`.
+        atomic_numbers: (n_atoms,).
+        positions: (n_atoms, 3), angstrom.
+        charge, spin_multiplicity: of the whole.
+        basis: any that PySCF knows.
+        densities: further starts of the search for the lowest field, (2, n_ao, n_ao) each.
+
+    Raises:
+        ValueError: a spin that this number of electrons cannot have, or a field or coupled cluster that does not
+            converge.
+    """
+    electrons = sum(atomic_numbers) - charge
+    molecule = electronic_structure.make_molecule(
+        [elements.SYMBOLS[number] for number in atomic_numbers],
+        positions / units.BOHR_ANGSTROM,
+        basis,
+        charge=charge,
+        spin_multiplicity=spin_multiplicity,
+        # Without symmetry the two orbitals of stretched H2+, which are degenerate, mix at random.
+        symmetry=electrons == 1,
+    )
+    if electrons == 0:
+        return Solved(float(molecule.energy_nuc()), np.zeros((0, 0)), np.zeros((0, 0)), None, 0.0)
+    with electronic_structure.one_thread():
+        return BASES[base](molecule, densities)
+
+
+def both_spins(density: np.ndarray) -> np.ndarray:
+    """Densities of up and down, (2, n_ao, n_ao), of a restricted field's one or an unrestricted one's two."""
+    return np.stack([density / 2] * 2) if density.ndim == 2 else density

@@ -1,0 +1,38 @@
+"""The rungs of the ladder that correct a base: what each multiplies, what it is exact for, how large it may get."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Rung(NamedTuple):
+    """One model family of the ladder."""
+
+    name: str
+    number: float  # place on the ladder, by the physics that is built in
+    title: str
+    base: str  # one of `library.METHODS`; empty for networks on positions
+    channels: tuple[int, ...]  # of the base's amounts that are multiplied
+    limit: float  # largest factor on the amounts
+    knows_elements: bool  # its inputs hold a table of elements, so that others are outside
+    exact_for: str  # by construction, as tests prove it
+
+
+LEARNED: Mapping[str, Rung] = MappingProxyType(
+    {
+        rung.name: rung
+        for rung in (
+            Rung("plain", 0, "NequIP on the labels", "", (), 0.0, True, "isolated atoms"),
+            Rung("priors", 1, "NequIP with cheap priors", "", (), 0.0, True, "isolated atoms, bare nuclei"),
+            Rung("delta-uhf", 2, "correction of UHF", "uhf", (0,), 4.0, True, "no and one electron, sums"),
+            Rung("delta-pbe0", 2.3, "correction of PBE0", "pbe0", (0,), 4.0, True, "no electron, sums"),
+            Rung("practical", 5, "small gated correction of PBE0", "pbe0", (1,), 0.5, True, "no electron, sums"),
+            Rung("pairs", 4, "factor on CCSD pairs", "uccsd", (0, 1), 0.5, False, "no, one and two electrons, sums"),
+        )
+    }
+)
+
+
+def corrections() -> list[Rung]:
+    """Rungs that correct a base, in the order of the ladder."""
+    return [rung for rung in LEARNED.values() if rung.base]

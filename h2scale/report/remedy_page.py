@@ -1,0 +1,118 @@
+"""The page and the sentence of the ladder; every number comes from its tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from h2scale.report import page, remedy_figures, style
+from h2scale.runtime import files, tables, workdir
+
+PAGE = "report.html"
+_TITLE = "How much physics must be built in?"
+_LEARNED = ("plain", "priors", "delta-uhf", "delta-pbe0", "practical", "pairs")
+_METHODS = ("uhf", "ump2", "pbe0", "b3lyp", "wb97m-v", "uccsd", "uccsd(t)")
+_SHOWN = ("plain", "practical", "delta-uhf", "pairs", "uccsd", "uccsd(t)")
+_FIGURES = (
+    ("ladder", "Mean error of every rung and method on every curve; crosses are curves that a rung spoils."),
+    ("exponents", "Exponents of the error on held-out molecules beside those of the broken-bond error, by rung."),
+    ("scaling", "Error against data, solid on broken bonds, dotted on held-out molecules; darker is larger."),
+    ("curves", "Signed errors along the curves, each relative to its own atoms."),
+)
+
+
+def write(path: Path) -> str:
+    """Write figures and page of a run of the ladder, and return its sentence.
+
+    Args:
+        path: the workdir, with `members.csv`, `regions.csv`, `points.csv` and `exponents.csv`.
+    """
+    members, regions = (tables.read_table(path / name) for name in ("members.csv", "regions.csv"))
+    points, exponents = (tables.read_table(path / name) for name in ("points.csv", "exponents.csv"))
+    found = set(members["rung"].tolist())
+    learned = [name for name in _LEARNED if name in found]
+    order = [*learned, *(name for name in _METHODS if name in found)]
+    drawn = {
+        "ladder": remedy_figures.ladder(regions, members, order),
+        "exponents": remedy_figures.exponents(exponents, learned),
+        "scaling": remedy_figures.scaling(members, learned),
+        "curves": remedy_figures.curves(points, [name for name in _SHOWN if name in found]),
+    }
+    saved = {name: style.save(figure, path / workdir.FIGURES_FOLDER, name) for name, figure in drawn.items()}
+    said = sentence(members, regions, exponents, learned)
+    body = [
+        page.element("h1", _TITLE),
+        page.element("p", said, "lead"),
+        *(page.picture(saved[name], caption, caption) for name, caption in _FIGURES),
+        page.element("h2", "Rungs and methods"),
+        page.sortable(*_summary(members, regions, order)),
+        page.element("h2", "Curves by region, kcal/mol"),
+        page.sortable(*_by_region(regions)),
+    ]
+    files.write_text(path / PAGE, page.document(_TITLE, body))
+    return said
+
+
+def sentence(members: tables.Table, regions: tables.Table, exponents: tables.Table, learned: Sequence[str]) -> str:
+    """The ladder's result in words, from its tables alone."""
+    parts = []
+    for rung in learned:
+        mean, largest = _over_curves(regions, rung)
+        spoiled = _spoiled(regions, rung)
+        own = (exponents["rung"] == rung) & (exponents["variable"] == "num_train")
+        trend = dict(zip(exponents["metric"][own].tolist(), exponents["direction"][own].tolist(), strict=True))
+        held_out = remedy_figures.held_out(members, rung)
+        said = (
+            f"{rung}: {held_out:.2g} kcal/mol on held-out molecules, {mean:.2g} on whole curves (largest {largest:.2g})"
+        )
+        said += f"; with data the one {_word(trend.get('test_kcal'))}, broken bonds {_word(trend.get('broken_kcal'))}"
+        parts.append(said + (f"; worse than its base on {', '.join(spoiled)}" if spoiled else ""))
+    return "At the most data. " + " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)
+
+
+def _word(direction: str | None) -> str:
+    """Word for the way an error goes with data."""
+    words = {"falls": "falls", "rises": "rises", "no trend": "shows no trend"}
+    return words.get(direction or "", "is of unknown trend")
+
+
+def _summary(
+    members: tables.Table, regions: tables.Table, order: Sequence[str]
+) -> tuple[list[str], list[list[str | tuple[str, float]]]]:
+    rows: list[list[str | tuple[str, float]]] = []
+    for rung in order:
+        mean, largest = _over_curves(regions, rung)
+        spoiled = _spoiled(regions, rung)
+        params = int(members["num_params"][members["rung"] == rung].max())
+        held_out = remedy_figures.held_out(members, rung)
+        cells = [(f"{value:.2f}", value) for value in (held_out, mean, largest)]
+        rows.append([rung, (str(params), float(params)), *cells, ", ".join(spoiled) or "none"])
+    return [
+        "rung",
+        "most parameters",
+        "held out",
+        "mean of curves",
+        "largest on a curve",
+        "worse than its base on",
+    ], rows
+
+
+def _by_region(regions: tables.Table) -> tuple[list[str], list[list[str | tuple[str, float]]]]:
+    columns = ("rung", "system", "region", "reference")
+    rows: list[list[str | tuple[str, float]]] = []
+    for place in range(len(regions["rung"])):
+        numbers = [float(regions[name][place]) for name in ("mean_kcal", "largest_kcal", "base_mean_kcal")]
+        worse = "yes" if regions["worse_than_base"][place] > 0 else ""
+        texts: list[str | tuple[str, float]] = [str(regions[name][place]) for name in columns]
+        rows.append([*texts, *((f"{value:.2f}", value) if np.isfinite(value) else "–" for value in numbers), worse])
+    return [*columns, "mean", "largest", "its base", "worse"], rows
+
+
+def _over_curves(regions: tables.Table, rung: str) -> tuple[float, float]:
+    own = (regions["rung"] == rung) & (regions["region"] == "all")
+    return float(regions["mean_kcal"][own].mean()), float(regions["largest_kcal"][own].max())
+
+
+def _spoiled(regions: tables.Table, rung: str) -> list[str]:
+    own = (regions["rung"] == rung) & (regions["region"] == "all") & (regions["worse_than_base"] > 0)
+    return regions["system"][own].tolist()
