@@ -101,9 +101,8 @@ def test_mistakes_are_one_line_and_leave_nothing(tmp_path, source, capsys):
         capsys, *LEVEL, output, source
     )
     source.write_text(FRAME.replace("H 0 -0.757 -0.470", "H 0 0.757 -0.4"))
-    assert "two atoms 0.07 angstrom apart" in refusal(
-        capsys, *LEVEL, "--no-unit-check", output, source, said_before=True
-    )
+    found = refusal(capsys, *LEVEL, "--no-unit-check", output, source)
+    assert "frame 0 (line 1): two atoms are 0.07 angstrom apart; at least 0.1 is required" in found
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -174,9 +173,11 @@ def test_what_a_dry_run_says_is_what_is_written(tmp_path, source, capsys):
 
 def test_a_dry_run_finds_what_writing_would_refuse(source, capsys):
     source.write_text(frames(3) + FRAME.replace("H 0 -0.757 -0.470", "H 0 0.757 -0.4"))
+    assert "frame 3 (line 16): two atoms are 0.07 angstrom apart" in refusal(capsys, *LEVEL, "--dry-run", source)
+    source.write_text(frames(3) + FRAME.replace("0.117", "0.15").replace("energy=", "s_squared=nan energy="))
     found = refusal(capsys, *LEVEL, "--dry-run", source, said_before=True)
     assert "structure 3, counted from 0 without those left out" in found
-    assert "two atoms 0.07 angstrom apart" in found
+    assert "has a missing or non-finite <S^2>" in found
 
 
 def test_energies_of_the_users_own_without_forces_or_isolated_atoms(tmp_path, source, capsys):

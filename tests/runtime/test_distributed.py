@@ -6,6 +6,8 @@ import launching
 import numpy as np
 import pytest
 
+from h2scale import data
+from h2scale.data import shards
 from h2scale.runtime import tables
 
 SETTINGS = {
@@ -78,8 +80,14 @@ def test_population_over_two_processes_equals_one_process(tmp_path):
 
 @pytest.mark.slow
 def test_batches_shared_by_two_processes_equal_one_process(tmp_path):
-    """Every replica's step is split over both processes; only the order of the sum over its two batches differs."""
+    """Every replica's step is split over both processes; only the order of the sum over its two batches differs.
+
+    The two processes read shards, the one has the dataset in memory.
+    """
+    dataset = data.load_dataset("pbe0_def2svp")
+    shards.write_shards(tmp_path / "set.shards", dataset, dataset.manifest, structures_per_shard=5000)
     settings = {"train.batches_per_step": 2, "grid.seeds": "(0,)"}
     run_one_process(tmp_path / "one", settings | {"devices.cpu_devices": 1}, two_arms=False)
-    run_two_processes(tmp_path / "two", settings | {"devices.data_parallel": 2}, two_arms=False)
+    own = {"devices.data_parallel": 2, "data.dataset": str(tmp_path / "set.shards")}
+    run_two_processes(tmp_path / "two", settings | own, two_arms=False)
     assert_same_tables(tmp_path / "one", tmp_path / "two")

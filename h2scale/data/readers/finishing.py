@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from scipy import spatial
 
 from h2scale import elements, errors
 from h2scale.data import duplicates, molecules, validation
@@ -45,12 +46,15 @@ def finished(
             energy; there are no forces to sort by. The entry is named.
     """
     seen = duplicates.Duplicates()
+    has_forces: bool | None = None  # of the molecules before
     with contextlib.closing(found):
         for structure, where in found:
             if not is_kept(structure.atomic_numbers, wanted.elements):
                 left_out[OTHER_ELEMENT] += 1
                 continue
             _check(structure, where)
+            if len(structure.atomic_numbers) > 1:
+                has_forces = _check_forces(structure, has_forces, where)
             earlier = seen.earlier_energy(structure)
             if earlier is not None:
                 left_out[_repetition(structure, earlier, wanted.keep_first, where)] += 1
@@ -75,24 +79,31 @@ def with_equal_forces(
     manifest: dict[str, Any],
     facts: dict[str, Any],
 ) -> Iterator[Structure]:
-    """The structures, all with forces or all without; the manifest gets what was noted while reading, at the end.
+    """The structures; isolated atoms, whose force is zero and need not be said, have it where the others have theirs.
 
-    Raises:
-        InputError: one has forces and others have none. The force on an isolated atom is zero and need not be said.
+    The manifest gets what was noted while reading, at the end.
     """
     with contextlib.closing(rest):
-        for structure, where in itertools.chain(sample, rest):
+        for structure, _ in itertools.chain(sample, rest):
             if len(structure.atomic_numbers) == 1:
                 yield structure._replace(forces=np.full((1, 3), 0.0 if forces else np.nan))
                 continue
-            missing = np.isnan(structure.forces)
-            if missing.any() if forces else not missing.all():
-                raise errors.InputError(
-                    f"{where}: it has {'no whole ' if forces else ''}forces, unlike the first structure; a dataset has "
-                    f"them for all of its structures or for none."
-                )
             yield structure
     manifest.update({**facts, "dropped": dict(facts["dropped"])})
+
+
+def _check_forces(structure: Structure, before: bool | None, where: str) -> bool:
+    """Return whether a molecule has forces, all of them or none, as the molecules before it."""
+    finite = np.isfinite(structure.forces)
+    if finite.any() and not finite.all():
+        raise errors.InputError(f"{where}: a force is not a finite number.")
+    now = bool(finite.all())
+    if before not in (None, now):
+        raise errors.InputError(
+            f"{where}: it has {'' if now else 'no '}forces, unlike those before it; a dataset has them for all of its "
+            f"structures or for none."
+        )
+    return now
 
 
 def _repetition(structure: Structure, earlier: float, keep_first: bool, where: str) -> str:
@@ -122,6 +133,13 @@ def _check(structure: Structure, where: str) -> None:
         )
     if not (np.isfinite(structure.energy) and np.isfinite(structure.positions).all()):
         raise errors.InputError(f"{where}: its energy or a position is not a finite number.")
+    if len(structure.atomic_numbers) > 1:
+        nearest = float(spatial.distance.pdist(structure.positions).min())
+        if nearest < validation.MIN_DISTANCE_ANGSTROM:
+            raise errors.InputError(
+                f"{where}: two atoms are {nearest:.3g} angstrom apart; at least {validation.MIN_DISTANCE_ANGSTROM} is "
+                f"required."
+            )
     electrons = int(structure.atomic_numbers.sum()) - structure.charge
     unpaired = structure.spin_multiplicity - 1
     if unpaired < 0 or electrons < unpaired or (electrons - unpaired) % 2:

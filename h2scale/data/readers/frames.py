@@ -78,6 +78,9 @@ def _choose(frame: Frame, options: entries.Options) -> Labels:
         raise errors.InputError(
             f"{frame.where}: no energy: none of {', '.join(ENERGY_KEYS)}; name its key by --energy-key; it has {has}."
         )
+    if options.forces_key is not None and options.forces_key not in frame.columns:
+        has = ", ".join(sorted(frame.columns)) or "none"
+        raise errors.InputError(f"{frame.where}: no column {options.forces_key} for the forces; its columns are {has}.")
     forces = options.forces_key or _only(frame.columns, FORCES_KEYS, "forces", frame.where)
     molecule = options.molecule_key or next((key for key in MOLECULE_KEYS if key in frame.facts), None)
     return Labels(energy, forces, molecule)

@@ -105,6 +105,7 @@ def from_single_atoms(found: Sums) -> dict[str, float]:
     Raises:
         InputError: there are none.
     """
+    _refuse_nothing(found)
     present = np.flatnonzero(np.isfinite(found.lowest)).tolist()
     energies = {elements.SYMBOLS[number]: float(found.lowest[number]) for number in present}
     if not energies:
@@ -127,10 +128,14 @@ def fitted(found: Sums) -> tuple[dict[str, float], bool]:
     Raises:
         InputError: there is no structure.
     """
+    _refuse_nothing(found)
     present = np.flatnonzero(np.diag(found.normal))
-    if not present.size:
-        raise errors.InputError("there is no structure to fit atomic energies to.")
     block = found.normal[np.ix_(present, present)]
     solution, _, rank, _ = np.linalg.lstsq(block, found.right[present], rcond=None)
     energies = {elements.SYMBOLS[number]: float(value) for number, value in zip(present, solution, strict=True)}
     return energies, int(rank) == present.size
+
+
+def _refuse_nothing(found: Sums) -> None:
+    if not found.normal.any():
+        raise errors.InputError("the files hold no structure, or none of the elements that are asked for.")

@@ -187,7 +187,10 @@ def test_energies_of_another_unit_are_refused(tmp_path, unit):
 def test_forces_in_some_structures_only_are_refused(tmp_path):
     text = MOLECULES + frame(*MOVED, BOUND).replace("0.1 0 0", "nan nan nan")
     message = refusal(write(tmp_path, text), atomic_energies_ev=ATOMS)
-    assert "frame 2 (line 10): it has no whole forces, unlike the first structure" in message
+    assert "frame 2 (line 10): it has no forces, unlike those before it" in message
+    text = MOLECULES + frame(*MOVED, BOUND).replace("0.1 0 0", "0.1 nan 0", 1)
+    message = refusal(write(tmp_path, text), atomic_energies_ev=ATOMS)
+    assert "frame 2 (line 10): a force is not a finite number" in message
 
 
 def test_atomic_energies_are_parsed(tmp_path):
