@@ -23,7 +23,7 @@ from h2scale import config, errors
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import many_files, readers, rungs, shards, storage, validation
 from h2scale.data.account import Counts, account
-from h2scale.data.readers import entries, guess, label_units, zero
+from h2scale.data.readers import entries, label_units, zero
 from h2scale.runtime import cluster
 
 EXIT_BAD_INPUT = 2
@@ -162,18 +162,17 @@ def _many(arguments: argparse.Namespace) -> int:
             f"--launcher must be one of {', '.join(config.LAUNCHERS)} and --workers 1 or more; got "
             f"{arguments.launcher!r} and {arguments.workers}."
         )
-    for path in arguments.paths:
-        if not Path(path).exists():
-            raise errors.InputError(f"{path}: no such file or folder.")
-    name = arguments.format or guess.format_of([Path(path) for path in arguments.paths])
+    elements = None if arguments.elements is None else arguments.elements.split(",")
+    declared = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(entries.Options)}
+    name = readers.asked_for(arguments.paths, arguments.format, elements, arguments.rung, declared).name
     options = {
         "format": name,
         "atomic_energies_ev": None if arguments.zero is None else zero.parse(arguments.zero),
-        "elements": None if arguments.elements is None else arguments.elements.split(","),
+        "elements": elements,
         "rung": arguments.rung,
         "keep_first": arguments.keep_first,
         "check_units": not arguments.no_unit_check,
-        "declared": {field.name: getattr(arguments, field.name) for field in dataclasses.fields(entries.Options)},
+        "declared": declared,
     }
     settings = cluster.ClusterSettings(
         launcher=arguments.launcher,

@@ -120,6 +120,27 @@ def test_one_refused_file_is_named_and_the_others_stay_done(tmp_path, few, monke
     assert len(opening.open_dataset(output)) == 90
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--output=x.h5", "--workers=2"], "--workers writes a folder of shards"),
+        (["--output=x.shards", "--workers=2", "--dry-run"], "--workers writes a folder of shards"),
+        (["--output=x.shards", "--workers=-1"], "--workers 1 or more; got 'here' and -1"),
+        (["--output=x.shards", "--workers=2", "--launcher=moon"], "--launcher must be one of here, local, slurm"),
+        (["--output=x.shards", "--workers=2", "--format=xml"], "format must be one of"),
+        (["--output=x.shards", "--workers=2", "--elements=Qq"], "unknown element 'Qq'"),
+    ],
+)
+def test_what_workers_cannot_do_is_one_line(tmp_path, few, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(many_files, "_processes", lambda folder, workers: many_files.work(str(folder)))
+    run(LEVEL, *options, *few, code=2)
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("h2scale: ") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_files_of_other_options_are_not_mixed(tmp_path, few, monkeypatch, capsys):
     output = tmp_path / "many.shards"
     output.mkdir()

@@ -150,10 +150,8 @@ def read(
             charge and spin that the electrons cannot have, forces in some structures only, one geometry with two
             energies, a rung that structures contradict.
     """
-    files = _existing([paths] if isinstance(paths, str | Path) else paths)
-    name = _known(format) if format is not None else guess.format_of(files)
-    placing.check_asked(rung)
-    source = Source(name, files, _options(name, declared), _symbols(elements))
+    source = asked_for([paths] if isinstance(paths, str | Path) else paths, format, elements, rung, declared)
+    name, files = source.name, source.files
     energies, zero_facts = _zero(source, atomic_energies_ev, check_units)
     if rung not in (None, placing.AUTO):
         placing.check_contradictions(source.kept_entries(), rung or "")
@@ -177,6 +175,24 @@ def read(
         finishing.with_equal_forces(sample, found, manifest["has_forces"], manifest, facts),
         manifest,
     )
+
+
+def asked_for(
+    paths: Sequence[str | Path],
+    format: str | None,
+    elements: Sequence[str] | None,
+    rung: str | None,
+    declared: Mapping[str, Any],
+) -> Source:
+    """Files and what is declared of them, checked before any of them is read; arguments as those of `read`.
+
+    Raises:
+        InputError: there is no such file, format, element, rung or unit, or a level that is needed is missing.
+    """
+    files = _existing(paths)
+    name = _known(format) if format is not None else guess.format_of(files)
+    placing.check_asked(rung)
+    return Source(name, files, _options(name, declared), _symbols(elements))
 
 
 def zero_sums(file: Path, name: str, elements: Sequence[str] | None, declared: Mapping[str, Any]) -> zero.Sums:

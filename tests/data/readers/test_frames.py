@@ -98,6 +98,9 @@ def test_any_names_can_be_given(tmp_path):
     assert manifest["has_forces"] is False
     assert manifest["read_as"]["forces"] == "none; its columns are F_ccsd"
     assert "no energy: missing E_mp2" in refusal(path, energy_key="E_mp2")
+    assert "no column F_mp2 for the forces; its columns are F_ccsd" in refusal(
+        path, energy_key="E_ccsd", forces_key="F_mp2"
+    )
 
 
 def test_two_energies_that_differ_are_not_chosen_between(tmp_path):
