@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 MOST_SECONDS = 600
 TABLES = ("replicas.csv", "errors.csv", "curves.csv", "history.csv")
 _SETTINGS = {
+    "data.dataset": ROOT / "tests" / "population_set.h5",
     "grid.num_features": "(2,)",
     "grid.num_train": "(8,)",
     "model.num_layers": 1,
@@ -26,7 +27,6 @@ def environment():
     """One cache for all runs, so that a start costs no compilation; float64 as the command itself decides."""
     told = {
         "JAX_PLATFORMS": "cpu",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",  # the few steps run as long as compiling would
         "XDG_CACHE_HOME": os.environ["H2SCALE_TEST_CACHE"],
         "MPLCONFIGDIR": mpl.get_cachedir(),
     }

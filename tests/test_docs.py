@@ -1,5 +1,6 @@
 """The documentation says what is so: settings, links, and examples that run."""
 
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -13,22 +14,28 @@ import jax
 import launching
 import numpy as np
 import pytest
+import yaml
 
 from h2scale import config as config_lib
 from h2scale.graphs import build
 from h2scale.models import families, potential
 from h2scale.models.settings import ModelSettings
 from h2scale.runtime import tables
+from h2scale.stages import scaling
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
-def settings_hook():
-    spec = importlib.util.spec_from_file_location("settings_hook", ROOT / "docs" / "hooks" / "settings.py")
+def module_of(path):
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_of_docs", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def settings_hook():
+    return module_of(ROOT / "docs" / "hooks" / "settings.py")
 
 
 def blocks(page, language):
@@ -95,6 +102,31 @@ def test_readme_is_short_and_holds_the_two_commands():
         assert lines[place + 1] == "```bash"
         assert word in lines[place + 2]
         assert lines[place + 3] == "```"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_replica_that_an_example_loads_is_one_of_the_default_study(page):
+    ((arm, width, rung, number, rate, seed),) = re.findall(
+        r'load_replica\("runs/scaling-default", "(\w+)-f(\d+)-(\w+)-n(\d+)-lr([\d.]+)-s(\d+)"\)',
+        (ROOT / page).read_text(),
+    )
+    config = config_lib.resolve(module_of(ROOT / "experiments" / "scaling.py").get_config())
+    grid = next(one.grid for one in scaling.study_settings(config).arms if one.name == arm)
+    assert int(width) in grid.num_features
+    assert int(number) in grid.sizes(rung)
+    assert int(seed) in grid.seeds
+    assert grid.rates(rung, int(width)) == (float(rate),)
+
+
+def test_citation_file_holds_what_its_format_requires():
+    content = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert content["cff-version"] == "1.2.0"
+    assert content["type"] in ("software", "dataset")
+    for one in (content, *content["references"]):
+        assert all(one[key] for key in ("title", "authors"))
+        assert all(author.keys() <= {"name", "family-names", "given-names"} for author in one["authors"])
+    assert content["message"]
+    assert content["version"] == importlib.metadata.version("h2scale")
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,6 @@ from h2scale.errors import InputError
 from h2scale.runtime import tables
 from h2scale.stages import scaling
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 
 def tiny(**settings):
     """Four replicas of one program: two rungs, two seeds."""

@@ -14,6 +14,7 @@ CUTOFF = 4.0
 
 pack = jax.jit(batching.pack, static_argnums=3)
 fit_prefix = jax.jit(batching.fit_prefix, static_argnums=2)
+layout = jax.jit(batching._layout, static_argnums=2)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +137,7 @@ def test_structures_without_any_edge_are_packed(dataset):
 def test_every_capacity_holds_each_structure_alone(dataset, table):
     for size in (1, 2, 7, 32):
         capacity = batching.choose_capacity(table, size)
-        alone = jax.vmap(lambda i, c=capacity: fit_prefix(table, i[None], c)[1])(jnp.arange(len(dataset)))
+        alone = jax.jit(jax.vmap(lambda i, c=capacity: fit_prefix(table, i[None], c)[1]))(jnp.arange(len(dataset)))
         assert (alone == 1).all()
 
 
@@ -250,7 +251,7 @@ def test_slots_belong_to_the_same_graphs_however_they_are_found(num_graphs):
     counts, take = random.integers(0, 4, num_graphs), random.random(num_graphs) < 0.7
     used = np.repeat(np.arange(num_graphs), np.where(take, counts, 0))
     size = len(used) + 5
-    owner, _, real, _ = batching._layout(jnp.asarray(counts, jnp.int32), jnp.asarray(take), size)
+    owner, _, real, _ = layout(jnp.asarray(counts, jnp.int32), jnp.asarray(take), size)
     np.testing.assert_array_equal(owner[: len(used)], used)
     np.testing.assert_array_equal(owner[len(used) :], num_graphs - 1)
     np.testing.assert_array_equal(real, np.arange(size) < len(used))

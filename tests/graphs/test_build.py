@@ -18,6 +18,10 @@ def pair_energies(graph):
     return jnp.zeros(len(graph.charge), terms.dtype).at[graph.node_graph[graph.receivers]].add(terms)
 
 
+energies_of_pairs = jax.jit(pair_energies)
+dimer_graphs = jax.jit(build.dimer_graphs, static_argnums=(1, 4))
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_a_structure_becomes_one_graph_without_padding_nodes(dtype):
     graph = build.graph_from_structure([8, 1, 1], WATER, -1, 2, 1.2, (1, 8), dtype)
@@ -34,7 +38,7 @@ def test_a_structure_without_edges_has_one_masked_edge():
     graph = build.graph_from_structure([1, 1], [[0, 0, 0], [0, 0, 9.0]], 0, 1, 4.0, (1,))
     assert graph.edge_mask.tolist() == [False]
     assert graph.node_mask.tolist() == [True, True]
-    assert pair_energies(graph).tolist() == [0.0]
+    assert energies_of_pairs(graph).tolist() == [0.0]
 
 
 def test_an_element_outside_the_table_is_refused():
@@ -49,20 +53,20 @@ def test_shapes_that_disagree_are_refused():
 
 def test_dimers_equal_structures_built_one_by_one():
     distances = jnp.array([0.7, 3.9, 1.5])
-    dimers = build.dimer_graphs(distances, (1, 0), 1.0, 2.0, 4.0)
-    energies = pair_energies(dimers)
+    dimers = dimer_graphs(distances, (1, 0), 1.0, 2.0, 4.0)
+    energies = energies_of_pairs(dimers)
     for i, distance in enumerate(distances):
         one = build.graph_from_structure([9, 1], [[0, 0, 0], [0, 0, float(distance)]], 1, 2, 4.0, (1, 9))
         np.testing.assert_array_equal(one.species, dimers.species[2 * i : 2 * i + 2])
         np.testing.assert_array_equal(one.senders + 2 * i, dimers.senders[2 * i : 2 * i + 2])
         np.testing.assert_array_equal(one.receivers + 2 * i, dimers.receivers[2 * i : 2 * i + 2])
-        np.testing.assert_allclose(energies[i], pair_energies(one)[0], rtol=1e-14)
+        np.testing.assert_allclose(energies[i], energies_of_pairs(one)[0], rtol=1e-14)
         assert (one.charge[0], one.spin_multiplicity[0]) == (dimers.charge[i], dimers.spin_multiplicity[i])
 
 
 def test_dimer_distances_are_exact_and_edges_end_at_the_cutoff():
     distances = jnp.array([0.2, 3.999, 4.0, 20.0])
-    graph = build.dimer_graphs(distances, (0, 0), 0.0, 1.0, 4.0)
+    graph = dimer_graphs(distances, (0, 0), 0.0, 1.0, 4.0)
     vectors = graph.positions[graph.receivers] - graph.positions[graph.senders]
     np.testing.assert_array_equal(jnp.abs(vectors[:, 2]), jnp.repeat(distances, 2))
     np.testing.assert_array_equal(graph.edge_mask, [True] * 4 + [False] * 4)
@@ -82,5 +86,5 @@ def test_dimer_energies_differentiate_in_the_distance_and_keep_its_dtype(dtype):
 
 def test_dimers_can_be_mapped_over_charges():
     charges = jnp.array([0.0, 1.0, 2.0])
-    mapped = jax.vmap(lambda q: build.dimer_graphs(jnp.array([1.0, 2.0]), (0, 0), q, 1.0, 4.0).charge)(charges)
+    mapped = jax.vmap(lambda q: dimer_graphs(jnp.array([1.0, 2.0]), (0, 0), q, 1.0, 4.0).charge)(charges)
     np.testing.assert_array_equal(mapped, jnp.repeat(charges, 2).reshape(3, 2))

@@ -23,9 +23,9 @@ def test_failures_of_one_kind_share_one_cause(monkeypatch):
 
 
 def test_a_molecule_is_displaced_and_h2_is_not():
-    result = listed("CC", rungs.H2_MOLECULE, displacements=3)
+    result = listed("O", rungs.H2_MOLECULE, displacements=3)
     assert not result.failures
     made = [(structure.molecule, structure.rung) for structure in result.structures]
-    assert made[0] == ("CC", "equilibrium")
+    assert made[0] == ("O", "equilibrium")
     assert made[-1] == (rungs.H2_MOLECULE, "equilibrium")
     assert len(made) == 5

@@ -15,7 +15,7 @@ def test_vector_and_tree_give_the_same_numbers(name):
     tree = potential.make_potential(settings)
     vector = flat.flat_potential(tree)
     key = jax.random.key(3)
-    params, flat_params = tree.init(key), vector.init(key)
+    params, flat_params = jax.jit(lambda key: (tree.init(key), vector.init(key)))(key)
     assert flat_params.shape == (sum(leaf.size for leaf in jax.tree.leaves(params)),)
     np.testing.assert_array_equal(
         flat_params, np.concatenate([np.asarray(leaf).reshape(-1) for leaf in jax.tree.leaves(params)])

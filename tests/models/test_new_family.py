@@ -49,10 +49,12 @@ def test_a_new_family_trains_in_the_smoke_study(toy, tmp_path):
 
 def test_its_own_initialisers_draw_its_parameters(toy):
     settings = model_cases.make_settings(name="toy", l_max=0)
-    params = potential.make_potential(settings).init(jax.random.key(0))
+    params = jax.jit(potential.make_potential(settings).init)(jax.random.key(0))
     np.testing.assert_array_equal(params["factor"], 1.0)
     for drawn, own in zip(
-        jax.tree.leaves(params), jax.tree.leaves(potential.own_initial(settings, jax.random.key(0))), strict=True
+        jax.tree.leaves(params),
+        jax.tree.leaves(jax.jit(potential.own_initial, static_argnums=0)(settings, jax.random.key(0))),
+        strict=True,
     ):
         np.testing.assert_allclose(drawn, own, rtol=1e-6)
 

@@ -41,10 +41,10 @@ def gradient_and_values(settings):
 def test_initial_weights_are_the_narrow_models_own_bit_by_bit(name):
     family = models(name)[::2]
     keys = jax.random.split(jax.random.key(3), len(family))
-    mapped = jax.vmap(lambda key, width: widths.initial(family, key, width))(keys, jnp.arange(len(family)))
+    mapped = jax.jit(jax.vmap(lambda key, width: widths.initial(family, key, width)))(keys, jnp.arange(len(family)))
     for place, settings in enumerate(family):
         stands = widths.places(settings, family[-1])
-        alone = flat_potential(settings).init(keys[place])
+        alone = jax.jit(flat_potential(settings).init)(keys[place])
         assert len(set(stands.tolist())) == len(alone) == widths.num_params(settings)
         np.testing.assert_array_equal(mapped[place][stands], alone)
         assert not np.delete(np.asarray(mapped[place]), stands).any()

@@ -35,7 +35,8 @@ def _left_out(fit, tabulated: tuple[np.ndarray, ...]) -> np.ndarray:
     errors = []
     for i in range(len(distances)):
         seen = np.arange(len(distances)) != i
-        errors.append(float(exact.evaluate(fit(*(column[seen] for column in tabulated)), distances[i]) - energies[i]))
+        curve = fit(*(column[seen] for column in tabulated))
+        errors.append(float(exact.evaluate(curve, distances[i], np)) - energies[i])
     return np.abs(errors)
 
 

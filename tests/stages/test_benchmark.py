@@ -9,7 +9,6 @@ from h2scale.benchmark import steps
 from h2scale.runtime import tables
 from h2scale.stages import benchmark
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 COLUMNS = (
     "molecules,features,l_max,layers,params,atoms,edges,replicas,compile_seconds,step_ms_median,step_ms_iqr,"
     "structures_per_second,gflop_per_step,fraction_of_peak,peak_memory_mb"

@@ -9,7 +9,6 @@ from h2scale import data, runner
 from h2scale.data import convert
 from h2scale.runtime import tables
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 ATOMS = {"H": -13.58, "C": -1030.1, "N": -1485.6, "O": -2043.2, "F": -2715.0}
 
 

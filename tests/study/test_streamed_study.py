@@ -13,7 +13,6 @@ from h2scale.runtime import tables
 from h2scale.stages import scaling
 from h2scale.training import feed
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 TABLES = ("replicas.csv", "errors.csv", "curves.csv", "history.csv")
 NOT_COMPARED = {"train_seconds", "train_flops"}  # the devices draw nothing where the host does
 
