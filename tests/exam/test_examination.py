@@ -194,6 +194,18 @@ def test_card_finds_its_numbers_by_short_names(graded):
     assert "H2, hydrogen" in titles
 
 
+def test_every_panel_of_a_card_shows_its_curve_and_its_distances():
+    for axes in exam.examine(exam_calculators.Honest(), sections=["nuclei", "compression"]).plot().axes:
+        low, high = axes.get_ylim()
+        reference = axes.lines[0].get_ydata()
+        assert len(axes.lines) >= 2
+        assert ((low < reference) & (reference < high)).all()
+        first, last = axes.get_xlim()
+        shown = [label.get_text() for label in axes.get_xticklabels() if first <= label.get_position()[0] <= last]
+        assert 2 <= len(shown) <= 8
+        assert all(float(text) > 0 for text in shown)
+
+
 def test_every_headline_is_a_check_of_the_exam(graded):
     for name in card.HEADLINES:
         assert graded[name].check
