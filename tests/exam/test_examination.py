@@ -195,7 +195,8 @@ def test_card_finds_its_numbers_by_short_names(graded):
 
 
 def test_every_panel_of_a_card_shows_its_curve_and_its_distances():
-    for axes in exam.examine(exam_calculators.Honest(), sections=["nuclei", "compression"]).plot().axes:
+    figure = exam.examine(exam_calculators.Honest(), sections=["nuclei", "compression"]).plot()
+    for axes in (one for one in figure.axes if one.get_title()):
         low, high = axes.get_ylim()
         reference = axes.lines[0].get_ydata()
         assert len(axes.lines) >= 2
