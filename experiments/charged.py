@@ -46,7 +46,6 @@ def get_config(size: str = "default") -> ConfigDict:
         config.grid.update({"num_features": (4,), "num_train": (80,), "seeds": (0,), "learning_rates": (0.02,)})
         config.train.steps = 100
         config.eval.every = config.checkpoint.every = 50
-        most = {}
     elif size == "large":
         config.train.steps, config.eval.every, config.checkpoint.every = 16_000, 800, 1600
         config.grid.num_features, config.grid.num_train = (8, 16, 32), (500, 2000, 8000)
@@ -68,4 +67,6 @@ def get_config(size: str = "default") -> ConfigDict:
             "grid": most,
         },
     }
+    if size == "smoke":  # one arm for each way of being told
+        config.arms = {name: config.arms[name].to_dict() for name in ("embedding", "charges_nuclei", "bare")}
     return config

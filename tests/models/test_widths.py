@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +17,12 @@ WIDTHS = (2, 3, 5)
 
 
 def models(name):
-    settings = model_cases.make_settings(name=name, l_max=1 if name == "nequip" else 0, num_radial=4)
+    """Models of several widths; `charged` is NequIP with partial charges."""
+    family = "schnet" if name == "schnet" else "nequip"
+    settings = model_cases.make_settings(name=family, l_max=1 if name == "nequip" else 0, num_radial=4)
     settings = dataclasses.replace(settings, conditioning="charge_spin", isolated_atom_exact=False)
+    if name == "charged":
+        settings = dataclasses.replace(settings, electrostatics="equilibrated")
     return [sizes.with_features(settings, width) for width in WIDTHS]
 
 
@@ -50,8 +55,7 @@ def test_initial_weights_are_the_narrow_models_own_bit_by_bit(name):
         assert not np.delete(np.asarray(mapped[place]), stands).any()
 
 
-@pytest.mark.parametrize("name", ["nequip", "schnet"])
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize(("name", "place"), [*itertools.product(["nequip", "schnet"], [0, 1]), ("charged", 0)])
 def test_scaled_vector_gives_the_narrow_models_energies_forces_and_gradients(name, place):
     family = models(name)
     narrow, wide = family[place], family[-1]
