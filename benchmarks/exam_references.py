@@ -172,7 +172,7 @@ def diatomic(row, charge):
 
 
 def is_small(row):
-    """Whether a row of ions.csv is of an atom or of H2."""
+    """Return whether a row of ions.csv is of an atom or of H2."""
     return not row["bond_angstrom"] or row["system"] == "H2"
 
 

@@ -84,7 +84,7 @@ def test_mistake_in_a_flag_of_launch_costs_one_line_and_no_files(tmp_path):
         (("exam", "exact", "--sections=algebra"), "config.exam.sections must be some of nuclei"),
         (("exam", "exact", "--config.exam.worker=2"), "did you mean --config.exam.workers?"),
         (("convert", "qm9.xyz"), "--output=NAME.h5 or NAME.shards is missing"),
-        (("examine", "exact"), "there is no command examine; the commands are run, exam and convert."),
+        (("examine", "exact"), "there is no command examine; the commands are run, exam, convert and curve."),
     ],
     ids=lambda value: None if isinstance(value, tuple) else value[:30],
 )

@@ -55,7 +55,9 @@ def assert_same(one, other):
     first, second = streaming.ShardedDataset(one), streaming.ShardedDataset(other)
     assert len(first) == len(second) > 0
     found, same = (dataset.gather(np.arange(len(dataset))) for dataset in (first, second))
-    for name in ("positions", "forces", "energy", "n_atoms", "rung", "molecule", "teacher"):
+    # A fitted zero hangs on the order of the sums.
+    np.testing.assert_allclose(found.energy, same.energy, atol=1e-10)
+    for name in ("positions", "forces", "n_atoms", "rung", "molecule", "teacher"):
         np.testing.assert_array_equal(getattr(found, name), getattr(same, name), err_msg=name)
     for name in ("level", "has_forces", "energy_zero", "isolated_atom_energies_ev", "sources", "dropped"):
         assert first.manifest[name] == second.manifest[name], name

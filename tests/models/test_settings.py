@@ -9,7 +9,7 @@ import pytest
     [
         ("name", "mace", "model.name must be one of nequip, schnet; got 'mace'"),
         ("prior", "morse", "model.prior must be one of none, zbl, coulomb; got 'morse'"),
-        ("conditioning", "charge", "model.conditioning must be one of none, charge_spin; got 'charge'"),
+        ("conditioning", "charge", "model.conditioning must be one of none, charge_spin, spin; got 'charge'"),
         ("convolution", "slow", "model.convolution must be one of fast, e3nn; got 'slow'"),
         ("cutoff", -1.0, "model.cutoff must be positive, in angstrom; got -1.0"),
         ("cutoff", float("inf"), "model.cutoff must be positive, in angstrom; got inf"),
