@@ -11,8 +11,9 @@ import matplotlib as mpl
 ROOT = Path(__file__).parent.parent
 MOST_SECONDS = 600
 TABLES = ("replicas.csv", "errors.csv", "curves.csv", "history.csv")
+DATASET = ROOT / "tests" / "population_set.h5"
 _SETTINGS = {
-    "data.dataset": ROOT / "tests" / "population_set.h5",
+    "data.dataset": DATASET,
     "grid.num_features": "(2,)",
     "grid.num_train": "(8,)",
     "model.num_layers": 1,

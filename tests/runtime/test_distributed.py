@@ -85,8 +85,8 @@ def test_batches_shared_by_two_processes_equal_one_process(tmp_path):
 
     The two processes read shards, the one has the dataset in memory.
     """
-    dataset = data.load_dataset("pbe0_def2svp")
-    shards.write_shards(tmp_path / "set.shards", dataset, dataset.manifest, structures_per_shard=5000)
+    dataset = data.load_dataset(launching.DATASET)
+    shards.write_shards(tmp_path / "set.shards", dataset, dataset.manifest, structures_per_shard=len(dataset) // 3)
     settings = {"train.batches_per_step": 2, "grid.seeds": "(0,)"}
     run_one_process(tmp_path / "one", settings | {"devices.cpu_devices": 1}, two_arms=False)
     own = {"devices.data_parallel": 2, "data.dataset": str(tmp_path / "set.shards")}
