@@ -11,6 +11,8 @@ from h2scale.electronic_structure.molecules import Molecule
 GRID_LEVEL = 3
 """PySCF's quadrature of the solution that is kept."""
 SEARCH_GRID_LEVEL = 0
+_SAME_STATE_HARTREE = 0.03
+"""More than two quadratures differ by, and less than two states that are far apart."""
 
 
 def lowest_field(molecule: Molecule, functional: str, *, densities: Sequence[np.ndarray] = ()) -> Solution:
@@ -26,7 +28,7 @@ def lowest_field(molecule: Molecule, functional: str, *, densities: Sequence[np.
         densities: further starts, (2, n_ao, n_ao), such as those of a neighbouring geometry.
 
     Raises:
-        ValueError: no start leads to a stable solution; the first one's reason.
+        ValueError: no start leads to a stable solution, the first one's reason; or the lowest is lost on the full grid.
     """
     guesses, fields, errors = [starts.mixed(molecule), *densities], [], []
     if molecule.natm > 1 and molecule.nelectron > 1:
@@ -51,6 +53,13 @@ def lowest_field(molecule: Molecule, functional: str, *, densities: Sequence[np.
     lowest = min(fields, key=lambda field: field.energy_hartree)
     if functional == "hf":
         return lowest
-    return mean_fields.mean_field(
-        molecule, functional, restricted=False, density=lowest.density, grid_level=GRID_LEVEL, follow=False
+    for follow in (False, True):  # plain steps may leave the state that was found
+        kept = mean_fields.mean_field(
+            molecule, functional, restricted=False, density=lowest.density, grid_level=GRID_LEVEL, follow=follow
+        )
+        if abs(kept.energy_hartree - lowest.energy_hartree) < _SAME_STATE_HARTREE:
+            return kept
+    raise ValueError(
+        f"the lowest field of the search, {lowest.energy_hartree:.4f} hartree, is lost on the full quadrature, which "
+        f"ends at {kept.energy_hartree:.4f}."
     )
