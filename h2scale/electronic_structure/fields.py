@@ -51,11 +51,11 @@ class Solution(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Orbitals turned in a direction in which the energy falls."""
+    """Orbitals turned in a direction in which the energy falls; a restricted field has one set for both spins."""
 
     density: np.ndarray  # (2, n_ao, n_ao)
-    orbitals: np.ndarray  # (2, n_ao, n_mo), empty ones included
-    occupations: np.ndarray  # (2, n_mo)
+    orbitals: np.ndarray  # (2, n_ao, n_mo) or (n_ao, n_mo), empty ones included
+    occupations: np.ndarray  # (2, n_mo) or (n_mo,)
     second_order: bool  # steps from the orbitals instead of plain iteration from the density
 
 

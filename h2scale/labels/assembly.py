@@ -11,7 +11,7 @@ from h2scale import elements
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import leaks, rungs
 from h2scale.errors import InputError
-from h2scale.labels import geometries, store
+from h2scale.labels import geometries, repeated, store
 from h2scale.labels import recipe as recipe_lib
 
 
@@ -48,6 +48,10 @@ def assemble(folder: Path, recipe: recipe_lib.Recipe, versions: Mapping[str, str
         failures.append(store.Failure("imaginary mode", name, "not a minimum at the label level"))
     joined, leaking = _without_leaks(_join([*parts, _bare_proton(recipe)] if any(recipe.ions) else parts))
     dropped = Counter({"would leak the H2 curve": leaking})
+    if recipe.teacher == recipe_lib.COUPLED_CLUSTER:
+        kept = repeated.first_of_each(joined)
+        dropped["the minimum of an earlier molecule"] = len(joined) - len(kept)
+        joined = joined.select(np.array(kept))
     atoms = _isolated_atoms(joined)
     references = np.full(128, np.nan)
     for number, energy in atoms.items():

@@ -45,8 +45,9 @@ CURVES = (
 )  # fmt: skip
 """Elements, charge, multiplicity of every whole curve but that of H2; of each system the ground state comes first."""
 
-COMPRESSED_ELEMENTS = frozenset({1, 6, 7, 8, 9})
-"""Atomic numbers of the molecules whose bonds are compressed and whose hydrogens are pushed together."""
+FIVE_ELEMENTS = frozenset({1, 6, 7, 8, 9})
+"""Atomic numbers of the molecules whose bonds are compressed, whose hydrogens are pushed together, and which coupled
+cluster labels: H, C, N, O, F."""
 
 SMALLEST_SAMPLED = 5
 """Heavy atoms from which on graphs are too many to list."""
@@ -238,7 +239,7 @@ def _displacements(recipe: Recipe, parent: Task, size: int) -> Iterator[Task]:
     for charge in recipe.vertical_charges:
         yield make_task(recipe, "vertical_ion", {"smiles": smiles, "charge": charge}, parent)
     mol = molecules.molecule(smiles)
-    may_compress = COMPRESSED_ELEMENTS.issuperset(mol.atomic_numbers)
+    may_compress = FIVE_ELEMENTS.issuperset(mol.atomic_numbers)
     for kind, number, batch in (
         ("thermal", _of_size(recipe.thermal, size), 5),
         ("scan", _of_size(recipe.scans, size), 1),
@@ -297,6 +298,8 @@ def _cluster_tasks(recipe: Recipe) -> Iterator[Task]:
         yield make_task(recipe, "cluster_atom", {"symbol": symbol, "spin_multiplicity": multiplicity})
     tasks = []
     for smiles in _chosen_molecules(recipe):
+        if not FIVE_ELEMENTS.issuperset(molecules.molecule(smiles).atomic_numbers):
+            continue
         minima = known_minima.of_molecule(recipe.minima, smiles)
         for index in range(len(minima)):
             arguments = {"smiles": smiles, "index": index, "digest": known_minima.digest(minima)}

@@ -102,7 +102,7 @@ def _labelled(recipe: Recipe, species: dft.Species, positions: np.ndarray, name:
     try:
         field = electronic_structure.lowest_field(molecule, "hf")
         found = electronic_structure.describe(molecule, field)
-        label = coupled_cluster.pure_spin(molecule)
+        label = coupled_cluster.pure_spin(molecule, field)
         functional = _near(molecule, "pbe0", field)
         extras = _extras(found, label, functional.energy_hartree)
         for method, solution in (("hf", field), ("pbe0", functional)):

@@ -230,16 +230,21 @@ def test_energies_are_those_of_pyscf_by_itself(system):
     assert found.uccsd_t_hartree == pytest.approx(cluster.e_tot + cluster.ccsd_t(), abs=1e-6)
 
 
-def test_broken_symmetry_is_told_and_two_electrons_are_exact():
-    """Full CI of two electrons, whatever the reference."""
-    from pyscf import fci, scf
+def test_broken_symmetry_is_told_and_two_electrons_are_exact(monkeypatch):
+    """The lowest state of two electrons by dense diagonalisation, where singlet and triplet nearly meet."""
+    from h2scale.physics import few_electrons
 
-    found = describe(STRETCHED)
-    assert not found.restricted
-    assert found.spin_squared > 0.5
-    exact = fci.FCI(scf.RHF(molecule_of(STRETCHED)).run()).kernel()[0]
-    assert found.uccsd_hartree == pytest.approx(exact, abs=1e-6)
+    far = (("H", "H"), np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 7.005]]), 1)
+    for system in (STRETCHED, far):
+        found = describe(system)
+        assert not found.restricted
+        assert found.spin_squared > 0.5
+        symmetric = electronic_structure.make_molecule(*system[:2], BASIS, symmetry="D2h")
+        exact = few_electrons.states(electronic_structure.integrals(symmetric), 2, 1)[0].energy_hartree
+        assert found.uccsd_hartree == pytest.approx(exact, abs=1e-6)
     assert describe(HYDROGEN).restricted
+    monkeypatch.setattr(coupled_cluster, "_BROKEN", 10.0)
+    assert abs(describe(far).uccsd_hartree - exact) > 5e-5, "the usual start finds it too: this distance checks nothing"
 
 
 def test_reference_of_pure_spin_repairs_contamination():
@@ -247,16 +252,26 @@ def test_reference_of_pure_spin_repairs_contamination():
     system = (("O", "H", "H"), np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.8], [1.75, 0.0, -0.45]]), 1)
     molecule = molecule_of(system)
     field = electronic_structure.lowest_field(molecule, "hf")
-    same = coupled_cluster.pure_spin(molecule)
+    same = coupled_cluster.pure_spin(molecule, field)
     assert same.energy_hartree == pytest.approx(
         electronic_structure.describe(molecule, field).uccsd_t_hartree, abs=1e-7
     )
     radical = molecule_of(HYDROXYL)
-    pure = coupled_cluster.pure_spin(radical)
+    pure = coupled_cluster.pure_spin(radical, electronic_structure.lowest_field(radical, "hf"))
     broken = describe(HYDROXYL)
     assert broken.spin_squared > 0.75 + 1e-3
     assert pure.spin_squared == pytest.approx(0.75)
     assert 1e-7 < abs(pure.energy_hartree - broken.uccsd_t_hartree) < 1e-3
+
+
+def test_restricted_field_is_that_of_the_lowest_state():
+    """Ethynyl: superposed atoms lead to its Pi state, half an electronvolt above Sigma."""
+    bohr = np.cumsum([0.0, 2.3, 2.0])
+    ethynyl = molecule_of((("C", "C", "H"), np.outer(bohr, [0.0, 0.0, 1.0]), 2))
+    lowest = electronic_structure.lowest_field(ethynyl, "hf")
+    reached = coupled_cluster._lowest_restricted(ethynyl, lowest)
+    alone = electronic_structure.mean_field(ethynyl, "hf", restricted=True, density=None, grid_level=0, follow=True)
+    assert lowest.energy_hartree < reached.energy_hartree < alone.energy_hartree - 1e-3
 
 
 def test_heavier_elements_are_refused():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from h2scale import units
-from h2scale.labels import assembly, cluster_features, molecules, recipe, store, work_cluster, worker
+from h2scale.labels import assembly, cluster_features, molecules, recipe, repeated, store, work_cluster, worker
 from h2scale.physics import judge_systems
 
 RECIPE = recipe.Recipe(
@@ -82,6 +82,29 @@ def test_labels_and_features_are_of_the_same_structures(finished):
     assert dataset.spin_multiplicity[hydroxyl] == 2
     assert dataset.spin_squared[hydroxyl] == pytest.approx(0.75)
     assert dataset.energy[hydroxyl] < -2.0
+
+
+def test_resonance_forms_are_one_minimum_and_isomers_are_not():
+    from h2scale.types import Structure
+
+    def made(name, positions, energy, multiplicity=2):
+        numbers = np.array([6, 7, 1], np.int32)
+        return Structure(
+            numbers, np.array(positions), energy, np.zeros((3, 3)), 0, multiplicity, "equilibrium", "equilibrium",
+            name, "ccsd(t)/6-31g", 0.75,
+        )  # fmt: skip
+
+    bent = [[0.0, 0.0, 0.0], [1.2, 0.0, 0.0], [-0.6, 0.9, 0.0]]
+    other = [[0.0, 0.0, 0.0], [0.0, 1.201, 0.0], [-0.9, -0.6, 0.0]]
+    isomer = [[0.0, 0.0, 0.0], [1.2, 0.0, 0.0], [1.8, 0.9, 0.0]]
+    found = [
+        made("one", bent, -9.0),
+        made("its other form", other, -9.001),
+        made("isomer at this energy", isomer, -9.001),
+        made("another state", bent, -9.0, 4),
+        made("a conformer", bent, -8.9),
+    ]
+    assert repeated.first_of_each(found) == [0, 2, 3, 4]
 
 
 def test_composition_of_every_judge_is_known_to_the_campaign():
