@@ -11,8 +11,8 @@ from h2scale.electronic_structure.molecules import Molecule
 GRID_LEVEL = 3
 """PySCF's quadrature of the solution that is kept."""
 SEARCH_GRID_LEVEL = 0
-_SAME_STATE_HARTREE = 0.03
-"""More than two quadratures differ by, and less than two states that are far apart."""
+_SAME_STATE_HARTREE_PER_ATOM = 0.1
+"""Twice what the two quadratures differ by at most: 0.045 an atom in Cl2, 0.01 in F2."""
 
 
 def lowest_field(molecule: Molecule, functional: str, *, densities: Sequence[np.ndarray] = ()) -> Solution:
@@ -57,7 +57,7 @@ def lowest_field(molecule: Molecule, functional: str, *, densities: Sequence[np.
         kept = mean_fields.mean_field(
             molecule, functional, restricted=False, density=lowest.density, grid_level=GRID_LEVEL, follow=follow
         )
-        if abs(kept.energy_hartree - lowest.energy_hartree) < _SAME_STATE_HARTREE:
+        if abs(kept.energy_hartree - lowest.energy_hartree) < _SAME_STATE_HARTREE_PER_ATOM * molecule.natm:
             return kept
     raise ValueError(
         f"the lowest field of the search, {lowest.energy_hartree:.4f} hartree, is lost on the full quadrature, which "
