@@ -46,7 +46,7 @@ class Library(NamedTuple):
     """Everything; made by `library_files.load`."""
 
     molecules: tuple[Geometry, ...]  # equilibrium molecules
-    sides: tuple[str, ...]  # of each molecule: train, validation or test
+    sides: tuple[str, ...]  # of each molecule: train, validation, test or unseen; empty before it is divided
     atoms: tuple[Geometry, ...]  # isolated atoms of the molecules' elements
     curves: tuple[Curve, ...]
     basis: str

@@ -27,7 +27,6 @@ def save(path: str | Path, data: Library, manifest: Mapping[str, Any]) -> None:
     """Write a library; equal contents give equal bytes."""
     with h5py.File(path, "w", driver="core", backing_store=False, libver="earliest", track_order=False) as file:
         _write_geometries(file, "molecules", data.molecules)
-        _write(file, "molecules/side", np.char.encode(np.array(data.sides, str), "utf-8"))
         _write_geometries(file, "atoms", data.atoms)
         for place, curve in enumerate(data.curves):
             name = f"curves/{place:03d}"
@@ -45,7 +44,7 @@ def save(path: str | Path, data: Library, manifest: Mapping[str, Any]) -> None:
 
 
 def load(path: str | Path = SHIPPED) -> Library:
-    """Read a library.
+    """Read a library, its molecules on no side: `potentials.divide` divides them as a study does.
 
     Raises:
         InputError: it is missing, unreadable, of another format or does not match its checksum.
@@ -58,9 +57,10 @@ def load(path: str | Path = SHIPPED) -> Library:
             if _checksum(file) != manifest["checksum_sha256"]:
                 raise InputError(f"{path} does not match its checksum; copy or make the file again.")
             curves = [_read_curve(file[f"curves/{name}"]) for name in file.get("curves", ())]
+            molecules = tuple(_read_geometries(file["molecules"]))
             return Library(
-                molecules=tuple(_read_geometries(file["molecules"])),
-                sides=tuple(_texts(file["molecules/side"])),
+                molecules=molecules,
+                sides=("",) * len(molecules),
                 atoms=tuple(_read_geometries(file["atoms"])),
                 curves=tuple(curves),
                 basis=str(manifest["basis"]),

@@ -33,6 +33,7 @@ LOCK_FILE = "lock"
 CHECKOUT = Path(__file__).resolve().parents[2]
 """Folder that holds the package: the repository, where it was not installed elsewhere."""
 
+_SAME_DATA = ("level", "num_structures", "checksum_sha256")
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "e3nn-jax", "pyscf", "numpy", "scipy", "orbax-checkpoint", "h2scale")
 # Settings that may change between a run and its continuation: they decide where, how fast and how many numbers come,
 # and of the numbers themselves only the rounding.
@@ -42,22 +43,25 @@ _FREE_SETTINGS = (
 )
 
 
-def open_workdir(folder: str, settings: Mapping[str, Any]) -> Path:
+def open_workdir(folder: str, settings: Mapping[str, Any], data: Mapping[str, Mapping[str, Any]] | None = None) -> Path:
     """Create the folder or continue an earlier run of the same settings; write config.json and environment.json.
 
     Args:
         folder: path of the workdir.
         settings: dotted key to JSON value, as `config.flatten` gives it.
+        data: facts about the data of each arm, JSON values, which data.json keeps: a dataset of one name may be another
+            one in a later version. None for a run without data.
 
     Raises:
-        InputError: the folder holds a run of other settings (the first differing key is named), is not a run at all,
-            or cannot be written to. Nothing in it has been changed then.
+        InputError: the folder holds a run of other settings (the first differing key is named) or other data, is not a
+            run at all, or cannot be written to. Nothing in it has been changed then.
     """
     path = Path(folder)
     config_path = path / CONFIG_FILE
     try:
         if config_path.exists():
             _check_same(path, migration.settings(json.loads(config_path.read_text(encoding="utf-8"))), settings)
+            _check_same_data(path, data or {})
         elif path.exists() and any(path.iterdir()):
             raise InputError(f"--workdir={path} is not empty and holds no {CONFIG_FILE}; name a new or empty folder.")
         path.mkdir(parents=True, exist_ok=True)
@@ -65,6 +69,8 @@ def open_workdir(folder: str, settings: Mapping[str, Any]) -> Path:
             raise InputError(f"--workdir={path} cannot be written to; name a folder that you may write.")
         if not config_path.exists():
             files.write_text(config_path, json.dumps(settings, indent=2) + "\n")
+        if data is not None:
+            files.write_text(path / DATA_FILE, json.dumps(data, indent=2) + "\n")
         files.write_text(path / ENVIRONMENT_FILE, json.dumps(describe_environment(), indent=2) + "\n")
     except OSError as error:
         raise InputError(f"--workdir={path} cannot be used: {error.strerror or error}; name another folder.") from error
@@ -171,6 +177,20 @@ def _check_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> N
                 f"--workdir={path} holds a run with config.{key}={old.get(key)!r}, this one has {new.get(key)!r}; "
                 "name another --workdir, or give the old value to continue that run."
             )
+
+
+def _check_same_data(path: Path, new: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse to add replicas of other data to those of a run; runs of before data.json was written pass."""
+    stored = path / DATA_FILE
+    old = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
+    for arm in old.keys() & new.keys():
+        for fact in _SAME_DATA:
+            known, found = old[arm].get(fact), new[arm].get(fact)
+            if known is not None and known != found:
+                raise InputError(
+                    f"--workdir={path} holds a run on other data: arm {arm} had {fact}={known!r}, this one has "
+                    f"{found!r}; name another --workdir, or continue with the version that began it."
+                )
 
 
 def _commit() -> str | None:

@@ -43,7 +43,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
     """
     settings = config.remedies
     data = library_files.load(settings.library or library_files.SHIPPED)
-    divided = potentials.divide(data, _split(config))
+    divided = potentials.divide(data, split_settings(config))
     data = data._replace(sides=tuple(divided.side.tolist()))
     orders = {seed: _order(config, divided, seed) for seed in settings.seeds}
     path = workdir.open_workdir(folder, config_lib.flatten(config))
@@ -81,7 +81,8 @@ def write_tables(path: Path, data: Library, found: Mapping[str, _Trained]) -> No
     _write(path / EXPONENTS_CSV, EXPONENT_COLUMNS, exponents)
 
 
-def _split(config: FrozenConfigDict) -> SplitSettings:
+def split_settings(config: FrozenConfigDict | ConfigDict) -> SplitSettings:
+    """Make the record of how the ladder's molecules are divided."""
     section = config.data
     names = ("elements", "validation_fraction", "test_fraction", "split_seed", "max_held_out")
     return SplitSettings(**{name: section[name] for name in names})

@@ -1,7 +1,6 @@
 """A scaling study, a sweep or a check of convergence: train what is missing, here or by jobs, then fit and report."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 from ml_collections import FrozenConfigDict
@@ -10,7 +9,7 @@ from h2scale import config as config_lib
 from h2scale.data.splits import SplitSettings
 from h2scale.data.training_sets import TrainingSetSettings
 from h2scale.errors import InputError
-from h2scale.runtime import devices, files, workdir
+from h2scale.runtime import devices, workdir
 from h2scale.runtime.cluster import ClusterSettings
 from h2scale.stages import tuning
 from h2scale.study import jobs, planning, replicas, training
@@ -34,9 +33,8 @@ def run(config: FrozenConfigDict, settings: StudySettings, folder: str, watch: t
     plan = planning.plan_study(settings)
     path = Path(folder)
     if devices.is_writer():
-        workdir.open_workdir(folder, config_lib.flatten(config))
         facts = {name: dict(own.facts) for name, own in plan.sources.items()}
-        files.write_text(path / workdir.DATA_FILE, json.dumps(facts, indent=2))
+        workdir.open_workdir(folder, config_lib.flatten(config), facts)
         workdir.collect_parts(path, [population.name for population in plan.populations])
     devices.wait_for_others("workdir")
     finished = workdir.finished_replicas(path)

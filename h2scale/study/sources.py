@@ -134,6 +134,7 @@ def _facts(divided: partition.Partition) -> dict[str, Any]:
     return {
         "level": manifest["level"],
         "num_structures": len(divided.dataset),
+        "checksum_sha256": manifest.get("checksum_sha256"),
         "has_forces": divided.dataset.has_forces,
         "energy_zero": manifest.get("energy_zero", ""),
         "zero_is_fit": bool(manifest.get("zero_is_fit", False)),

@@ -6,8 +6,9 @@ import pytest
 
 from h2scale import config as config_lib
 from h2scale import runner
+from h2scale.data import splits
 from h2scale.errors import InputError
-from h2scale.remedies import corrections, fitting, ladder, library, library_files, rungs, tables
+from h2scale.remedies import corrections, fitting, ladder, library, library_files, potentials, rungs, tables
 from h2scale.runtime import tables as table_files
 
 
@@ -95,7 +96,8 @@ def test_molecules_are_of_trained_elements_and_small(shipped):
 
 def test_curves_choose_nothing(shipped):
     """Other curves leave every member as it was: parameters, rates and widths."""
-    small = shipped._replace(sides=tuple("train" if side == "unseen" else side for side in shipped.sides))
+    side = potentials.divide(shipped, splits.SplitSettings(validation_fraction=0.15, test_fraction=0.2)).side
+    small = shipped._replace(sides=tuple("train" if one == "unseen" else one for one in side.tolist()))
     spoiled = small._replace(
         curves=tuple(
             curve._replace(points=tuple(point._replace(label=point.label + 1.0) for point in curve.points))

@@ -71,6 +71,17 @@ def test_a_setting_that_this_version_lacks_is_refused_with_what_to_do(tmp_path):
         workdir.open_workdir(str(tmp_path), SETTINGS)
 
 
+def test_other_data_under_the_same_name_are_refused_and_nothing_changes(tmp_path):
+    facts = {"nequip": {"level": "pbe0/def2-svp", "num_structures": 13532, "checksum_sha256": "ab"}}
+    workdir.open_workdir(str(tmp_path), SETTINGS, facts)
+    workdir.open_workdir(str(tmp_path), SETTINGS, facts)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = {"nequip": {**facts["nequip"], "num_structures": 15508, "checksum_sha256": "cd"}}
+    with pytest.raises(InputError, match="other data: arm nequip had num_structures=13532, this one has 15508"):
+        workdir.open_workdir(str(tmp_path), SETTINGS, other)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_setting_newer_than_the_run_counts_as_its_default(tmp_path):
     workdir.open_workdir(str(tmp_path), SETTINGS)
     workdir.open_workdir(str(tmp_path), SETTINGS | {"train.ema_decay": 0.99})

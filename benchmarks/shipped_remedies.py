@@ -1,0 +1,66 @@
+"""Errors of the shipped remedies and of the methods that they stand on, on the shipped library, in kcal/mol.
+
+    python benchmarks/shipped_remedies.py
+
+Held-out molecules chose nothing. Curves are relative to the system's own atoms, against full CI in the same basis.
+"""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+
+from h2scale import units
+from h2scale.remedies import library, library_files, parameters, potentials, remedy, tables
+from h2scale.stages import remedies
+
+EXPERIMENT = Path(__file__).resolve().parents[1] / "experiments" / "remedies.py"
+UNLEARNED = ("uhf", "pbe0", "uccsd", "uccsd(t)")
+
+
+def totals_ev(geometries, method):
+    """Total energies by an unlearned method, a remedy or `label`, eV, (n_geometries,)."""
+    if isinstance(method, str):
+        return units.HARTREE_EV * np.array([library.energy(one, method) for one in geometries])
+    base = method.description.base
+    return totals_ev(geometries, base) + np.array([method.correction(*one.rows[base]) for one in geometries])
+
+
+def held_out(data, method):
+    """Mean absolute error of energies relative to atoms on the test side."""
+    molecules = [data.molecules[place] for place in data.indices("test")]
+    counts = library.composition(molecules, data.atoms)
+
+    def relative(method):
+        return totals_ev(molecules, method) - counts @ totals_ev(data.atoms, method)
+
+    return float(np.mean(np.abs(relative(method) - relative("label"))) * tables.KCAL)
+
+
+def on_curve(curve, method):
+    """Absolute errors along a curve, (n_points,)."""
+
+    def relative(method):
+        return curve.interaction(totals_ev(curve.points, method), totals_ev(curve.atoms, method))
+
+    return np.abs(relative(method) - relative("label")) * tables.KCAL
+
+
+def main():
+    """Print a row for each method: molecules, then mean and largest error on each curve and on all."""
+    data = library_files.load()
+    config = runpy.run_path(str(EXPERIMENT))["get_config"]()
+    data = data._replace(sides=tuple(potentials.divide(data, remedies.split_settings(config)).side.tolist()))
+    methods = {name: name for name in UNLEARNED}
+    methods |= {path.stem: remedy.load_remedy(path.stem) for path in parameters.shipped()}
+    print(f"{len(data.indices('train'))} training, {len(data.indices('test'))} held-out molecules, {data.basis}")
+    print("| method | held out |", " | ".join(curve.system for curve in data.curves), "| mean of all, largest |")
+    for name, method in methods.items():
+        errors = [on_curve(curve, method) for curve in data.curves]
+        cells = [f"{held_out(data, method):.2f}", *(f"{one.mean():.2f} / {one.max():.1f}" for one in errors)]
+        cells.append(f"{np.mean([one.mean() for one in errors]):.2f} / {max(one.max() for one in errors):.1f}")
+        print(f"| {name} |", " | ".join(cells), "|")
+
+
+if __name__ == "__main__":
+    main()
