@@ -17,8 +17,8 @@ STAGES = ("scaling", "tuning", "convergence", "baselines", "labels", "exam", "be
 LAUNCHERS = ("here", "local", "slurm")
 SIZES = ("smoke", "default", "large", "full")
 ARM_SECTIONS = ("data", "model", "grid", "train")
-_TRAINING_STAGES = ("scaling", "tuning", "convergence")
-_STAGES_WITH_JOBS = (*_TRAINING_STAGES, "labels")
+TRAINING_STAGES = ("scaling", "tuning", "convergence")
+_STAGES_WITH_JOBS = (*TRAINING_STAGES, "labels")
 RUNGS = ("plain", "priors", "delta-uhf", "delta-pbe0", "practical", "pairs")
 
 
@@ -315,7 +315,7 @@ def _check_processes(config: ConfigDict) -> None:
         f"here for the stage {config.stage}: {', '.join(_STAGES_WITH_JOBS)} alone are made of jobs",
     )
     require(
-        config.stage in _TRAINING_STAGES or not distributed,
+        config.stage in TRAINING_STAGES or not distributed,
         "devices.distributed.enabled",
         True,
         f"false for the stage {config.stage}, which runs in one process",

@@ -9,9 +9,9 @@ from h2scale.models import radial
 from h2scale.physics import energy_zero
 from h2scale.types import Graph
 
-_ZBL_WEIGHTS = (0.18175, 0.50986, 0.28022, 0.02817)
-_ZBL_EXPONENTS = (3.1998, 0.94229, 0.4029, 0.20162)
-_ZBL_LENGTH_BOHR = 0.88534
+ZBL_WEIGHTS = (0.18175, 0.50986, 0.28022, 0.02817)
+ZBL_EXPONENTS = (3.1998, 0.94229, 0.4029, 0.20162)
+ZBL_LENGTH_BOHR = 0.88534
 
 
 def zbl_energies(
@@ -27,9 +27,9 @@ def zbl_energies(
     """
     lengths = radial.masked_lengths(edge_vectors, graph.edge_mask, cutoff)
     first, second = atomic_numbers[graph.senders], atomic_numbers[graph.receivers]
-    unit = _ZBL_LENGTH_BOHR * units.BOHR_ANGSTROM
+    unit = ZBL_LENGTH_BOHR * units.BOHR_ANGSTROM
     scaled = lengths * (first**0.23 + second**0.23) / unit
-    screening = sum(w * jnp.exp(-a * scaled) for w, a in zip(_ZBL_WEIGHTS, _ZBL_EXPONENTS, strict=True))
+    screening = sum(w * jnp.exp(-a * scaled) for w, a in zip(ZBL_WEIGHTS, ZBL_EXPONENTS, strict=True))
     envelope = radial.polynomial_envelope(lengths, cutoff, envelope_power)
     pairs = 0.5 * units.COULOMB_EV_ANGSTROM * first * second / lengths * screening * envelope
     return jax.ops.segment_sum(pairs, graph.receivers, atomic_numbers.shape[0], indices_are_sorted=True)

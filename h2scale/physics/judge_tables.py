@@ -13,7 +13,6 @@ from h2scale.physics.judge_systems import BASIS, COMPOSITE, SMALL_BASIS, SYSTEMS
 from h2scale.runtime import tables
 
 CURVES, FEATURES = "curves.csv", "curves_features.hdf5"
-SHIPPED = Path(__file__).parent / "shipped"
 REFERENCE = "reference"
 """Method of the best energies: full CI, or for `COMPOSITE` systems UCCSD(T) in `BASIS` plus the difference of full CI
 (of UCCSDT for F2) from UCCSD(T) in `SMALL_BASIS`."""
@@ -56,8 +55,8 @@ REFERENCE_WORDS = """full CI, frozen 1s; for N2, H2O cut and CH4 cut UCCSD(T)/cc
 F2 UCCSD(T)/cc-pVDZ + (UCCSDT - UCCSD(T))/6-31G"""
 
 
-def load_curves(path: Path = SHIPPED / CURVES) -> list[Row]:
-    """Rows of a table of `write`; the shipped one if no path is given."""
+def load_curves(path: Path) -> list[Row]:
+    """Rows of a table of `write`."""
     return [
         Row(
             system=entry["system"],

@@ -7,12 +7,11 @@ from scipy import interpolate
 
 from h2scale import elements, units
 from h2scale.exam.references import tables
+from h2scale.models import prior
 
 CUTOFF_ANGSTROM = 5.0
 LEFT_OUT = ("H2", "HF", "N2", "F2", "LiH", "BH")
 """Diatomics that the judge asks about: their pairs of elements have the screened repulsion alone."""
-_ZBL = ((0.18175, 3.1998), (0.50986, 0.94229), (0.28022, 0.4029), (0.02817, 0.20162))
-_ZBL_LENGTH_BOHR = 0.88534
 
 
 def prior_ev(atomic_numbers: np.ndarray, positions: np.ndarray) -> float:
@@ -45,8 +44,10 @@ def _pair_ev(one: int, two: int, length: float) -> float:
 
 
 def _zbl_ev(one: int, two: int, length: float) -> float:
-    scaled = length / units.BOHR_ANGSTROM / _ZBL_LENGTH_BOHR * (one**0.23 + two**0.23)
-    screening = sum(weight * np.exp(-rate * scaled) for weight, rate in _ZBL)
+    # As `prior.zbl_energies` of one pair, in NumPy's float64 whatever JAX computes in.
+    scaled = length / units.BOHR_ANGSTROM / prior.ZBL_LENGTH_BOHR * (one**0.23 + two**0.23)
+    terms = zip(prior.ZBL_WEIGHTS, prior.ZBL_EXPONENTS, strict=True)
+    screening = sum(weight * np.exp(-rate * scaled) for weight, rate in terms)
     return float(units.COULOMB_EV_ANGSTROM * one * two / length * screening)
 
 

@@ -137,10 +137,7 @@ def _row(one: Doubling) -> dict[str, Any]:
 
 
 def _cells_of_table(one: Doubling) -> list[str | tuple[str, float]]:
-    ratios = []
-    for ratio in (one.energy, one.force):
-        bounds = {name: _known(getattr(ratio, name)) for name in ("estimate", "low", "high")}
-        ratios.append((words.interval(bounds, 3), ratio.estimate))
+    ratios = [(words.interval(ratio._asdict(), 3), ratio.estimate) for ratio in (one.energy, one.force)]
     count = one.energy.num_pairs
     return [_words(one.cell), (words.count(one.steps), one.steps), *ratios, (str(count), count), one.verdict]
 
@@ -148,7 +145,3 @@ def _cells_of_table(one: Doubling) -> list[str | tuple[str, float]]:
 def _words(cell: dict[str, Any]) -> str:
     data = f"{words.count(cell['num_train'])} structures ({words.rung(cell['rung'])})"
     return f"{cell['num_features']:g} features on {data}"
-
-
-def _known(value: float) -> float | None:
-    return value if np.isfinite(value) else None

@@ -64,15 +64,8 @@ def _rows(run: summary.Run, arm: str, rung: str) -> list[list[str | tuple[str, f
     for one, metric in zip(found, _METRICS, strict=True):
         known = own[metric][np.isfinite(own[metric])]
         mean = f"; {words.number(float(known.mean()))} {words.METRICS[metric][1]}" if len(known) else ""
-        text = words.interval(
-            {"estimate": _or_none(one.estimate), "low": _or_none(one.low), "high": _or_none(one.high)}
-        )
-        cells.append((text + mean, one.estimate))
+        cells.append((words.interval(one._asdict()) + mean, one.estimate))
     return [[words.arm(arm), rung, words.arm(reference), (str(most), most), *cells]]
-
-
-def _or_none(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def _keys(rows: tables.Table) -> list[tuple]:

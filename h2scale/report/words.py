@@ -1,6 +1,7 @@
 """Wording of numbers, metrics and rungs in figures and text."""
 
 import math
+from collections.abc import Mapping
 
 MINUS = "\N{MINUS SIGN}"
 RUNGS = {
@@ -48,12 +49,15 @@ def number(value: float | None, digits: int = 2) -> str:
     return text.replace("-", MINUS)
 
 
-def interval(record: dict[str, float | None] | None, digits: int = 2) -> str:
-    """Write an estimate with its interval as `0.4 [0.3, 0.5]`; the estimate alone where there is no interval."""
-    if record is None or record["estimate"] is None:
+def interval(record: Mapping[str, float | None] | None, digits: int = 2) -> str:
+    """Write an estimate with its interval as `0.4 [0.3, 0.5]`; the estimate alone where there is no interval.
+
+    What is not finite is as if it were not there.
+    """
+    if record is None or not _is_known(record["estimate"]):
         return "–"
     estimate = number(record["estimate"], digits)
-    if record["low"] is None:
+    if not _is_known(record["low"]):
         return f"{estimate} (no interval)"
     return f"{estimate} [{number(record['low'], digits)}, {number(record['high'], digits)}]"
 
@@ -91,3 +95,7 @@ def metric(name: str) -> str:
     """Axis label of a metric, with its unit."""
     title, unit = METRICS[name]
     return f"{title} ({unit})"
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
