@@ -89,6 +89,17 @@ def converge(field: Field, density: np.ndarray | None, convergence: Convergence)
         raise ValueError(f"{describe(field)} did not converge.")
 
 
+def descend(field: Field, orbitals: np.ndarray, occupations: np.ndarray, convergence: Convergence) -> None:
+    """Run a field by second-order steps alone, which stay in the state of these orbitals.
+
+    Raises:
+        ValueError: no convergence.
+    """
+    _take_second_order_steps(field, orbitals, occupations, convergence)
+    if not field.converged:
+        raise ValueError(f"{describe(field)} did not converge.")
+
+
 def follow(
     field: Field,
     instability: Callable[[Field], Instability | None],

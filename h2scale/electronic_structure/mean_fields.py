@@ -15,6 +15,7 @@ CONVERGENCE = Convergence(1e-10, cycles=50, newton_cycles=50, plain_ending=False
 """Fields that need more cycles have a direction in which the energy is flat, where second-order steps are quicker."""
 FITTED_CONVERGENCE = dataclasses.replace(CONVERGENCE, tolerance_hartree=1e-8)
 """That of labels, whose Coulomb integrals are density-fitted too."""
+_BOUND_TOLERANCE_HARTREE = 1e-6
 
 
 def mean_field(
@@ -52,6 +53,32 @@ def mean_field(
     fields.converge(field, density, convergence)
     if follow and molecule.nelectron > 1:
         field, _ = fields.follow(field, _instability, field.copy, convergence)
+    return fields.solution(field)
+
+
+def kept_state(molecule: Molecule, functional: str, found: Solution, *, grid_level: int) -> Solution:
+    """Converge an unrestricted solution of a coarse grid on a finer one, without leaving its state.
+
+    Plain iteration may climb: of H2 and a distant proton to H and H2+. The functional of the found density on the finer
+    grid bounds the state's energy from above; where plain iteration ends higher, second-order steps descend from the
+    found orbitals.
+
+    Raises:
+        ValueError: no convergence, or an energy above the bound all the same.
+    """
+    field = make_field(molecule, functional, restricted=False, convergence=CONVERGENCE, grid_level=grid_level)
+    bound = field.energy_tot(found.density)
+    try:
+        fields.converge(field, found.density, CONVERGENCE)
+    except ValueError:
+        field.e_tot = np.inf
+    if field.e_tot > bound + _BOUND_TOLERANCE_HARTREE:
+        fields.descend(field, found.field.mo_coeff, found.field.mo_occ, CONVERGENCE)
+    if field.e_tot > bound + _BOUND_TOLERANCE_HARTREE:
+        raise ValueError(
+            f"{fields.describe(field)}: the lowest state found is lost on the full grid, which ends at "
+            f"{field.e_tot:.4f} hartree, above {bound:.4f}."
+        )
     return fields.solution(field)
 
 

@@ -11,8 +11,6 @@ from h2scale.electronic_structure.molecules import Molecule
 GRID_LEVEL = 3
 """PySCF's quadrature of the solution that is kept."""
 SEARCH_GRID_LEVEL = 0
-_SAME_STATE_HARTREE_PER_ATOM = 0.1
-"""Twice what the two quadratures differ by at most: 0.045 an atom in Cl2, 0.01 in F2."""
 
 
 def lowest_field(molecule: Molecule, functional: str, *, densities: Sequence[np.ndarray] = ()) -> Solution:
@@ -20,7 +18,7 @@ def lowest_field(molecule: Molecule, functional: str, *, densities: Sequence[np.
     from the isolated atoms' own, where their spins fit: the first two serve near the bond length, the last far out.
 
     A functional's are looked for on a coarse grid, whose error is nearly the same for all of them, and the lowest is
-    converged again on the full one.
+    converged again on the full one, in its state.
 
     Args:
         molecule: without symmetry, unless it has one electron.
@@ -53,13 +51,4 @@ def lowest_field(molecule: Molecule, functional: str, *, densities: Sequence[np.
     lowest = min(fields, key=lambda field: field.energy_hartree)
     if functional == "hf":
         return lowest
-    for follow in (False, True):  # plain steps may leave the state that was found
-        kept = mean_fields.mean_field(
-            molecule, functional, restricted=False, density=lowest.density, grid_level=GRID_LEVEL, follow=follow
-        )
-        if abs(kept.energy_hartree - lowest.energy_hartree) < _SAME_STATE_HARTREE_PER_ATOM * molecule.natm:
-            return kept
-    raise ValueError(
-        f"the lowest field of the search, {lowest.energy_hartree:.4f} hartree, is lost on the full quadrature, which "
-        f"ends at {kept.energy_hartree:.4f}."
-    )
+    return mean_fields.kept_state(molecule, functional, lowest, grid_level=GRID_LEVEL)

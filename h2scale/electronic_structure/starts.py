@@ -63,6 +63,20 @@ def opposed_atoms(molecule: Molecule) -> np.ndarray:
     return _polarised_density(molecule, total, polarisation)
 
 
+def bare_nuclei(molecule: Molecule) -> np.ndarray | None:
+    """Densities of both spins of a closed shell in the lowest orbitals of the nuclei alone; None for open shells.
+
+    For ions: it puts the electrons where the nuclei attract them most, so that a proton far away stays bare.
+    """
+    from pyscf import scf
+
+    if molecule.spin:
+        return None
+    field = scf.RHF(molecule)
+    field.verbose = 0
+    return np.stack([np.asarray(field.get_init_guess(key="1e")) / 2] * 2)
+
+
 def separated_atoms(molecule: Molecule, functional: str, *, grid_level: int) -> np.ndarray | None:
     """Densities of both spins of two atoms' own ground states side by side, with opposite spins.
 

@@ -1,7 +1,7 @@
 """The beginning of every remedy: a base method's energy of one geometry, and the rows of the correction upon it.
 
-Every field is the lowest that the shared search finds, from its own starts and, along a curve, from the densities of
-the geometries beside it.
+Every field is the lowest that the shared search finds, from its own starts, for an ion's closed shell from its bare
+nuclei too, and along a curve from the densities of the geometries beside it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from h2scale import electronic_structure, elements, units
-from h2scale.electronic_structure import coupled_cluster, minimal_densities, search
+from h2scale.electronic_structure import coupled_cluster, minimal_densities, search, starts
 from h2scale.remedies import descriptors
 
 
@@ -38,7 +38,7 @@ def pair_energies(molecule: electronic_structure.Molecule, densities: Sequence[n
     Raises:
         ValueError: the field or coupled cluster does not converge.
     """
-    field = search.lowest_field(molecule, "hf", densities=densities)
+    field = _lowest_field(molecule, "hf", densities)
     described = coupled_cluster.describe(molecule, field)
     inputs, amounts = descriptors.pair_rows(described.tables, described.atoms)
     return Solved(described.uccsd_hartree, inputs, amounts, both_spins(field.density), described.spin_squared)
@@ -48,7 +48,7 @@ def make_mean_field(functional: str) -> Base:
     """Return the base of an unrestricted field of this functional, with the paired electrons of atoms and bonds."""
 
     def base(molecule: electronic_structure.Molecule, densities: Sequence[np.ndarray]) -> Solved:
-        field = search.lowest_field(molecule, functional, densities=densities)
+        field = _lowest_field(molecule, functional, densities)
         inputs, amounts = descriptors.bond_rows(
             minimal_densities.minimal_density(molecule, field), molecule.atom_charges()
         )
@@ -100,6 +100,13 @@ def solve(
         return Solved(float(molecule.energy_nuc()), np.zeros((0, 0)), np.zeros((0, 0)), None, 0.0)
     with electronic_structure.one_thread():
         return BASES[base](molecule, densities)
+
+
+def _lowest_field(
+    molecule: electronic_structure.Molecule, functional: str, densities: Sequence[np.ndarray]
+) -> electronic_structure.Solution:
+    nuclei = starts.bare_nuclei(molecule) if molecule.charge else None
+    return search.lowest_field(molecule, functional, densities=[*densities, *([] if nuclei is None else [nuclei])])
 
 
 def both_spins(density: np.ndarray) -> np.ndarray:

@@ -65,14 +65,25 @@ def together(first, second, shift):
     return numbers, np.concatenate([first[1], second[1] + shift]), first[2] + second[2]
 
 
-@pytest.mark.parametrize("case", APART)
-@pytest.mark.parametrize("rung", ["pairs", "practical"])
+@pytest.mark.parametrize(
+    ("rung", "case"),
+    [("pairs", case) for case in APART] + [("practical", "two H2"), ("practical", "two radicals")],
+)
 def test_fragments_far_apart_add(rung, case):
     first, second, multiplicity = APART[case]
     model = remedy(rung)
     numbers, positions, charge = together(first, second, FAR)
     whole = model.energy(numbers, positions, charge, multiplicity)
     assert whole == pytest.approx(model.energy(*first) + model.energy(*second), abs=2e-5)
+
+
+def test_control_of_a_functional_that_spreads_the_charge_does_not_add():
+    """PBE0 puts part of H2's electrons on a proton 60 angstrom away, which lowers its energy by 1 eV."""
+    first, second, multiplicity = APART["H2 and a proton"]
+    numbers, positions, charge = together(first, second, FAR)
+    whole = bases.solve("pbe0", numbers, positions, charge, multiplicity, BASIS).energy_hartree
+    parts = [bases.solve("pbe0", *part, BASIS).energy_hartree for part in (first, second)]
+    assert whole < sum(parts) + 1e-5
 
 
 def test_control_of_a_mean_over_the_molecule_does_not_add():
