@@ -5,7 +5,8 @@ imported inside the functions, so that importing the package never waits for it.
 bohr: PySCF carries the CODATA 2010 value, `units.py` that of 2018.
 """
 
-from h2scale.electronic_structure.coupled_cluster import Description, ccsd_t_energy, describe, describe_with_amplitudes
+from h2scale.electronic_structure.cluster_features import Description, describe, describe_with_amplitudes
+from h2scale.electronic_structure.coupled_cluster import ccsd_t_energy
 from h2scale.electronic_structure.fields import Solution
 from h2scale.electronic_structure.full_ci import (
     IRREPS,

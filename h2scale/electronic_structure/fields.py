@@ -49,6 +49,12 @@ class Solution(NamedTuple):
         """Density matrix, (n_ao, n_ao) if restricted, else (2, n_ao, n_ao)."""
         return np.asarray(self.field.make_rdm1())
 
+    @property
+    def spin_densities(self) -> np.ndarray:
+        """Density matrices of both spins, (2, n_ao, n_ao)."""
+        density = self.density
+        return np.stack([density / 2] * 2) if density.ndim == 2 else density
+
 
 class Start(NamedTuple):
     """Orbitals turned in a direction in which the energy falls; a restricted field has one set for both spins."""

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from h2scale import electronic_structure
-from h2scale.electronic_structure import atom_pairs, coupled_cluster
+from h2scale.electronic_structure import atom_pairs, cluster_features
 from h2scale.runtime import files
 
 FORMAT = "h2scale-features"
@@ -66,11 +66,11 @@ def makers(basis: str) -> dict[str, Any]:
     """All that features depend on besides the geometry; its hash stands in the manifest."""
     made: dict[str, Any] = {
         "basis": basis,
-        "features": coupled_cluster.FORMAT,
+        "features": cluster_features.FORMAT,
         "tables": list(atom_pairs.TABLES),
         "atom_columns": list(atom_pairs.ATOM_COLUMNS),
         "gates_hartree": list(atom_pairs.GATES_HARTREE),
-        "range_per_bohr": coupled_cluster.RANGE_PER_BOHR,
+        "range_per_bohr": cluster_features.RANGE_PER_BOHR,
         "pyscf": electronic_structure.version(),
     }
     return made | {"made_by_sha256": hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from h2scale import electronic_structure, elements, units
-from h2scale.electronic_structure import coupled_cluster, minimal_densities, search, starts
+from h2scale.electronic_structure import cluster_features, minimal_densities, search, starts
 from h2scale.remedies import descriptors
 
 
@@ -39,7 +39,7 @@ def pair_energies(molecule: electronic_structure.Molecule, densities: Sequence[n
         ValueError: the field or coupled cluster does not converge.
     """
     field = _lowest_field(molecule, "hf", densities)
-    described = coupled_cluster.describe(molecule, field)
+    described = cluster_features.describe(molecule, field)
     inputs, amounts = descriptors.pair_rows(described.tables, described.atoms)
     return Solved(described.uccsd_hartree, inputs, amounts, both_spins(field.density), described.spin_squared)
 

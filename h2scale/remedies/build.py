@@ -15,7 +15,7 @@ import numpy as np
 
 from h2scale import electronic_structure, elements, units
 from h2scale.data import hashing, rungs, storage
-from h2scale.electronic_structure import coupled_cluster, mean_fields, minimal_densities, search
+from h2scale.electronic_structure import cluster_features, coupled_cluster, mean_fields, minimal_densities, search
 from h2scale.remedies import descriptors, library_files
 from h2scale.remedies.library import Geometry, Library
 
@@ -45,7 +45,7 @@ def describe(
     )
     with electronic_structure.one_thread():
         field = search.lowest_field(molecule, "hf")
-        cluster = coupled_cluster.describe(molecule, field)
+        cluster = cluster_features.describe(molecule, field)
         label = coupled_cluster.pure_spin(molecule).energy_hartree if molecule.nelectron > 2 else cluster.uccsd_hartree
         start = field.density if field.density.ndim == 3 else np.stack([field.density / 2] * 2)
         pbe0 = mean_fields.mean_field(
@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         {
             "level": f"CCSD(T)/{BASIS}, frozen core, restricted references",
             "geometries": f"minima of {_MINIMA}",
-            "format_of_features": coupled_cluster.FORMAT,
+            "format_of_features": cluster_features.FORMAT,
             "pyscf": electronic_structure.version(),
         },
     )

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ortho_group, special_ortho_group
 
 from h2scale import electronic_structure
-from h2scale.electronic_structure import atom_pairs, coupled_cluster
+from h2scale.electronic_structure import atom_pairs, cluster_features, coupled_cluster
 from h2scale.electronic_structure.atom_pairs import Blocks, Spins
 
 BASIS = "6-31g"
@@ -173,7 +173,7 @@ def blocks_missing(parts, whole):
 
 
 def test_gate_of_long_range_would_not_add(monkeypatch):
-    monkeypatch.setattr(coupled_cluster, "RANGE_PER_BOHR", 1e-5)
+    monkeypatch.setattr(cluster_features, "RANGE_PER_BOHR", 1e-5)
     parts = [describe(HYDROXYL), describe(HYDROGEN)]
     whole = describe(side_by_side(HYDROXYL, HYDROGEN, 2))
     assert np.abs(blocks_missing(parts, whole)).max() > 1e-4
