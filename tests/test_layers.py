@@ -17,6 +17,7 @@ LAYERS = (
     {"runtime"},
     {"electronic_structure"},
     {"physics"},
+    {"judge"},
     {"data"},
     {"labels"},
     {"graphs"},
@@ -130,6 +131,43 @@ def test_heavy_library_is_imported_by_its_own_room_alone(library):
     ]
     assert importing, f"nothing imports {library}"
     assert [module for module in importing if not f"{module}.".startswith(tuple(f"{name}." for name in allowed))] == []
+
+
+IMPURE = {"argparse", "csv", "h5py", "multiprocessing", "concurrent", "subprocess", "logging", "absl"}
+PHYSICS_ON_DISK = {"h2scale.physics.potential_curve"}  # the cache of computed curves, the one thing that it keeps
+
+
+def impurities(sources):
+    """Imports and calls of physics that do more than compute: prints, pools, command lines, files but the cache."""
+    for module, tree in sources.items():
+        if not module.startswith("h2scale.physics"):
+            continue
+        for name in package_graph.imports(tree, sources):
+            if name.split(".")[0] in IMPURE or (name.startswith("h2scale.runtime") and module not in PHYSICS_ON_DISK):
+                yield f"{module} imports {name}"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id in ("print", "open"):
+                yield f"{module} calls {node.id}"
+
+
+def test_physics_is_pure():
+    assert set(SOURCES) >= PHYSICS_ON_DISK
+    assert list(impurities(SOURCES)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from h2scale.runtime import tables",
+        "import h5py",
+        "from concurrent.futures import ProcessPoolExecutor",
+        "def told():\n    print('done')",
+        "def kept(path):\n    with open(path, 'w') as file:\n        file.write('')",
+    ],
+)
+def test_physics_that_does_more_than_compute_is_caught(line):
+    (found,) = impurities(SOURCES | {"h2scale.physics.made_up": ast.parse(line)})
+    assert found.startswith("h2scale.physics.made_up ")
 
 
 @pytest.mark.parametrize("module", ["h2scale", "h2scale.runner"])

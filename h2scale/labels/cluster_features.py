@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from h2scale.errors import InputError
+from h2scale.judge import feature_files
 from h2scale.labels import recipe as recipe_lib
 from h2scale.labels import repeated, store
-from h2scale.physics import feature_files
 
 _ENERGY = "energy_"
 

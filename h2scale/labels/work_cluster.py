@@ -13,10 +13,10 @@ import numpy as np
 from h2scale import electronic_structure, elements, units
 from h2scale.data import bonding, rungs
 from h2scale.electronic_structure import coupled_cluster, minimal_densities
+from h2scale.judge import systems
 from h2scale.labels import dft, geometries, known_minima, molecules, structures, tight_binding
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Failure, Result, TaskFunction
-from h2scale.physics import judge_systems
 from h2scale.types import Structure
 
 GRID_LEVEL = 3
@@ -93,7 +93,7 @@ WORK: Mapping[str, TaskFunction] = {
 def _is_judged(mol: molecules.Molecule) -> bool:
     """The composition of a system whose curve judges what learns from these labels."""
     symbols = sorted(elements.SYMBOLS[number] for number in mol.atomic_numbers)
-    return any(sorted(system.symbols) == symbols for system in judge_systems.SYSTEMS.values())
+    return any(sorted(system.symbols) == symbols for system in systems.SYSTEMS.values())
 
 
 def _labelled(recipe: Recipe, species: dft.Species, positions: np.ndarray, name: str, regime: str) -> Result:

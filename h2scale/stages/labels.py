@@ -10,9 +10,9 @@ from ml_collections import FrozenConfigDict
 from h2scale import config as config_lib
 from h2scale.data import storage
 from h2scale.errors import InputError
+from h2scale.judge import feature_files
 from h2scale.labels import assembly, campaign, card, cluster_features, molecules, store
 from h2scale.labels import recipe as recipe_lib
-from h2scale.physics import feature_files
 from h2scale.runtime import cluster, files, tables, workdir
 
 CARD, FAILURES = "data_card.md", "failures.csv"

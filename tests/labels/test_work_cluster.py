@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from h2scale import units
+from h2scale.judge import systems
 from h2scale.labels import assembly, cluster_features, molecules, recipe, repeated, store, work_cluster, worker
-from h2scale.physics import judge_systems
 
 RECIPE = recipe.Recipe(
     teacher="ccsd(t)", functional="pbe0", basis="def2-svp", grid_level=0, seed=0, smiles=(), max_heavy_atoms=1,
@@ -116,6 +116,6 @@ def test_composition_of_every_judge_is_known_to_the_campaign():
         ("[BH]", "BH"),
         ("C", "CH4 cut"),
     ):
-        assert name in judge_systems.SYSTEMS
+        assert name in systems.SYSTEMS
         assert work_cluster._is_judged(molecules.molecule(smiles))
     assert not work_cluster._is_judged(molecules.molecule("CC"))

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from h2scale import electronic_structure
-from h2scale.physics import judge_points
-from h2scale.physics.judge_systems import BASIS, COMPOSITE, SMALL_BASIS, SYSTEMS, System
+from h2scale.judge import single_points
+from h2scale.judge.systems import BASIS, COMPOSITE, SMALL_BASIS, SYSTEMS, System
 from h2scale.runtime import files
 
 FUNCTIONALS = ("pbe0", "b3lyp", "wb97m-v")
@@ -42,14 +42,14 @@ def _compute_part(folder: Path, system: System, basis: str, part: str) -> None:
     if part == "reference" and system.name in COMPOSITE and basis == BASIS:
         return
     for piece in set(system.parts):
-        atom = judge_points.of_atom(*piece)
+        atom = single_points.of_atom(*piece)
         if atom.num_electrons:
             _compute_points(folder / atom_name(piece[0]) / basis, [atom], basis, part, system.reference)
-    _compute_points(folder / system.name / basis, judge_points.of_system(system), basis, part, system.reference)
+    _compute_points(folder / system.name / basis, single_points.of_system(system), basis, part, system.reference)
 
 
-def _compute_points(folder: Path, points: Sequence[judge_points.Point], basis: str, part: str, reference: str) -> None:
-    field = _piece(folder / "hf.npz", lambda: judge_points.fields(points, basis))
+def _compute_points(folder: Path, points: Sequence[single_points.Point], basis: str, part: str, reference: str) -> None:
+    field = _piece(folder / "hf.npz", lambda: single_points.fields(points, basis))
     if part == "hf" or field is None:
         return
     label = reference if part == "reference" else part
@@ -59,13 +59,13 @@ def _compute_points(folder: Path, points: Sequence[judge_points.Point], basis: s
 
 
 def _point(
-    part: str, point: judge_points.Point, basis: str, reference: str, density: np.ndarray
+    part: str, point: single_points.Point, basis: str, reference: str, density: np.ndarray
 ) -> Mapping[str, np.ndarray]:
     if part == "cluster":
-        return judge_points.cluster(point, basis, density)
+        return single_points.cluster(point, basis, density)
     if part == "reference":
-        return {"energy": np.array(judge_points.reference(point, basis, reference, density))}
-    return judge_points.functional(point, basis, part, density)
+        return {"energy": np.array(single_points.reference(point, basis, reference, density))}
+    return single_points.functional(point, basis, part, density)
 
 
 def _piece(path: Path, work: Callable[[], Mapping[str, np.ndarray]]) -> Mapping[str, np.ndarray] | None:

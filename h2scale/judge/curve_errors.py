@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from h2scale import units
-from h2scale.physics.judge_systems import REGIONS, SYSTEMS
-from h2scale.physics.judge_tables import REFERENCE, Row
+from h2scale.judge.curves import REFERENCE, Row
+from h2scale.judge.systems import REGIONS, SYSTEMS
 
 
 class Error(NamedTuple):

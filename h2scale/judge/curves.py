@@ -8,8 +8,8 @@ import numpy as np
 
 from h2scale import electronic_structure, units
 from h2scale.errors import InputError
-from h2scale.physics import feature_files, judge_curves, judge_points
-from h2scale.physics.judge_systems import BASIS, COMPOSITE, SMALL_BASIS, SYSTEMS, System
+from h2scale.judge import feature_files, pieces, single_points
+from h2scale.judge.systems import BASIS, COMPOSITE, SMALL_BASIS, SYSTEMS, System
 from h2scale.runtime import tables
 
 CURVES, FEATURES = "curves.csv", "curves_features.hdf5"
@@ -75,8 +75,8 @@ def load_curves(path: Path) -> list[Row]:
 
 def _rows(folder: Path, system: System) -> list[Row]:
     made = []
-    for basis in judge_curves.bases(system.name):
-        for method in (*_CLUSTER, *judge_curves.FUNCTIONALS, system.reference):
+    for basis in pieces.bases(system.name):
+        for method in (*_CLUSTER, *pieces.FUNCTIONALS, system.reference):
             relative, spins = _curve(folder, system, basis, method)
             made += _as_rows(system, method, basis, relative, spins)
     return made + _as_rows(system, REFERENCE, BASIS, *_reference(folder, system))
@@ -117,13 +117,13 @@ def _reference(folder: Path, system: System) -> tuple[np.ndarray, np.ndarray]:
 def _curve(folder: Path, system: System, basis: str, method: str) -> tuple[np.ndarray, np.ndarray]:
     """Energies relative to separated atoms (hartree) and <S^2>, (points,) each; NaN where not finished."""
     if _bare(system):
-        energies = np.array([p.molecule(BASIS).energy_nuc() for p in judge_points.of_system(system)])
+        energies = np.array([p.molecule(BASIS).energy_nuc() for p in single_points.of_system(system)])
         return energies, np.zeros(system.points)
     found = [_energy(folder / system.name / basis, place, method) for place in range(system.points)]
     atoms = sum(
-        _energy(folder / judge_curves.atom_name(symbol) / basis, 0, method)[0]
+        _energy(folder / pieces.atom_name(symbol) / basis, 0, method)[0]
         for symbol, charge, _ in system.parts
-        if judge_points.of_atom(symbol, charge, 1).num_electrons
+        if single_points.of_atom(symbol, charge, 1).num_electrons
     )
     return np.array([energy for energy, _ in found]) - atoms, np.array([spin for _, spin in found])
 
@@ -134,7 +134,7 @@ def _bare(system: System) -> bool:
 
 
 def _energy(folder: Path, place: int, method: str) -> tuple[float, float]:
-    piece = judge_curves.read_piece(folder / f"{'cluster' if method in _CLUSTER else method}-{place:02d}.npz")
+    piece = pieces.read_piece(folder / f"{'cluster' if method in _CLUSTER else method}-{place:02d}.npz")
     if piece is None:
         return np.nan, np.nan
     if method in _CLUSTER:
@@ -147,27 +147,27 @@ def _geometries(folder: Path, system: System) -> list[feature_files.Geometry]:
     if _bare(system):
         return []
     made = []
-    for place, point in enumerate(judge_points.of_system(system)):
+    for place, point in enumerate(single_points.of_system(system)):
         made += _geometry(folder / system.name / BASIS, system.name, place, point, system.distances_angstrom[place])
     for symbol, _, multiplicity in system.parts:
         if multiplicity > 1:
-            name = judge_curves.atom_name(symbol)
+            name = pieces.atom_name(symbol)
             made += _geometry(
-                folder / name / BASIS, name, 0, judge_points.of_atom(symbol, 0, multiplicity), float("nan")
+                folder / name / BASIS, name, 0, single_points.of_atom(symbol, 0, multiplicity), float("nan")
             )
     return made
 
 
 def _geometry(
-    folder: Path, name: str, place: int, point: judge_points.Point, coordinate: float
+    folder: Path, name: str, place: int, point: single_points.Point, coordinate: float
 ) -> list[feature_files.Geometry]:
-    piece = judge_curves.read_piece(folder / f"cluster-{place:02d}.npz")
+    piece = pieces.read_piece(folder / f"cluster-{place:02d}.npz")
     if piece is None:
         return []
     energies = {method: float(piece[column]) for method, column in _CLUSTER.items()}
     minimal: dict[str, np.ndarray] = _minimal(piece, "hf")
-    for functional in judge_curves.FUNCTIONALS:
-        other = judge_curves.read_piece(folder / f"{functional}-{place:02d}.npz")
+    for functional in pieces.FUNCTIONALS:
+        other = pieces.read_piece(folder / f"{functional}-{place:02d}.npz")
         if other is not None:
             energies[functional] = float(other["energy"])
             minimal |= _minimal(other, functional) if functional == "pbe0" else {}

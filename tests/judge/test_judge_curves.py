@@ -6,17 +6,9 @@ import numpy as np
 import pytest
 
 from h2scale import electronic_structure, units
-from h2scale.physics import (
-    curve_errors,
-    feature_files,
-    judge_build,
-    judge_curves,
-    judge_points,
-    judge_systems,
-    judge_tables,
-)
-from h2scale.physics.judge_systems import SYSTEMS
-from h2scale.physics.judge_tables import REFERENCE, Row
+from h2scale.judge import build, curve_errors, curves, feature_files, pieces, single_points, systems
+from h2scale.judge.curves import REFERENCE, Row
+from h2scale.judge.systems import SYSTEMS
 
 
 @pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
@@ -29,7 +21,7 @@ def test_curve_spans_its_range_through_the_bond_length(system):
     scale = 1.0 if low == 0.2 else system.bond_length_angstrom
     assert distances[0] == pytest.approx(low * scale)
     assert distances[-1] == pytest.approx(high * scale)
-    assert set(system.region(distances)) == set(judge_systems.REGIONS)
+    assert set(system.region(distances)) == set(systems.REGIONS)
 
 
 @pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
@@ -66,15 +58,15 @@ def built(tmp_path_factory):
         name: dataclasses.replace(SYSTEMS[name], points=5, shortest=0.8, longest=5.0)
         for name in ("H2", "H2+", "two protons")
     }
-    for module in (judge_systems, judge_curves, judge_tables, curve_errors):
+    for module in (systems, pieces, curves, curve_errors):
         patch.setattr(module, "SYSTEMS", few)
-    for module in (judge_curves, judge_tables):
+    for module in (pieces, curves):
         patch.setattr(module, "BASIS", "6-31g")
     folder, output = tmp_path_factory.mktemp("pieces"), tmp_path_factory.mktemp("shipped")
-    judge_build.main([str(folder), "--systems=H2,H2+,two protons", "--parts=hf,cluster,reference,pbe0"])
+    build.main([str(folder), "--systems=H2,H2+,two protons", "--parts=hf,cluster,reference,pbe0"])
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.npz")}
-    judge_build.main([str(folder), "--systems=H2,H2+,two protons", "--parts=hf,cluster,reference,pbe0"])
-    judge_build.main([str(folder), f"--assemble={output}"])
+    build.main([str(folder), "--systems=H2,H2+,two protons", "--parts=hf,cluster,reference,pbe0"])
+    build.main([str(folder), f"--assemble={output}"])
     patch.undo()
     return folder, output, before
 
@@ -86,7 +78,7 @@ def test_finished_pieces_are_not_computed_again(built):
 
 
 def test_rows_are_exact_for_no_one_and_two_electrons(built):
-    rows = judge_tables.load_curves(built[1] / judge_tables.CURVES)
+    rows = curves.load_curves(built[1] / curves.CURVES)
     by = {(row.system, row.method, row.distance_angstrom): row.energy_ev for row in rows}
     protons = [row for row in rows if row.system == "two protons" and row.method == REFERENCE]
     assert len(protons) == 5
@@ -104,7 +96,7 @@ def test_rows_are_exact_for_no_one_and_two_electrons(built):
 
 
 def test_features_of_the_points_are_read_back_with_what_made_them(built):
-    features = feature_files.load(built[1] / judge_tables.FEATURES)
+    features = feature_files.load(built[1] / curves.FEATURES)
     assert sorted(set(features.name.tolist())) == ["H2", "H2+", "atom H"]
     assert features.manifest["made_by_sha256"] == feature_files.makers("6-31g")["made_by_sha256"]
     assert features.manifest["made_by_sha256"] != feature_files.makers("cc-pvdz")["made_by_sha256"]
@@ -119,11 +111,11 @@ def test_features_of_the_points_are_read_back_with_what_made_them(built):
 
 def test_damaged_features_are_refused(built, tmp_path):
     path = tmp_path / "features.hdf5"
-    content = bytearray((built[1] / judge_tables.FEATURES).read_bytes())
+    content = bytearray((built[1] / curves.FEATURES).read_bytes())
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"features.hdf5 is unreadable or no HDF5 file"):
         feature_files.load(path)
-    features = feature_files.load(built[1] / judge_tables.FEATURES)
+    features = feature_files.load(built[1] / curves.FEATURES)
     changed = dataclasses.replace(features, charge=features.charge + 1)
     manifest = {**features.manifest}
     feature_files.save(path, changed)
@@ -132,10 +124,10 @@ def test_damaged_features_are_refused(built, tmp_path):
 
 def test_nothing_finished_is_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        judge_build.main([str(tmp_path), f"--assemble={tmp_path / 'out'}"])
+        build.main([str(tmp_path), f"--assemble={tmp_path / 'out'}"])
     assert "holds no finished curve" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        judge_build.main([str(tmp_path), "--systems=He2"])
+        build.main([str(tmp_path), "--systems=He2"])
     assert "'He2' is none of H2, " in capsys.readouterr().err
 
 
@@ -164,10 +156,10 @@ def test_errors_are_the_differences_from_the_reference_by_region():
 def test_full_ci_of_square_h4_is_below_every_other_method_s_right_root():
     """The square has two states that cross in symmetry; irrep by irrep none is lost."""
     system = SYSTEMS["H4 square"]
-    point = judge_points.of_system(dataclasses.replace(system, points=3))[1]
+    point = single_points.of_system(dataclasses.replace(system, points=3))[1]
     molecule = point.molecule("sto-3g")
     field = electronic_structure.lowest_field(molecule, "hf")
-    energy = judge_points.reference(point, "sto-3g", "fci", field.density)
+    energy = single_points.reference(point, "sto-3g", "fci", field.density)
     from pyscf import fci, scf
 
     free = scf.UHF(molecule).run(verbose=0)

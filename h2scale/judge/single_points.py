@@ -7,8 +7,8 @@ import numpy as np
 
 from h2scale import electronic_structure, units
 from h2scale.electronic_structure import coupled_cluster, minimal_densities
+from h2scale.judge.systems import System
 from h2scale.physics import few_electrons
-from h2scale.physics.judge_systems import System
 
 GRID_LEVEL, NONLOCAL_GRID_LEVEL = 3, 0
 """Of functionals; the second of wB97M-V's nonlocal correlation."""
