@@ -40,7 +40,7 @@ def get_config(size: str = "default") -> ConfigDict:
     config.grid.seeds = (0, 1, 2)
     config.grid.num_features, config.grid.num_train = WIDTHS, (500, 2000)
     config.grid.learning_rates, config.grid.tuned = (), scaling["tuned"]("nequip", scaling["WIDTHS"])
-    config.report.num_bootstrap = 500
+    config.report.num_bootstrap, config.report.reference_arm = 500, "embedding"
     most = {"num_features": (WIDTHS[-1],), "num_train": (2000,)}
     if size == "smoke":
         config.grid.update({"num_features": (4,), "num_train": (80,), "seeds": (0,), "learning_rates": (0.02,)})

@@ -9,8 +9,8 @@ largest molecules. `gfn2` makes a large set at GFN2-xTB level instead, random mo
 `ccsdt` makes CCSD(T)/cc-pVDZ labels of equilibrium molecules alone, of up to three heavy atoms: the shipped minima of
 closed shells, and radicals and carbenes made of them by taking hydrogens away. No system whose curve judges is among
 them. With each label come the energies of cheaper methods and the features of `h2scale.electronic_structure`.
-`dications` labels the shipped minima of up to three heavy atoms with charges 0 and +2, `anions` with 0 and -1 in a basis
-with diffuse functions, without which an extra electron is not bound where it should be.
+`dications` labels the shipped minima of up to three heavy atoms with charges 0 and +2, `anions` with 0 and -1 in a
+basis with diffuse functions, without which an extra electron is not bound where it should be.
 Stopped at any moment, the same command continues; `labels.minutes` ends it after so long and assembles what there is.
 Needs: pip install 'h2scale[labels]'.
 """
@@ -21,7 +21,7 @@ from h2scale import config as config_lib
 
 
 def get_config(size: str = "default") -> ConfigDict:
-    """Settings of one size: smoke, default, full, compressed, dications, anions, or gfn2 and ccsdt for other teachers."""
+    """Settings of one size: smoke, default, full, compressed, dications, anions; gfn2 and ccsdt, other teachers."""
     config = config_lib.default()
     config.experiment = "labels"
     config.size = size

@@ -39,6 +39,7 @@ def default() -> ConfigDict:
                 "ions": False,  # those of one electron less, or one more where the basis is diffuse, are in every rung
                 "spin_states": False,  # so are neutral structures in another than their ground state's spin
                 "anions": "",  # a dataset with anions in a basis with diffuse functions, which held-out ones come from
+                "dications": "",  # likewise with ions of charge 2, which are never trained on
                 "include_anions": False,  # those anions are in every rung too
                 "include_bare_nuclei": False,  # H+ and He2+ alone, at their analytic energy, are in training sets
                 "include_helium_with_proton": False,  # pairs of He2+ and H+, likewise, are trained on: a control
@@ -129,6 +130,7 @@ def default() -> ConfigDict:
             },
             "report": {
                 "num_bootstrap": 2000,  # resamples behind every interval
+                "reference_arm": "",  # arm that the others stand beside; empty for the one named like its model
             },
             "baselines": {  # physics without learning
                 "num_distances": 64,  # geometric, 0.2 to 8 angstrom
@@ -219,6 +221,8 @@ def resolve(config: ConfigDict) -> FrozenConfigDict:
     _check_exam(config.exam)
     _check_benchmark(config.benchmark)
     _check_remedies(config.remedies)
+    arm = config.report.reference_arm
+    require(not arm or arm in config.arms, "report.reference_arm", arm, f"empty or one of {', '.join(config.arms)}")
     require(config.report.num_bootstrap >= 100, "report.num_bootstrap", config.report.num_bootstrap, "at least 100")
     return FrozenConfigDict(config)
 

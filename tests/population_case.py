@@ -59,6 +59,7 @@ ARM = ArmSettings(
     dataset=str(LABELS),
     teacher_curve="dataset",
     anions="",
+    dications="",
     include_anions=False,
     split=splits.SplitSettings(),
     training_set=training_sets.TrainingSetSettings(),

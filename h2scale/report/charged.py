@@ -1,18 +1,19 @@
 """Bare nuclei, H2+ and ions by arm: tables of what each way of being told the charge is worth, and a figure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from h2scale.report import charged_figures, page, style, summary, words
+from h2scale.report.claims import record
 from h2scale.runtime import tables
+from h2scale.scaling import decisions
 
 PAIRS = {"protons": "H⁺ H⁺", "helium_proton": "He²⁺ H⁺", "helium_nuclei": "He²⁺ He²⁺"}
 WINDOWS = {"near": "below 0.62 Å", "middle": "0.62 to 6 Å", "far": "beyond 6 Å"}
 CURED_SHARE = 0.1
 """A window counts as cured by an arm whose mean error there is below this share of the first arm's."""
-_REFERENCE = "embedding"
-"""Arm that the others are compared with, where a study has it; else the first by name."""
 _OTHERS = (
     ("proton_offset_ev", "Isolated H⁺, eV"),
     ("helium_nucleus_offset_ev", "Isolated He²⁺, eV"),
@@ -26,6 +27,20 @@ _OTHERS = (
     ("test_double_ionization_mae_ev", "to +2, eV"),
     ("test_energy_mae_ev", "Held-out energy, eV"),
 )
+
+
+def is_the_question(run: summary.Run) -> bool:
+    """Return whether every replica takes a charge: a study of how to tell it, which its page opens with."""
+    return "protons_near_mae_ev" in run.replicas and bool(np.all(run.replicas["protons_status"] == "scored"))
+
+
+def verdict_sentence(run: summary.Run, judged: Sequence[record.Verdict]) -> str:
+    """Sentence that says which arms get two protons right, from the verdicts of each."""
+    right = [one.arm for one in judged if one.arm and one.verdict == decisions.REFUTED]
+    put_in = [arm for arm in right if set(run.replicas["prior"][run.arms == arm].tolist()) == {"coulomb"}]
+    learned = ", ".join(words.arm(arm) for arm in right if arm not in put_in) or "none"
+    told = f"Of {words.plural(len(summary.arms_of(run)), 'arm')} that are told the charge"
+    return f"{told}, {learned} learned that two bare protons repel as 1/R; {len(put_in)} have it put in by hand."
 
 
 def section(run: summary.Run, figures: Path) -> str:
@@ -51,7 +66,7 @@ def section(run: summary.Run, figures: Path) -> str:
         [
             page.element("h2", "Two bare nuclei, H₂⁺ and ions"),
             page.picture(svg, "Errors of bare nuclei against distance", caption),
-            page.element("p", cures(run), "lead"),
+            "" if is_the_question(run) else page.element("p", cures(run), "lead"),
             page.element("p", note, "soft"),
             page.sortable(headers, [_window_row(arm, rows) for arm, rows in cells.items()]),
             page.element("p", other, "soft"),
@@ -82,14 +97,14 @@ def _scored(replicas: tables.Table) -> np.ndarray:
 
 
 def _largest_cells(run: summary.Run) -> dict[str, tables.Table]:
-    """Scored replicas of the largest model and most data of each arm, the plain embedding first."""
-    scored = tables.select(run.replicas, _scored(run.replicas))
-    return {
-        arm: summary.at_largest(
-            summary.at_largest(tables.select(scored, scored["arm"] == arm), "num_train"), "num_params"
-        )
-        for arm in sorted(dict.fromkeys(scored["arm"].tolist()), key=lambda arm: (arm != _REFERENCE, arm))
-    }
+    """Scored replicas of the largest model and most data of each arm by its name, the reference first."""
+    names = dict.fromkeys(name for label in summary.arms_of(run) for name in run.replicas["arm"][run.arms == label])
+    cells = {}
+    for name in names:
+        scored = tables.select(run.replicas, _scored(run.replicas) & (run.replicas["arm"] == name))
+        if len(scored["arm"]):
+            cells[name] = summary.at_largest(summary.at_largest(scored, "num_train"), "num_params")
+    return cells
 
 
 def _mean(rows: tables.Table, name: str) -> float:

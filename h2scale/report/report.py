@@ -20,7 +20,7 @@ from h2scale.report import (
     switches,
     words,
 )
-from h2scale.report.claims import foundation, regions
+from h2scale.report.claims import foundation, protons, regions
 from h2scale.report.claims import record as record_lib
 from h2scale.report.claims import table as claims_table
 from h2scale.runtime import files, tables
@@ -59,6 +59,10 @@ _FILES = {
     "environment.json": "versions and devices",
 }
 _MAX_BASELINE_ROWS = 12
+_VERDICT_NOTE = (
+    "A verdict speaks of these models, data and ranges only. Inconclusive means that this run cannot tell. Intervals "
+    "of exponents hold for both exponents at once in 95 %, all others are 95 % intervals."
+)
 
 
 def write_report(
@@ -82,23 +86,47 @@ def write_report(
     if not len(run.arms):
         raise ValueError(f"{workdir / 'replicas.csv'}: no replicas; a report needs at least one.")
     figures = workdir / "figures"
-    main_arm = summary.arms_of(run)[0]
-    body = [
-        page.element("h1", "Does scale teach a neural potential physics?"),
-        page.element("p", _title(run), "soft"),
-        *[page.element("p", headline.summarise(run, arm), "lead") for arm in summary.arms_of(run)],
-        data_section.section(run),
-        _verdict_section(run, claims_table.judge(run, foundation.read_exams(exams) if exams else ())),
-        page.element("h2", "In one picture"),
-        _headline(run, main_arm, figures),
-    ]
+    judged = claims_table.judge(run, foundation.read_exams(exams) if exams else ())
+    opening = _open_with_charge if charged.is_the_question(run) else _open_with_scale
+    body = opening(run, judged, figures)
     for arm in summary.arms_of(run):
         body += _figure_section(run, arm, figures, only_arm=len(summary.arms_of(run)) == 1)
-    body += [charged.section(run, figures), switches.section(run), regimes.section(run, workdir)]
+    body += [switches.section(run), regimes.section(run, workdir)]
     body += [_cell_section(run), _fit_section(run), _baseline_section(run), _settings_section(run, workdir)]
     path = workdir / "report.html"
     files.write_text(path, page.document(f"h2scale: {_title(run)}", body))
     return path
+
+
+def _open_with_scale(run: summary.Run, judged: list[record_lib.Verdict], figures: Path) -> list[str]:
+    return [
+        page.element("h1", "Does scale teach a neural potential physics?"),
+        page.element("p", _title(run), "soft"),
+        *[page.element("p", headline.summarise(run, arm), "lead") for arm in summary.arms_of(run)],
+        data_section.section(run),
+        _verdict_section(run, judged),
+        page.element("h2", "In one picture"),
+        _headline(run, summary.arms_of(run)[0], figures),
+        charged.section(run, figures),
+    ]
+
+
+def _open_with_charge(run: summary.Run, judged: list[record_lib.Verdict], figures: Path) -> list[str]:
+    first = [one for one in judged if one.number == protons.NUMBER]
+    others = [one for one in judged if one.number != protons.NUMBER]
+    scale = [page.element("p", headline.summarise(run, arm)) for arm in summary.arms_of(run)]
+    return [
+        page.element("h1", "Told the charge, is a neural potential right about two bare protons?"),
+        page.element("p", _title(run), "soft"),
+        page.element("p", charged.verdict_sentence(run, first), "lead"),
+        page.element("p", charged.cures(run), "lead"),
+        page.element("h2", "Verdicts"),
+        _verdict_table(first),
+        page.element("p", _VERDICT_NOTE, "soft"),
+        charged.section(run, figures),
+        page.folded("The other claims, arm by arm", "".join(scale) + _verdict_table(others)),
+        data_section.section(run),
+    ]
 
 
 def _title(run: summary.Run) -> str:
@@ -116,14 +144,10 @@ def _verdict_section(run: summary.Run, judged: list[record_lib.Verdict]) -> str:
     opening |= {summary.rungs_of(run, arm)[0] for arm in summary.arms_of(run)}
     first = [one for one in judged if one.scope in opening]
     others = [one for one in judged if one.scope not in opening]
-    note = (
-        "A verdict speaks of these models, data and ranges only. Inconclusive means that this run cannot tell. "
-        "Intervals of exponents hold for both exponents at once in 95 %, all others are 95 % intervals."
-    )
     return (
         page.element("h2", "Verdicts")
         + _verdict_table(first)
-        + page.element("p", note, "soft")
+        + page.element("p", _VERDICT_NOTE, "soft")
         + page.folded("Region by region, and the other rungs", _verdict_table(others))
     )
 

@@ -72,8 +72,9 @@ def load_run(workdir: str | os.PathLike, baselines: str | os.PathLike | None = N
 
 
 def arms_of(run: Run) -> list[str]:
-    """Return the labels of the arms: plain ones first, then in the order of the table."""
-    return sorted(dict.fromkeys(run.arms.tolist()), key=lambda label: "," in label)
+    """Return the labels of the arms: that of `report.reference_arm`, plain ones, then in the order of the table."""
+    reference = run.arms[run.replicas["arm"] == run.config.get("report.reference_arm")].tolist()
+    return sorted(dict.fromkeys(run.arms.tolist()), key=lambda label: (label not in reference, "," in label))
 
 
 def rungs_of(run: Run, arm: str) -> list[str]:

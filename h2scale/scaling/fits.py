@@ -118,6 +118,9 @@ def arm_labels(replicas: tables.Table) -> np.ndarray:
 
     The plain arm is the one that is named like its model, or else the first.
 
+    Where no arm is named like the model and one differs in two settings or more, all go by their own names, unless one
+    name stands for several settings.
+
     A learning rate or length is named only where replicas differ in nothing else: tuned ones go with size and rung.
     Arms that are still alike differ in what no column tells, and have their own names.
     """
@@ -129,6 +132,7 @@ def arm_labels(replicas: tables.Table) -> np.ndarray:
             if name not in replicas:  # a table of before that switch
                 continue
             _add(labels, rows, replicas[name], words)
+        _name_unlike_the_model(labels, rows, replicas["arm"], model)
     cells = _labels(labels.astype(str), *(replicas[name] for name in _CELL))
     for name, words in _SCHEDULES.items():
         values = replicas[name]
@@ -145,6 +149,14 @@ def _add(labels: np.ndarray, rows: np.ndarray, values: np.ndarray, words: str) -
     for row in rows[1:]:
         if str(values[row]) != str(values[rows[0]]):
             labels[row] = f"{labels[row]}, {words.format(values[row])}"
+
+
+def _name_unlike_the_model(labels: np.ndarray, rows: np.ndarray, arms: np.ndarray, model: str) -> None:
+    names = np.unique(arms[rows])
+    alike = {name: np.unique(labels[rows][arms[rows] == name].astype(str)) for name in names}
+    several = any(label.count(", ") > 1 for label in labels[rows])
+    if several and model not in names and all(len(found) == 1 for found in alike.values()):
+        labels[rows] = [f"{model}, {name}" for name in arms[rows]]
 
 
 def _ordered(labels: np.ndarray) -> list[str]:

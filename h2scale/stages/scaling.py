@@ -77,7 +77,7 @@ def _arm_settings(config: FrozenConfigDict) -> list[ArmSettings]:
         model, split = arm.model.to_dict(), arm.data.to_dict()
         admitted = {field.name: split.pop(field.name) for field in dataclasses.fields(TrainingSetSettings)}
         hidden = model.pop("radial_hidden_per_feature")
-        own = {name: split.pop(name) for name in ("dataset", "teacher_curve", "anions", "include_anions")}
+        own = {name: split.pop(name) for name in ("dataset", "teacher_curve", "anions", "dications", "include_anions")}
         try:
             arms.append(
                 ArmSettings(

@@ -78,7 +78,8 @@ class ArmSettings:
     dataset: str  # a shipped dataset's name, or the path of an .h5 file
     teacher_curve: str  # of H2: dataset, or auto for one by PySCF where the dataset has none
     anions: str  # a dataset that holds anions and the neutral molecules beside them; empty for none
-    include_anions: bool  # whether those are trained on
+    dications: str  # likewise with ions of charge 2, which are never trained on
+    include_anions: bool  # whether the anions are trained on
     split: SplitSettings
     training_set: TrainingSetSettings
     model: Mapping[str, Any]  # section `model` but for the next; `ModelSettings` checks it when the data are known

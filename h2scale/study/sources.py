@@ -27,11 +27,12 @@ class Sources(NamedTuple):
     simple: "SimpleModels"
     facts: Mapping[str, Any]  # of the data, JSON values, for the page: level, zero of energy, source of the H2 curve
     anions: catalog.Facts | None  # with the neutral molecules beside them
+    dications: catalog.Facts | None  # likewise
 
     def changes(self) -> tuple[charged_checks.ChargeChange, ...]:
         """Return what it costs to charge the molecules of the test side, each at its first geometry with both labels.
 
-        Charge -1 is looked for among the anions alone.
+        Charge -1 is looked for among the anions alone, charge +2 among the dications too.
         """
         dataset = self.divided.dataset
         held_out = self.divided.side == "test"
@@ -40,9 +41,10 @@ class Sources(NamedTuple):
         names = set(dataset.molecules.values[np.unique(dataset.molecules.codes[held_out])].tolist())
         charges = tuple(charge for charge in charged_checks.KINDS if charge > 0)
         found = vertical.changes(opening.gather(dataset, own), names, charges)
-        if self.anions is not None:
-            anions = opening.gather(self.anions, np.flatnonzero(self.anions.molecules.isin(sorted(names))))
-            found += vertical.changes(anions, names, (-1,))
+        for source, charge in ((self.anions, -1), (self.dications, 2)):
+            if source is not None:
+                ions = opening.gather(source, np.flatnonzero(source.molecules.isin(sorted(names))))
+                found += vertical.changes(ions, names, (charge,))
         return tuple(charged_checks.ChargeChange(*pair) for pair in found)
 
     def train(self, rung: str, seed: int, num_train: int) -> np.ndarray:
@@ -120,6 +122,7 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
             simple(divided),
             {"dataset": arm.dataset, **_facts(divided), **load_references(arm.dataset, arm.teacher_curve).facts},
             load_once(arm.anions) if arm.anions else None,
+            load_once(arm.dications) if arm.dications else None,
         )
     return found
 

@@ -9,6 +9,7 @@ import pytest
 import synthetic
 
 from h2scale.report import charged, report, summary
+from h2scale.report.claims import protons
 from h2scale.runtime import tables
 from h2scale.scaling import fits
 
@@ -185,6 +186,29 @@ def test_bare_nuclei_have_a_section_where_a_charge_was_told(workdir, tiny):
     assert title not in " ".join(parse(tiny / "report.html").text)
 
 
+def test_a_study_of_charge_alone_opens_with_two_protons(tmp_path):
+    folder = synthetic.write_workdir(tmp_path, models=("nequip",))
+    run = summary.load_run(workdir_with_fits(folder))
+    scored = np.full(len(run.arms), "scored")
+    told = run._replace(replicas=run.replicas | {"protons_status": scored})
+    assert charged.is_the_question(told)
+    half = np.where(np.arange(len(run.arms)) % 2, "scored", "not conditioned")
+    assert not charged.is_the_question(run._replace(replicas=run.replicas | {"protons_status": half}))
+    judged = [protons.judge(told, arm) for arm in summary.arms_of(told)]
+    assert "none learned" in charged.verdict_sentence(told, judged)
+    zeros = np.zeros(len(run.arms))
+    exact = {name: zeros for name in told.replicas if name.startswith("protons_") and "mae" in name}
+    for prior, words in (("none", "NequIP learned"), ("coulomb", "none learned that two bare protons repel as 1/R; 1")):
+        right = told._replace(replicas=told.replicas | exact | {"prior": np.full(len(run.arms), prior)})
+        judged = [protons.judge(right, arm) for arm in summary.arms_of(right)]
+        assert words in charged.verdict_sentence(right, judged)
+
+
+def workdir_with_fits(folder):
+    fits.write_fits(folder, num_bootstrap=50)
+    return folder
+
+
 def test_an_arm_cures_the_windows_in_which_its_errors_vanish(workdir):
     run = summary.load_run(workdir)
     assert charged.cures(run).count("no arm") == 3
@@ -193,5 +217,5 @@ def test_an_arm_cures_the_windows_in_which_its_errors_vanish(workdir):
     both["arm"] = np.concatenate([run.arms, np.where(run.arms == "schnet", "zeros", run.arms)])
     for window in ("near", "far"):
         both[f"protons_{window}_mae_ev"][half:] *= 0
-    sentence = charged.cures(run._replace(replicas=both))
+    sentence = charged.cures(run._replace(replicas=both, arms=both["arm"]))
     assert (sentence.count(": zeros"), sentence.count("no arm")) == (2, 1)

@@ -165,6 +165,13 @@ def test_arms_that_no_column_tells_apart_have_their_own_names(tmp_path):
     assert labelled(tmp_path, arm=["first", "second"]) == ["nequip", "nequip, second"]
 
 
+def test_arms_that_differ_in_many_settings_go_by_their_names(tmp_path):
+    columns = {"arm": ["a", "b", "b", "c"], "prior": ["none", "zbl", "zbl", "none"], "l_max": [1.0, 2.0, 2.0, 1.0]}
+    assert labelled(tmp_path, **columns, seed=[0, 0, 1, 0]) == ["nequip, a", "nequip, b", "nequip, b", "nequip, c"]
+    two_in_one = columns | {"arm": ["a", "b", "b", "b"]}
+    assert labelled(tmp_path, **two_in_one, seed=[0, 0, 1, 1])[1] == "nequip, prior zbl, l_max 2"
+
+
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"replicas\.csv: no such table"):
         fits.write_fits(tmp_path)
