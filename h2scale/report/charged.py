@@ -62,8 +62,8 @@ def section(run: summary.Run, figures: Path) -> str:
     other = (
         "Isolated nuclei, H₂⁺ at 20 Å and ionization energies are signed, model minus exact; held-out molecules mean "
         "absolute errors against labels, +2 asked and never trained on. Isolated H⁺ is measured from the model's own "
-        "H. Like H₂: correlation of the error of two protons with the model's own curve of neutral H₂, from 0.62 to 6 Å; "
-        "near 1, the model sees the two nuclei as if their electrons were there."
+        "H. Like H₂: correlation of the error of two protons with the model's own curve of neutral H₂, from 0.62 to "
+        "6 Å; near 1, the model sees the two nuclei as if their electrons were there."
     )
     headers = ["Arm", "Seeds", *(f"{pair}, {window}" for pair in PAIRS.values() for window in WINDOWS.values())]
     return "".join(
