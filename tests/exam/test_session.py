@@ -200,10 +200,13 @@ def test_published_results_get_the_sections_that_they_lack(tmp_path):
     before.mkdir()
     after.mkdir()
     (old,) = run(before, model, sections=("nuclei",))[2]["models"]
-    (after / records.EXAM_JSON).write_bytes((before / records.EXAM_JSON).read_bytes())
+    published = json.loads((before / records.EXAM_JSON).read_text(encoding="utf-8"))
+    published["models"][0]["seconds"] = 5000.0
+    (after / records.EXAM_JSON).write_text(json.dumps(published), encoding="utf-8")
     (new,) = run(after, model, sections=("nuclei", "separation"))[2]["models"]
     assert new["sections"] == ["nuclei", "separation"]
     kept = [one for one in new["findings"] if one["section"] != "separation"]
     assert kept == old["findings"]
     assert len(new["findings"]) > len(kept)
+    assert 5000.0 < new["seconds"] < 6000.0  # what it took before is not forgotten
     assert new["complete"]
