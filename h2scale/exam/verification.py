@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +12,8 @@ import numpy as np
 from h2scale import elements
 from h2scale.errors import InputError
 from h2scale.exam import grading, models, records, registry, session, worker_model
-from h2scale.exam.references import diatomic_systems
-from h2scale.exam.sections import SECTIONS, compression, smoothness
+from h2scale.exam.references import diatomic_systems, measured
+from h2scale.exam.sections import SECTIONS, bonds, compression, ions, separation, smoothness
 from h2scale.runtime import migration
 
 NUM_QUESTIONS = 20
@@ -242,7 +243,7 @@ def _ask_again(model: dict[str, Any], reopening: Reopening) -> tuple[list[str], 
     """Problems with numbers asked again, and a sentence on what was asked."""
     questions = _choose(model, random.Random(reopening.seed))
     if not questions:
-        return [], "no curve to ask again"
+        return [], "no number to ask again"
     known = registry.load(reopening.registry)
     name = model["name"] if model["name"] in known else model["entry"]
     try:
@@ -255,43 +256,72 @@ def _ask_again(model: dict[str, Any], reopening: Reopening) -> tuple[list[str], 
         if opened.failure:
             return [], f"nothing was asked again: {opened.failure}"
         told = _compare_versions(model["environment"], opened.environment)
-        predictions = opened.predict([query for one in questions for query in one.queries])
+        predictions = iter(opened.predict([query for one in questions for query in one.terms]))
     problems = []
-    for place, one in enumerate(questions):
-        first, second = predictions[2 * place : 2 * place + 2]
-        if first.status != models.OK or second.status != models.OK:
-            problems.append(f"{one.name}: an energy of the file, now {first.reason or second.reason}")
+    for one in questions:
+        answers = [next(predictions) for _ in one.terms]
+        lost = [answer for answer in answers if answer.status != models.OK]
+        if lost:
+            problems.append(f"{one.name}: an energy of the file, now {lost[0].reason}")
             continue
-        found = first.energy - second.energy
-        if abs(found - one.difference_ev) > TOLERANCE_EV + RELATIVE_TOLERANCE * abs(one.difference_ev):
-            problems.append(f"{one.name}: {one.difference_ev:.6f} eV in the file, {found:.6f} asked again")
+        found = sum(sign * answer.energy for sign, answer in zip(one.terms.values(), answers, strict=True))
+        if abs(found - one.energy_ev) > TOLERANCE_EV + RELATIVE_TOLERANCE * abs(one.energy_ev):
+            problems.append(f"{one.name}: {one.energy_ev:.6f} eV in the file, {found:.6f} asked again")
     return problems, f"{len(questions)} of its numbers asked again{told}"
 
 
+Terms = dict[models.Query, float]
+"""Structures and the factors with which their energies add up to a number that has no zero of energy."""
+
+
 class _Question(NamedTuple):
-    """Two points of one curve; their difference does not depend on the curve's zero of energy."""
+    """A number of the file that follows from a few energies."""
 
     name: str
-    queries: tuple[models.Query, models.Query]
-    difference_ev: float
+    terms: Terms
+    energy_ev: float
 
 
 def _choose(model: dict[str, Any], chance: random.Random) -> list[_Question]:
+    """Some findings that are differences of energies, at most half, and pairs of points of curves."""
+    differences = _differences()
+    single = [
+        _Question(_name(one), differences[key], one["value"])
+        for one in model["findings"]
+        if (key := (one["section"], one["system"], one["check"])) in differences and one["value"] is not None
+    ]
     points = []
     for curve in model["curves"]:
         question = question_of(curve["section"], curve["system"])
         finite = [place for place, energy in enumerate(curve["energies"]) if energy is not None]
         if question is not None and len(finite) > 1:
             points += [(curve, question, place, finite[-1]) for place in finite[:-1]]
-    chosen = chance.sample(points, min(NUM_QUESTIONS, len(points)))
-    return [
+    most = NUM_QUESTIONS // 2 if points else NUM_QUESTIONS
+    asked = chance.sample(single, min(most, len(single)))
+    chosen = chance.sample(points, min(NUM_QUESTIONS - len(asked), len(points)))
+    return asked + [
         _Question(
             f"{curve['section']}, {curve['system']} at {curve['distances'][place]:g} Å",
-            (question(curve["distances"][place]), question(curve["distances"][anchor])),
+            {question(curve["distances"][place]): 1.0, question(curve["distances"][anchor]): -1.0},
             curve["energies"][place] - curve["energies"][anchor],
         )
         for curve, question, place, anchor in chosen
     ]
+
+
+def _differences() -> dict[tuple[str, str, str], Terms]:
+    """Energies of bonds and of ions, and what two molecules make of each other, by section, system and check."""
+    found: dict[tuple[str, str, str], Terms] = {}
+    for bond in measured.bonds():
+        whole, first, second = (measured.species(name).query() for name in (bond.molecule, bond.first, bond.second))
+        found[bonds.SECTION, bond.name, bonds.CHECK] = dict(Counter([first, second])) | {whole: -1.0}
+    for ion in measured.ions():
+        sign = 1.0 if ion.change == "ionization" else -1.0
+        found[ions.SECTION, ion.system, ions.CHECKS[ion.change]] = {ion.ion: sign, ion.neutral: -sign}
+    for pair in separation.PAIRS:
+        both, first, second = separation.queries(pair)
+        found[separation.SECTION, pair.name, separation.ENERGY_CHECK] = {both: 1.0, first: -1.0, second: -1.0}
+    return found
 
 
 def _compare_versions(found: dict[str, Any], now: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """A submission is verified: an honest one is in order, and every way of tampering with one is told."""
 
 import json
+import re
 
 import exam_calculators
 import pytest
@@ -16,7 +17,9 @@ REOPENING = verification.Reopening("", "", worker_model.TimeLimits(60.0, 10.0, 6
 @pytest.fixture(scope="module")
 def submission():
     """The exam.json of an honest toy."""
-    results = exam.examine(exam_calculators.Honest(), sections=["nuclei", "compression"]).results
+    results = exam.examine(
+        exam_calculators.Honest(), sections=["nuclei", "compression", "ions", "separation", "bonds"]
+    ).results
     results["entry"] = f"{CALCULATORS}:Honest"
     return {"format": 2, "complete": True, "models": [results]}
 
@@ -85,6 +88,26 @@ def shift_a_curve(model):
         curve["energies"] = [1.01 * energy for energy in curve["energies"]]
 
 
+def shift(model, section):
+    """Move the numbers of a section and keep their verdicts right."""
+    for one in model["findings"]:
+        if one["section"] == section and one["unit"] == "eV":
+            one["value"] += 0.05
+            one["status"] = "pass" if one["low"] <= one["value"] <= one["high"] else "fail"
+
+
+def shift_bonds(model):
+    shift(model, "bond energies")
+
+
+def shift_ions(model):
+    shift(model, "ions")
+
+
+def shift_separation(model):
+    shift(model, "separation")
+
+
 def cut_a_curve(model):
     model["curves"][0]["energies"].pop()
 
@@ -100,7 +123,10 @@ def cut_a_curve(model):
         (drop_a_key, "charge is missing"),
         (invent_a_section, "section astrology is not known"),
         (forget_the_versions, "names no versions"),
-        (shift_a_curve, "asked again"),
+        (shift_a_curve, "Å: "),
+        (shift_bonds, "D_e: "),
+        (shift_ions, "ionization energy: "),
+        (shift_separation, "minus both alone: "),
         (cut_a_curve, "as many energies as distances"),
     ],
 )
@@ -122,6 +148,15 @@ def test_file_that_is_not_json_is_a_mistake(tmp_path):
         verify(tmp_path, "{")
     with pytest.raises(InputError, match="cannot be read"):
         verification.verify(tmp_path / "none.json", REOPENING)
+
+
+@pytest.mark.parametrize("section", ["ions", "separation", "bonds"])
+def test_numbers_without_a_curve_are_asked_again(tmp_path, section):
+    results = exam.examine(exam_calculators.Honest(), sections=[section]).results
+    results["entry"] = f"{CALCULATORS}:Honest"
+    verdict = verify(tmp_path, {"format": 2, "complete": True, "models": [results]})
+    assert verdict.problems == []
+    assert re.fullmatch(r"Honest: (11|14|20) of its numbers asked again", verdict.notes[0])
 
 
 def test_calculator_that_cannot_be_loaded_is_a_note(submission, tmp_path):
