@@ -14,6 +14,7 @@ import pytest
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from h2scale.data import convert, many_files, opening, shards, streaming
+from h2scale.runtime import cluster
 
 ATOMS = {"H": -13.6, "O": -2042.9}
 WATER = np.array([[0.0, 0.0, 0.117], [0.0, 0.757, -0.470], [0.0, -0.757, -0.470]])
@@ -165,15 +166,18 @@ def test_two_energies_of_one_geometry_in_two_files_are_refused(tmp_path, few, mo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["here", "local"])
+@pytest.mark.parametrize("launcher", ["here", "local", "slurm"])
 def test_64_files_and_a_kill_give_the_dataset_of_one_process(tmp_path, launcher):
     """By processes the command ends with a line and continues; under a launcher the job is submitted again."""
-    if launcher == "local":
+    if launcher != "here":
         pytest.importorskip("submitit")
+    if launcher == "slurm" and not cluster.slurm_answers():
+        pytest.skip("no Slurm answers on this machine; tests/slurm_one_node.sh starts one")
     files = write_files(tmp_path / "files", 64, frames=20)
     run(LEVEL, f"--output={tmp_path / 'one.shards'}", *files)
     output = tmp_path / "many.shards"
     command = [sys.executable, "-m", "h2scale.data.convert", LEVEL, f"--launcher={launcher}", "--workers=2"]
+    command += [] if launcher == "here" else ["--minutes=10"]
     command += [f"--output={output}", *map(str, files)]
     log = tmp_path / "log"
     with log.open("w") as file:
