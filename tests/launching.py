@@ -34,17 +34,21 @@ def environment():
     return {name: value for name, value in os.environ.items() if name != "JAX_ENABLE_X64"} | told
 
 
-def start(workdir, settings, log, *, two_arms=True, report=False):
-    """Starts the command, without its report unless asked for; what it prints is added to the file `log`."""
+def start(workdir, settings, log, *, two_arms=True, report=False, reads=None):
+    """Starts the command, without its report unless asked for; what it prints is added to the file `log`.
+
+    With `reads` that file gets the places of the training structures that the process reads from shards.
+    """
     settings = _SETTINGS | (_SECOND_ARM if two_arms else {}) | settings
     flags = [f"--config.{key}={value}" for key, value in settings.items()]
     experiment = f"{ROOT}/experiments/scaling.py:smoke" if two_arms else f"{ROOT}/tests/one_arm.py:smoke"
-    script = ROOT / "launch.py" if report else ROOT / "tests" / "tables_only.py"
+    without_report = ROOT / "tests" / ("tables_only.py" if reads is None else "counted_reads.py")
+    script = ROOT / "launch.py" if report else without_report
     command = [sys.executable, str(script), f"--config={experiment}"]
     with log.open("a") as file:
         return subprocess.Popen(
             [*command, f"--workdir={workdir}", *flags],
-            env=environment(),
+            env=environment() | ({} if reads is None else {"H2SCALE_TEST_READS": str(reads)}),
             stdout=file,
             stderr=file,
             cwd=workdir.parent,

@@ -55,8 +55,12 @@ def assemble(
     held = _held_out(divided, rung_names) if streamed else np.arange(len(dataset))
     shown = opening.gather(dataset, held) if isinstance(dataset, catalog.Catalog) else dataset
     table = batching.make_table(shown, model.cutoff, model.species)
-    sizes = batching.Sizes(dataset.n_atoms, counting.edge_counts(dataset, model.cutoff)) if streamed else table
-    capacity = _capacity(divided, sizes, training.structures_per_batch)
+    sizes = (
+        batching.Sizes(dataset.n_atoms, counting.edge_counts(dataset, model.cutoff))
+        if isinstance(dataset, catalog.Catalog)
+        else None
+    )
+    capacity = _capacity(divided, sizes or table, training.structures_per_batch)
     on_cpu = mesh.devices.flat[0].platform == "cpu"
     population_settings = population_lib.PopulationSettings(
         training=training,
@@ -85,16 +89,17 @@ def assemble(
         references=sources.references,
     )
     materials = jax.device_put(materials, population_lib.shared_sharding(mesh))
-    if isinstance(dataset, catalog.Catalog):
+    if isinstance(dataset, catalog.Catalog) and sizes is not None:
         materials = materials._replace(
             feed=feed.Feed(
                 dataset,
                 _streams(sources, population, inputs),
+                sizes=sizes,
                 cutoff=model.cutoff,
                 species=model.species,
                 capacity=capacity,
                 training=training,
-                sharding=population_lib.mapped_sharding(mesh),
+                mesh=mesh,
                 readers=settings.devices.readers,
             )
         )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 DATA_AXIS = "data"
 """The mesh axis over which the batches of a step are split."""
@@ -22,6 +23,16 @@ class Split(NamedTuple):
 
 
 WHOLE = Split(batches=1, devices=1)
+
+
+def split_of(batches: int, mesh: jax.sharding.Mesh) -> Split:
+    """Return how the devices of a mesh share steps of so many batches."""
+    return Split(batches, mesh.shape[DATA_AXIS])
+
+
+def owners(num_batches: int, split: Split) -> np.ndarray:
+    """Device, of those that share a step, that computes each of the coming batches, shape (num_batches,)."""
+    return np.arange(num_batches) % split.batches // (split.batches // split.devices)
 
 
 def mean_over_batches(

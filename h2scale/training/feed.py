@@ -7,7 +7,7 @@ as its own draws would have. How many a batch takes follows from numbers of atom
 knows where the next call begins without asking the device, and works two calls ahead.
 
 Order and numbers depend neither on the number of threads nor on that of processes; each process reads the structures of
-the replicas on its own devices.
+the batches that its own devices compute.
 """
 
 import collections
@@ -22,11 +22,19 @@ import numpy as np
 
 from h2scale.data import catalog, streaming
 from h2scale.graphs import batching
-from h2scale.training import active_set, step
+from h2scale.training import active_set, data_parallel, population, step
 from h2scale.training.settings import TrainingSettings
 
 CALLS_AHEAD = 2
 """Tables that are ready or being made while the devices work on another."""
+
+
+Cell = tuple[int, int]
+"""Slot of the active set, and which of the devices that share its steps."""
+
+_FLAT = ("positions", "species", "forces", "senders", "receivers")
+"""Columns with a row for each atom or edge; the others have one for each structure."""
+_EVERYTHING = (slice(None), slice(None))
 
 
 class Stream(NamedTuple):
@@ -44,11 +52,12 @@ class Feed:
         dataset: catalog.Catalog,
         streams: Sequence[Stream],
         *,
+        sizes: batching.Sizes,
         cutoff: float,
         species: tuple[int, ...],
         capacity: batching.Capacity,
         training: TrainingSettings,
-        sharding: jax.sharding.NamedSharding,
+        mesh: jax.sharding.Mesh,
         readers: int,
     ) -> None:
         """Make a feed that begins at nothing yet.
@@ -56,18 +65,20 @@ class Feed:
         Args:
             dataset: of the streams.
             streams: of the replicas of the whole population, in order, those that only fill up left out.
+            sizes: of the dataset's structures, with edges within the cutoff.
             cutoff: angstrom.
             species: atomic numbers in the order of the model's table.
             capacity: static shape of a batch.
             training: batches of a step and steps of a call.
-            sharding: of arrays that lead with the population axis.
+            mesh: the devices of all processes.
             readers: threads.
         """
-        self._dataset, self._streams = dataset, streams
+        self._dataset, self._streams, self._sizes = dataset, streams, sizes
         self._cutoff, self._species, self._capacity = cutoff, species, capacity
         self._per_call = training.steps_per_call
         self._batches = training.steps_per_call * training.batches_per_step
-        self._sharding = sharding
+        self._split = data_parallel.split_of(training.batches_per_step, mesh)
+        self._sharding = population.streamed_sharding(mesh)
         self._making = concurrent.futures.ThreadPoolExecutor(max_workers=1)
         self._reading = concurrent.futures.ThreadPoolExecutor(max_workers=readers)
         self._own = threading.local()  # a reader of shards for each thread
@@ -95,7 +106,7 @@ class Feed:
             self._order_next()
 
     def next(self) -> batching.Table:
-        """Return the table of the next call, (slots, ...), on the devices."""
+        """Return the table of the next call, (slots, devices that share a step, ...), on the devices."""
         future = self._coming.popleft()
         self._order_next()
         start = time.monotonic()
@@ -106,7 +117,9 @@ class Feed:
     def shapes(self, num_slots: int) -> batching.Table:
         """Return shapes and types of the table of a call, for compiling ahead."""
         return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct((num_slots, *leaf.shape), leaf.dtype, sharding=self._sharding),
+            lambda leaf: jax.ShapeDtypeStruct(
+                (num_slots, self._split.devices, *leaf.shape), leaf.dtype, sharding=self._sharding
+            ),
             self._empty(),
         )
 
@@ -123,51 +136,67 @@ class Feed:
     def _make(self, done: int) -> batching.Table:
         """Make the table of the call after `done` steps; calls are made in order, by one thread."""
         number = len(self._slots)
-        here = self._slots_here()
+        here = self._cells_here()
         wanted = [
-            (slot, place)
-            for slot, place in enumerate(self._slots)
-            if slot in here and place is not None and done < self._streams[place].steps
+            (cell, place)
+            for cell in here
+            if (place := self._slots[cell[0]]) is not None and done < self._streams[place].steps
         ]
         self.calls += 1
-        found = list(self._reading.map(lambda pair: self._of_replica(pair[1], self._cursors[pair[1]]), wanted))
-        tables = dict.fromkeys(here, self._empty())
-        for (slot, place), (table, cursor) in zip(wanted, found, strict=True):
-            tables[slot], self._cursors[place] = table, cursor
+
+        def made(one: tuple[Cell, int]) -> tuple[batching.Table, int]:
+            (_, device), place = one
+            return self._of_replica(place, self._cursors[place], device)
+
+        found = list(self._reading.map(made, wanted))
         empty = self._empty()
-        columns = [{slot: table[field] for slot, table in tables.items()} for field in range(len(empty))]
+        tables = dict.fromkeys(here, empty)
+        for (cell, place), (table, cursor) in zip(wanted, found, strict=True):
+            tables[cell], self._cursors[place] = table, cursor
+        columns = [{cell: table[field] for cell, table in tables.items()} for field in range(len(empty))]
         return batching.Table(*(self._placed(number, column) for column in columns))
 
-    def _slots_here(self) -> set[int]:
-        """Slots on devices of this process."""
-        number = len(self._slots)
-        parts = self._sharding.addressable_devices_indices_map((number,)).values()
-        return {slot for part in parts if part is not None for slot in range(number)[part[0]]}
+    def _cells_here(self) -> list[Cell]:
+        """Cells on devices of this process."""
+        shape = (len(self._slots), self._split.devices)
+        parts = self._sharding.addressable_devices_indices_map(shape).values()
+        return sorted({cell for part in parts if part is not None for cell in _cells(shape, part)})
 
-    def _placed(self, number: int, column: Mapping[int, Any]) -> jax.Array:
-        """Put one column of all slots on the devices; `column` has those of this process."""
-        shape = (number, *next(iter(column.values())).shape)
-        return jax.make_array_from_callback(
-            shape,
-            self._sharding,
-            lambda index: np.stack([column[slot] for slot in range(number)[(index or (slice(None),))[0]]]),
-        )
+    def _placed(self, number: int, column: Mapping[Cell, Any]) -> jax.Array:
+        """Put one column of all slots on the devices; `column` has the cells of this process."""
+        leaf = next(iter(column.values())).shape
+        shape = (number, self._split.devices, *leaf)
 
-    def _of_replica(self, place: int, cursor: int) -> tuple[batching.Table, int]:
-        """Return one replica's table of a call that begins at `cursor`, and the cursor after it."""
+        def part(index: tuple[slice, ...] | None) -> np.ndarray:
+            lengths = [len(range(size)[own]) for size, own in zip(shape[:2], (index or _EVERYTHING)[:2], strict=True)]
+            return np.stack([column[cell] for cell in _cells(shape, index)]).reshape(*lengths, *leaf)
+
+        return jax.make_array_from_callback(shape, self._sharding, part)
+
+    def _of_replica(self, place: int, cursor: int, device: int) -> tuple[batching.Table, int]:
+        """Return one device's table of a replica's call that begins at `cursor`, and the cursor after the call.
+
+        Every structure of the call has its numbers of atoms and edges there, by which the device finds its batches; the
+        rest is there, and is read, of the structures of those batches alone.
+        """
         start = time.thread_time()
         rows = self._batches * self._capacity.n_graph
         indices = self._draw(place, cursor, rows)
-        table = batching.host_table(self._reader().gather(self._dataset.rows[indices]), self._cutoff, self._species)
-        taken = _taken(table, self._capacity, self._batches)
+        sizes = batching.Sizes(*(np.asarray(counts)[indices] for counts in self._sizes))
+        ends = _ends(sizes, self._capacity, self._batches)
+        owner = data_parallel.owners(self._batches, self._split)
+        own = np.flatnonzero(np.repeat(owner == device, np.diff(ends, prepend=0)))
+        read = self._reader().gather(self._dataset.rows[indices[own]])
+        table = batching.host_table(read, self._cutoff, self._species)
+        if not np.array_equal(table.n_edges, sizes.n_edges[own]):
+            raise ValueError(f"{self._dataset.folder}: the edges counted in it are not those of its structures.")
         padded = self._empty()
-        atoms, edges = int(table.n_atoms[:taken].sum()), int(table.n_edges[:taken].sum())
-        filled = {"positions": atoms, "species": atoms, "forces": atoms, "senders": edges, "receivers": edges}
         for name, leaf in padded._asdict().items():
-            number = filled.get(name, rows)
-            leaf[:number] = getattr(table, name)[:number]
+            values = getattr(table, name)
+            leaf[slice(len(values)) if name in _FLAT else own] = values
+        padded.n_atoms[:], padded.n_edges[:] = sizes
         self.busy_seconds += time.thread_time() - start
-        return padded, cursor + taken
+        return padded, cursor + int(ends[-1])
 
     def _draw(self, place: int, cursor: int, count: int) -> np.ndarray:
         # On the CPU, where the other devices do not wait for it.
@@ -181,7 +210,8 @@ class Feed:
 
     def _empty(self) -> batching.Table:
         rows = self._batches * self._capacity.n_graph
-        atoms, edges = self._batches * self._capacity.n_node, self._batches * self._capacity.n_edge
+        own = self._batches // self._split.devices
+        atoms, edges = own * self._capacity.n_node, own * self._capacity.n_edge
         shapes: dict[str, Any] = {
             **dict.fromkeys(("positions", "forces"), ((atoms, 3), np.float32)),
             "species": ((atoms,), np.int32),
@@ -195,13 +225,20 @@ class Feed:
 _draw_indices = jax.jit(step.draw_indices, static_argnums=2)
 
 
-def _taken(table: batching.Table, capacity: batching.Capacity, num_batches: int) -> int:
-    """Return how many structures that many batches take, as `batching.fit_prefix` does."""
-    n_atoms, n_edges = np.asarray(table.n_atoms, np.int64), np.asarray(table.n_edges, np.int64)
-    at = 0
+def _cells(shape: tuple[int, ...], part: tuple[slice, ...] | None) -> list[Cell]:
+    """Cells of a part of the devices' array."""
+    slots, devices = (range(size)[own] for size, own in zip(shape[:2], (part or _EVERYTHING)[:2], strict=True))
+    return [(slot, device) for slot in slots for device in devices]
+
+
+def _ends(sizes: batching.Sizes, capacity: batching.Capacity, num_batches: int) -> np.ndarray:
+    """Return where each of so many batches ends in a run of structures, as `batching.fit_prefix` cuts it."""
+    n_atoms, n_edges = (np.asarray(counts, np.int64) for counts in sizes)
+    at, ends = 0, []
     for _ in range(num_batches):
         coming = slice(at, at + capacity.n_graph)
         fits = np.cumsum(n_atoms[coming]) <= capacity.n_node
         fits &= np.cumsum(n_edges[coming]) <= capacity.n_edge
         at += int(np.sum(fits))
-    return at
+        ends.append(at)
+    return np.array(ends)

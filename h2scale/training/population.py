@@ -27,6 +27,7 @@ from h2scale.training.settings import TrainingSettings
 Params = step.Params
 
 REPLICA_AXIS = "replica"
+_BY_REPLICA = PartitionSpec(REPLICA_AXIS)
 
 HISTORY_METRICS = tables.HISTORY_COLUMNS[2:-1]
 """Metrics of one evaluation: the columns of history.csv between the step and the finite flag."""
@@ -107,7 +108,12 @@ def make_mesh(devices: Sequence[jax.Device], data_parallel_devices: int = 1) -> 
 
 def mapped_sharding(mesh: Mesh) -> NamedSharding:
     """Sharding of arrays that lead with the population axis."""
-    return NamedSharding(mesh, PartitionSpec(REPLICA_AXIS))
+    return NamedSharding(mesh, _BY_REPLICA)
+
+
+def streamed_sharding(mesh: Mesh) -> NamedSharding:
+    """Sharding of arrays that lead with the population axis and then have a row for each device that shares a step."""
+    return NamedSharding(mesh, PartitionSpec(REPLICA_AXIS, data_parallel.DATA_AXIS))
 
 
 def shared_sharding(mesh: Mesh) -> NamedSharding:
@@ -145,7 +151,7 @@ def make_programs(
         mesh: the devices.
     """
     training = settings.training
-    split = data_parallel.Split(training.batches_per_step, mesh.shape[data_parallel.DATA_AXIS])
+    split = data_parallel.split_of(training.batches_per_step, mesh)
     history_shape = (settings.num_evaluations, len(HISTORY_METRICS))
     init_one = functools.partial(step.init_state, init_params, training, history_shape)
 
@@ -159,7 +165,8 @@ def make_programs(
     def advance_streamed(
         mapped: tuple[step.ReplicaState, step.ReplicaInputs, batching.Table], shared: tuple[()]
     ) -> step.ReplicaState:
-        state, inputs, table = mapped
+        state, inputs, tables = mapped
+        table = jax.tree.map(lambda leaf: leaf[0], tables)  # this device's own
         return calls(state, inputs, table, functools.partial(step.consecutive, state.cursor))
 
     def calls(
@@ -187,12 +194,13 @@ def make_programs(
     def check_one(params: Params, shared: tuple[Any]) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
         return physics_check(params, shared[0])
 
-    def over(one: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        return _over_population(one, mesh, settings.replicas_at_once)
+    def over(one: Callable[[Any, Any], Any], mapped: Any = _BY_REPLICA) -> Callable[[Any, Any], Any]:
+        return _over_population(one, mesh, settings.replicas_at_once, mapped)
 
     def advance(state: step.ReplicaState, inputs: step.ReplicaInputs, table: batching.Table) -> step.ReplicaState:
         if settings.streamed:
-            return over(advance_streamed)((state, inputs, table), ())
+            parts = (_BY_REPLICA, _BY_REPLICA, streamed_sharding(mesh).spec)
+            return over(advance_streamed, parts)((state, inputs, table), ())
         return over(advance_one)((state, inputs), (table,))
 
     return Programs(
@@ -210,18 +218,26 @@ def make_programs(
     )
 
 
-def _over_population(one: Callable[[Any, Any], Any], mesh: Mesh, replicas_at_once: int) -> Callable[[Any, Any], Any]:
-    """Map `one(mapped, shared)` over all replicas: split over the mesh, and there vectorised over a few at a time."""
+def _over_population(
+    one: Callable[[Any, Any], Any], mesh: Mesh, replicas_at_once: int, mapped: Any
+) -> Callable[[Any, Any], Any]:
+    """Map `one(mapped, shared)` over all replicas: split over the mesh, and there vectorised over a few at a time.
 
-    def local(mapped: Any, shared: Any) -> Any:
+    Args:
+        one: of one replica.
+        mesh, replicas_at_once: as in `make_programs`.
+        mapped: partition of the mapped arguments; the population axis leads in each.
+    """
+
+    def local(replicas: Any, shared: Any) -> Any:
         batch_size = None if replicas_at_once == 1 else replicas_at_once
-        return jax.lax.map(lambda replica: one(replica, shared), mapped, batch_size=batch_size)
+        return jax.lax.map(lambda replica: one(replica, shared), replicas, batch_size=batch_size)
 
     return jax.shard_map(
         local,
         mesh=mesh,
-        in_specs=(PartitionSpec(REPLICA_AXIS), PartitionSpec()),
-        out_specs=PartitionSpec(REPLICA_AXIS),
+        in_specs=(mapped, PartitionSpec()),
+        out_specs=_BY_REPLICA,
         check_vma=False,
     )
 

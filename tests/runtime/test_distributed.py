@@ -1,6 +1,7 @@
 """Several processes are one machine: a run split over two of them ends in the tables of one."""
 
 import socket
+from collections import Counter
 
 import launching
 import numpy as np
@@ -24,14 +25,14 @@ def free_port():
         return found.getsockname()[1]
 
 
-def run_one_process(workdir, settings, two_arms=True):
+def run_one_process(workdir, settings, two_arms=True, reads=None):
     log = workdir.with_suffix(".log")
     told = {"devices.cpu_devices": 2}
-    process = launching.start(workdir, SETTINGS | told | settings, log, two_arms=two_arms)
+    process = launching.start(workdir, SETTINGS | told | settings, log, two_arms=two_arms, reads=reads)
     assert process.wait(launching.MOST_SECONDS) == 0, log.read_text()[-2000:]
 
 
-def run_two_processes(workdir, settings, two_arms=True):
+def run_two_processes(workdir, settings, two_arms=True, reads=(None, None)):
     told = {
         "devices.cpu_devices": 1,
         "devices.distributed.enabled": True,
@@ -42,7 +43,7 @@ def run_two_processes(workdir, settings, two_arms=True):
     processes = []
     for rank, log in enumerate(logs):
         own = SETTINGS | told | settings | {"devices.distributed.process_id": rank}
-        processes.append(launching.start(workdir, own, log, two_arms=two_arms))
+        processes.append(launching.start(workdir, own, log, two_arms=two_arms, reads=reads[rank]))
     try:
         for process, log in zip(processes, logs, strict=True):
             assert process.wait(launching.MOST_SECONDS) == 0, log.read_text()[-2000:]
@@ -50,6 +51,11 @@ def run_two_processes(workdir, settings, two_arms=True):
         for process in processes:
             process.kill()
             process.wait()
+
+
+def counted(reads):
+    """Numbers of readings of each structure, by the file of a process."""
+    return Counter(map(int, reads.read_text().split()))
 
 
 def assert_same_tables(one, other):
@@ -79,16 +85,34 @@ def test_population_over_two_processes_equals_one_process(tmp_path):
     assert "Report:" not in (tmp_path / "two.1.log").read_text()
 
 
-@pytest.mark.slow
-def test_batches_shared_by_two_processes_equal_one_process(tmp_path):
-    """Every replica's step is split over both processes; only the order of the sum over its two batches differs.
-
-    The two processes read shards, the one has the dataset in memory.
-    """
+@pytest.fixture
+def sharded(tmp_path):
+    """The dataset in three shards."""
     dataset = data.load_dataset(launching.DATASET)
-    shards.write_shards(tmp_path / "set.shards", dataset, dataset.manifest, structures_per_shard=len(dataset) // 3)
-    settings = {"train.batches_per_step": 2, "grid.seeds": "(0,)"}
-    run_one_process(tmp_path / "one", settings | {"devices.cpu_devices": 1}, two_arms=False)
-    own = {"devices.data_parallel": 2, "data.dataset": str(tmp_path / "set.shards")}
-    run_two_processes(tmp_path / "two", settings | own, two_arms=False)
+    folder = tmp_path / "set.shards"
+    shards.write_shards(folder, dataset, dataset.manifest, structures_per_shard=len(dataset) // 3)
+    return folder
+
+
+SPLITS = {
+    "batches of each replica": {"train.batches_per_step": 2, "grid.seeds": "(0,)"},
+    "replicas": {"grid.seeds": "(0, 1)"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("split", SPLITS)
+def test_two_processes_read_their_own_parts_of_what_one_reads(tmp_path, sharded, split):
+    """Reading for training is divided as the work is, and the tables are the same.
+
+    Where batches are shared, every replica's step is split; only the order of the sum over its two batches differs.
+    """
+    settings = SPLITS[split] | {"data.dataset": str(sharded)}
+    alone, parts = tmp_path / "reads", (tmp_path / "reads.0", tmp_path / "reads.1")
+    run_one_process(tmp_path / "one", settings | {"devices.cpu_devices": 1}, two_arms=False, reads=alone)
+    own = {"devices.data_parallel": 2} if split != "replicas" else {}
+    run_two_processes(tmp_path / "two", settings | own, two_arms=False, reads=parts)
     assert_same_tables(tmp_path / "one", tmp_path / "two")
+    whole, first, second = map(counted, (alone, *parts))
+    assert first + second == whole
+    assert 0.3 * whole.total() < first.total() < 0.7 * whole.total()

@@ -129,10 +129,11 @@ def test_the_host_takes_what_the_device_takes():
     generator = np.random.default_rng(0)
     n_atoms, n_edges = generator.integers(1, 8, 60), generator.integers(0, 30, 60)
     table = batching.Table(**dict.fromkeys(batching.Table._fields))._replace(n_atoms=n_atoms, n_edges=n_edges)
-    at, reasons = 0, set()
+    at, reasons, ends = 0, set(), []
     for _ in range(20):
         _, number = batching.fit_prefix(table, np.arange(at, at + 3), capacity)
         reasons.add(int(number))
         at += int(number)
+        ends.append(at)
     assert reasons == {1, 2, 3}
-    assert feed._taken(table, capacity, 20) == at
+    assert feed._ends(batching.Sizes(n_atoms, n_edges), capacity, 20).tolist() == ends
