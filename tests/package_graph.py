@@ -20,7 +20,7 @@ def package_sources() -> dict[str, ast.Module]:
 
 def other_sources() -> dict[str, ast.Module]:
     """Sources that use the package beside its tests: launch.py, experiments, benchmarks, the notebook."""
-    files = [ROOT / "launch.py", *(ROOT / "experiments").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+    files = [ROOT / "launch.py", *(ROOT / "experiments").glob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
     found = {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in files}
     notebook = json.loads((ROOT / "experiments" / "colab.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
