@@ -21,7 +21,6 @@ import numpy as np
 
 from h2scale import units
 from h2scale.data.readers import entries, hdf5_groups
-from h2scale.types import Structure
 
 LEVEL = "wb97x/6-31g(d)"
 ATOMIC_ENERGIES_HARTREE = MappingProxyType(
@@ -52,17 +51,13 @@ def read(
                 if np.isnan(energies[index]) or np.isnan(forces[index]).any():
                     left_out[NO_LABEL] += 1
                     continue
-                structure = Structure(
-                    atomic_numbers=numbers,
-                    positions=coordinates[index],
-                    energy=float(energies[index]) * units.HARTREE_EV,
-                    forces=forces[index] * units.HARTREE_EV,
-                    charge=0,
-                    spin_multiplicity=1,
+                structure = entries.closed_shell(
+                    numbers,
+                    coordinates[index],
+                    float(energies[index]) * units.HARTREE_EV,
+                    forces[index] * units.HARTREE_EV,
                     rung="thermal",
-                    regime="thermal",
                     molecule=name,
                     teacher=LEVEL,
-                    spin_squared=0.0,
                 )
                 yield entries.Entry(structure, f"{where}, conformation {index}")

@@ -18,7 +18,6 @@ import numpy as np
 
 from h2scale import errors, units
 from h2scale.data.readers import entries, object_arrays
-from h2scale.types import Structure
 
 NUMBERS, POSITIONS, ENERGIES = (
     "all_nuclear_charges.npy",
@@ -50,11 +49,14 @@ def read(
         energies = _numbers(stored, folder / ENERGIES)
         sign = entries.sign_of_bound(energies, options, folder / ENERGIES, facts)
         relative = -sign * energies * units.KCAL_PER_MOL_EV
-        for index, (numbers, xyz) in enumerate(
+        for index, (row, xyz) in enumerate(
             zip(object_arrays.rows(charges), object_arrays.rows(positions), strict=True)
         ):
             where = f"{folder}, molecule {index}"
-            yield entries.Entry(_structure(numbers, xyz, float(relative[index]), where), where)
+            numbers = entries.atomic_numbers(row, where)
+            xyz = entries.vectors(xyz, len(numbers), "coordinates", where)
+            structure = entries.closed_shell(numbers, xyz, float(relative[index]), None, rung="equilibrium")
+            yield entries.Entry(structure, where)
 
 
 def _numbers(stored: np.ndarray, path: Path) -> np.ndarray:
@@ -65,20 +67,3 @@ def _numbers(stored: np.ndarray, path: Path) -> np.ndarray:
     if stored.size != len(stored) or not np.isfinite(energies).all():
         raise errors.InputError(f"{path}: each molecule must have one finite energy in kcal/mol.")
     return energies
-
-
-def _structure(charges: np.ndarray, xyz: np.ndarray, energy: float, where: str) -> Structure:
-    numbers = entries.atomic_numbers(charges, where)
-    return Structure(
-        atomic_numbers=numbers,
-        positions=entries.vectors(xyz, len(numbers), "coordinates", where),
-        energy=energy,
-        forces=entries.missing_forces(len(numbers)),
-        charge=0,
-        spin_multiplicity=1,
-        rung="equilibrium",
-        regime="equilibrium",
-        molecule="",
-        teacher="",
-        spin_squared=0.0,
-    )

@@ -90,6 +90,44 @@ def vectors(values: np.ndarray, n_atoms: int, what: str, where: str) -> np.ndarr
     return array.astype(np.float64)
 
 
+def closed_shell(
+    numbers: np.ndarray,
+    positions: np.ndarray,
+    energy: float,
+    forces: np.ndarray | None,
+    *,
+    rung: str,
+    molecule: str = "",
+    teacher: str = "",
+    charge: int = 0,
+) -> Structure:
+    """Return a structure of a set that holds singlets alone, with one rung, which is its regime too.
+
+    Args:
+        numbers: (n_atoms,), int32.
+        positions: (n_atoms, 3), angstrom.
+        energy: eV.
+        forces: (n_atoms, 3), eV/angstrom; None where the set has none.
+        rung: one of `rungs.RUNGS`.
+        molecule: SMILES or another name; empty where it has to be told by its bonds.
+        teacher: level of theory; empty where the caller declares it.
+        charge: total charge.
+    """
+    return Structure(
+        atomic_numbers=numbers,
+        positions=positions,
+        energy=energy,
+        forces=missing_forces(len(numbers)) if forces is None else forces,
+        charge=charge,
+        spin_multiplicity=1,
+        rung=rung,
+        regime=rung,
+        molecule=molecule,
+        teacher=teacher,
+        spin_squared=0.0,
+    )
+
+
 def missing_forces(n_atoms: int) -> np.ndarray:
     """NaN, shape (n_atoms, 3): a label that is missing is never zero."""
     return np.full((n_atoms, 3), np.nan)

@@ -26,7 +26,6 @@ import numpy as np
 
 from h2scale import errors, units
 from h2scale.data.readers import entries
-from h2scale.types import Structure
 
 LEVEL = "b3lyp/6-31g(2df,p)"
 ATOMIC_ENERGIES_HARTREE = MappingProxyType(
@@ -102,18 +101,14 @@ def _entry(text: str, where: str) -> entries.Entry:
     smiles = lines[n_atoms + 3].split()
     if not smiles:
         raise errors.InputError(f"{where}: not QM9 xyz: line {n_atoms + 4} must hold the SMILES.")
-    structure = Structure(
-        atomic_numbers=entries.symbols_to_numbers([row[0] for row in rows], where),
-        positions=np.array([[_number(value, "a coordinate", where) for value in row[1:4]] for row in rows]),
-        energy=electronic * units.HARTREE_EV,
-        forces=entries.missing_forces(n_atoms),
-        charge=0,
-        spin_multiplicity=1,
+    structure = entries.closed_shell(
+        entries.symbols_to_numbers([row[0] for row in rows], where),
+        np.array([[_number(value, "a coordinate", where) for value in row[1:4]] for row in rows]),
+        electronic * units.HARTREE_EV,
+        None,
         rung="equilibrium",
-        regime="equilibrium",
         molecule=smiles[-1],
         teacher=LEVEL,
-        spin_squared=0.0,
     )
     return entries.Entry(structure, where)
 

@@ -22,7 +22,6 @@ from typing import Any
 
 from h2scale import errors, units
 from h2scale.data.readers import entries, hdf5_groups
-from h2scale.types import Structure
 
 LEVEL = "wb97m-d3(bj)/def2-tzvppd"
 ATOMIC_ENERGIES_HARTREE = MappingProxyType(
@@ -82,17 +81,14 @@ def read(
                 raise errors.InputError(f"{where}: smiles must be one string; got {len(smiles)}.")
             text = smiles[0].decode("utf-8") if isinstance(smiles[0], bytes) else str(smiles[0])
             for index in range(len(positions)):
-                structure = Structure(
-                    atomic_numbers=numbers,
-                    positions=positions[index] * units.BOHR_ANGSTROM,
-                    energy=float(energies[index]) * units.HARTREE_EV,
-                    forces=-gradients[index] * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM,
-                    charge=formal_charge(text),
-                    spin_multiplicity=1,
+                structure = entries.closed_shell(
+                    numbers,
+                    positions[index] * units.BOHR_ANGSTROM,
+                    float(energies[index]) * units.HARTREE_EV,
+                    -gradients[index] * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM,
                     rung="thermal",
-                    regime="thermal",
                     molecule=text,
                     teacher=LEVEL,
-                    spin_squared=0.0,
+                    charge=formal_charge(text),
                 )
                 yield entries.Entry(structure, f"{where}, conformation {index}")

@@ -18,7 +18,6 @@ import numpy as np
 
 from h2scale import errors, units
 from h2scale.data.readers import entries, object_arrays
-from h2scale.types import Structure
 
 LEVEL = "wb97x-d3/cc-pvdz"
 NAMES = ("atoms", "coordinates", "compounds", "Etot", "Eatomization")
@@ -53,7 +52,11 @@ def read(
             where = f"{path}, molecule {index}"
             relative = -sign * float(atomization[index]) * units.HARTREE_EV
             molecule = str(arrays[SMILES][index]) if SMILES in arrays else ""
-            yield entries.Entry(_structure(numbers[index], xyz, relative, molecule, where), where)
+            positions = entries.vectors(xyz, len(numbers[index]), "coordinates", where)
+            structure = entries.closed_shell(
+                numbers[index], positions, relative, None, rung="equilibrium", molecule=molecule, teacher=LEVEL
+            )
+            yield entries.Entry(structure, where)
 
 
 def _energies(array: np.ndarray, name: str, path: Path) -> np.ndarray:
@@ -78,19 +81,3 @@ def _check_additive(numbers: list[np.ndarray], atoms_hartree: np.ndarray, path: 
             f"{path}, molecule {worst}: Etot and Eatomization (hartree) do not belong together: their separated atoms "
             f"are no sum over elements, by {error:.2g} hartree."
         )
-
-
-def _structure(numbers: np.ndarray, xyz: np.ndarray, energy: float, molecule: str, where: str) -> Structure:
-    return Structure(
-        atomic_numbers=numbers,
-        positions=entries.vectors(xyz, len(numbers), "coordinates", where),
-        energy=energy,
-        forces=entries.missing_forces(len(numbers)),
-        charge=0,
-        spin_multiplicity=1,
-        rung="equilibrium",
-        regime="equilibrium",
-        molecule=molecule,
-        teacher=LEVEL,
-        spin_squared=0.0,
-    )
