@@ -38,6 +38,7 @@ LIBRARIES = {  # modules and packages that may import a heavy library
     "pyscf": ("electronic_structure",),
     "ase": (
         "evaluation.calculator",
+        "evaluation.molecule_calculator",
         "remedies.calculator",
         "exam",
         "data.readers.ase_database",

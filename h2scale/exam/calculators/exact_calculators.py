@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 
 from h2scale import units
+from h2scale.evaluation import molecule_calculator
 from h2scale.physics import coulomb, exact
 
 _PROTON = 1
@@ -19,33 +19,14 @@ _CURVES = {  # by charge and spin multiplicity
 }
 
 
-class CoulombCalculator(Calculator):
+class CoulombCalculator(molecule_calculator.MoleculeCalculator):
     """Bare nuclei exactly, in eV and eV/angstrom; refuses whatever has electrons."""
-
-    implemented_properties = ["energy", "forces"]  # noqa: RUF012 - as ASE declares it
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         jax.config.update("jax_enable_x64", True)
 
-    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """Return every change: ASE does not look at `info`, where the charge is."""
-        return list(all_changes)
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: tuple[str, ...] = ("energy",),
-        system_changes: list[str] = all_changes,
-    ) -> None:
-        """Fill `results`; called by ASE."""
-        super().calculate(atoms, properties, system_changes)
-        if self.atoms is None:
-            raise ValueError("no structure was given")
-        energy, forces = self.predict(self.atoms, int(self.atoms.info["charge"]), int(self.atoms.info["spin"]))
-        self.results = {"energy": energy, "forces": forces}
-
-    def predict(self, atoms: Atoms, charge: int, spin: int) -> tuple[float, np.ndarray]:
+    def predict(self, atoms: Atoms, charge: int, spin: int, *, forces: bool) -> tuple[float, np.ndarray | None]:
         """Energy in eV and forces in eV/angstrom.
 
         Raises:
@@ -57,21 +38,21 @@ class CoulombCalculator(Calculator):
             )
         positions = atoms.positions / units.BOHR_ANGSTROM
         energy = float(_repulsion(atoms.numbers, positions)) * units.HARTREE_EV
-        forces = np.asarray(_forces(atoms.numbers, positions))
-        return energy, forces * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
+        pushes = np.asarray(_forces(atoms.numbers, positions))
+        return energy, pushes * units.HARTREE_PER_BOHR_EV_PER_ANGSTROM
 
 
 class ExactCalculator(CoulombCalculator):
     """Bare nuclei, the hydrogen atom, H2+ and H2's ground state exactly; refuses everything else."""
 
-    def predict(self, atoms: Atoms, charge: int, spin: int) -> tuple[float, np.ndarray]:
+    def predict(self, atoms: Atoms, charge: int, spin: int, *, forces: bool) -> tuple[float, np.ndarray | None]:
         """Energy in eV and forces in eV/angstrom.
 
         Raises:
             ValueError: more than two protons with electrons, another element with electrons, or another state.
         """
         if charge == atoms.numbers.sum():
-            return super().predict(atoms, charge, spin)
+            return super().predict(atoms, charge, spin, forces=forces)
         if (atoms.numbers == _PROTON).all() and len(atoms) == 1 and (charge, spin) == (0, 2):
             return exact.HYDROGEN_ATOM_HARTREE * units.HARTREE_EV, np.zeros((1, 3))
         if not (atoms.numbers == _PROTON).all() or len(atoms) != 2 or (charge, spin) not in _CURVES:
