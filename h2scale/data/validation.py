@@ -78,7 +78,7 @@ def _check_forces(dataset: dataset_lib.Dataset) -> None:
 def _check_electrons(dataset: dataset_lib.Dataset) -> None:
     nuclear_charge = np.add.reduceat(dataset.atomic_numbers, dataset.atom_offset) if len(dataset) else np.zeros(0, int)
     electrons = nuclear_charge - dataset.charge
-    _refuse(dataset, electrons < 0, "has fewer than no electrons: charge", dataset.charge)
+    _refuse(dataset, electrons < 0, "has a charge above that of its nuclei:", dataset.charge)
     _refuse(dataset, dataset.spin_multiplicity < 1, "has spin_multiplicity below 1:", dataset.spin_multiplicity)
     unpaired = dataset.spin_multiplicity - 1
     impossible = ((electrons - unpaired) % 2 != 0) | (unpaired > electrons)

@@ -31,7 +31,7 @@ class StoredBasis(numint.NumInt):
         out: np.ndarray | None = None,
         verbose: Any = None,
     ) -> np.ndarray:
-        """Return values of the basis functions, as PySCF's own method; `out` may be left as it is."""
+        """Return values of the basis functions, as PySCF's own method; `out` may stay unused."""
         key = (coords.__array_interface__["data"][0], len(coords), deriv)
         if key in self._stored and shls_slice is None:
             return self._stored[key][0]

@@ -35,10 +35,10 @@ class Candidate:
 
 
 def find(settings: CandidateSettings) -> list[Candidate]:
-    """Return the candidates in the order of their names; only replicas have been loaded.
+    """Return the candidates in the order in which the settings name them; replicas are loaded already, others are not.
 
     Raises:
-        InputError: a name means nothing, or a run has no such replica.
+        InputError: a name is unknown or given twice, or a run has no such replica.
     """
     entries = registry.load(settings.registry)
     if not settings.calculators:

@@ -25,19 +25,19 @@ Record = dict[str, Any]
 
 
 def record_path(folder: Path, entry: models.Entry) -> Path:
-    """Return where the record of a model lies in an exam's workdir."""
+    """Return the path of a model's record in an exam's workdir."""
     return folder / MODELS_FOLDER / f"{_file_name(entry.name)}.json"
 
 
 def log_path(folder: Path, entry: models.Entry, part: str) -> Path:
-    """Return where the predictions of an unfinished section lie."""
+    """Return the path of the predictions of an unfinished section."""
     return record_path(folder, entry).with_suffix(f".{part}.jsonl")
 
 
 def load_or_start(folder: Path, entry: models.Entry) -> Record:
     """Return the record of a model as far as an earlier run came, or one without parts.
 
-    Where only the summary of that run is left, as in a folder of published results, the record is made of it, so that
+    If only the summary of that run is there, as in a folder of published results, the record is made from it, so that
     sections can be added.
     """
     path = record_path(folder, entry)
@@ -52,7 +52,7 @@ def load_or_start(folder: Path, entry: models.Entry) -> Record:
 
 
 def from_summary(model: dict[str, Any]) -> Record:
-    """Return the record of a model of exam.json; the time of each part is not in there, and stands with the first."""
+    """Return the record of a model of exam.json, which has no times of parts: the first part is given all of it."""
     titles = {CONDITIONING: (CONDITIONING,)} | {name: SECTIONS[name].titles for name in model["sections"]}
     of_parts = ("environment", "earlier_environments", "seconds", "sections", "complete", "findings", "curves")
     parts = {
@@ -128,7 +128,7 @@ def write_findings(path: Path, found: Sequence[dict[str, Any]]) -> Path:
 
 
 def summary(record: Record) -> dict[str, Any]:
-    """Return a record as exam.json has it, all parts in a row.
+    """Return a record as exam.json has it, with the findings and curves of all parts together.
 
     `environment` is that of the conditioning checks, which every run repeats; sections that were examined with other
     packages are named beside it.

@@ -1,4 +1,4 @@
-"""Numbers of edges of a dataset's structures at one cutoff: what batch shapes and the model's scale follow from."""
+"""Numbers of edges of a dataset's structures at one cutoff: from which batch shapes and the model's scale follow."""
 
 import contextlib
 import functools
@@ -14,8 +14,8 @@ from h2scale.runtime import files
 def edge_counts(dataset: catalog.Facts, cutoff: float) -> np.ndarray:
     """Directed edges of each structure within `cutoff` (angstrom), shape (n_structures,), int32.
 
-    For shards this passes once over all positions, in memory that does not grow; the result stays in the folder, where
-    that can be written, and the next study with this cutoff reads it.
+    For shards this reads all positions once, a block at a time. The result is kept in the folder, if that can be
+    written, for the next study with this cutoff.
 
     Raises:
         ValueError: the cutoff is not positive and finite.
@@ -35,6 +35,6 @@ def edge_counts(dataset: catalog.Facts, cutoff: float) -> np.ndarray:
             for atoms, records in shards.blocks(dataset.folder, index)
         ]
     )
-    with contextlib.suppress(OSError):  # a folder that is only lent; the next study makes the pass again
+    with contextlib.suppress(OSError):  # the folder cannot be written; the next study counts again
         files.write_bytes(stored, shards.npz_bytes({"identity": np.array(identity), "counts": counts}))
     return counts[dataset.rows]

@@ -48,7 +48,7 @@ def run_campaign(
         recipe: of the campaign.
         workers: single-threaded processes of this machine, or jobs; 0 means one per core.
         settings: resources of each job; None for processes of this machine.
-        minutes: after so long no further task is begun; 0 for no limit.
+        minutes: time after which no further task is begun; 0 for no limit.
 
     Raises:
         InputError: a worker cannot go on; finished tasks are kept.

@@ -94,7 +94,7 @@ def compositions(heavy_atoms: int, number: int) -> list[tuple[str, int]]:
 def sample_graphs(composition: str, number: int, rng: np.random.Generator) -> list[str]:
     """SMILES of different random graphs of a composition, in the order drawn, grown atom by atom.
 
-    They are fewer than `number` where twenty draws for each did not find so many.
+    Fewer than `number` if twenty draws for each of them do not find that many.
     """
     found: dict[str, None] = {}
     for _ in range(_DRAWS_PER_GRAPH * number):
@@ -135,7 +135,7 @@ def molecule(smiles: str) -> Molecule:
 
 
 def distinct_bonds(smiles: str) -> tuple[tuple[int, int], ...]:
-    """One bond of every kind that the graph's symmetry tells apart, of the `bonds` of `molecule`, sorted."""
+    """One bond of each symmetry class of the graph, as in `bonds` of `molecule`, sorted."""
     from rdkit import Chem
 
     mol = Chem.AddHs(_parsed(smiles))
@@ -169,7 +169,7 @@ def embed(smiles: str, number: int, seed: int) -> list[np.ndarray]:
 def relax_by_force_field(smiles: str, positions: np.ndarray) -> np.ndarray:
     """Positions (n_atoms, 3), angstrom, relaxed by MMFF94 or, where that has no parameters, by UFF.
 
-    A start for a better method, which then needs two thirds of the steps.
+    A better method that starts there needs two thirds of the steps.
     """
     from rdkit import Chem, rdBase
     from rdkit.Chem import rdForceFieldHelpers
@@ -188,7 +188,7 @@ def relax_by_force_field(smiles: str, positions: np.ndarray) -> np.ndarray:
 
 
 def diatomic_name(symbols: tuple[str, str], charge: int) -> str:
-    """SMILES of a diatomic: of the listed molecule where there is one, so that both stay on one side of a split."""
+    """SMILES of a diatomic; that of the listed molecule, if there is one, so that both are on one side of a split."""
     first, second = symbols
     return _DIATOMIC_NAMES.get(symbols, f"[{first}][{second}]") if charge == 0 else f"[{first}][{second}+]"
 
@@ -222,7 +222,7 @@ def _spin_multiplicity(smiles: str, mol: "Mol") -> int:
 
 
 def _without_hydrogens(smiles: str, number: int) -> Iterator[str]:
-    """Every graph with this many hydrogens less on one atom, with repeats."""
+    """Every graph with this many hydrogens fewer on one atom; some repeatedly."""
     from rdkit import Chem
 
     parent = _kekulized(smiles)
@@ -250,7 +250,7 @@ def _summed_radii(mol: "Mol") -> float:
 
 
 def _grown(smiles: str) -> Iterator[str]:
-    """Every graph with one atom more, with repeats."""
+    """Every graph with one more atom; some repeatedly."""
     parent = _kekulized(smiles)
     free = [atom.GetTotalNumHs() for atom in parent.GetAtoms()]
     for element, valence in VALENCE.items():

@@ -19,8 +19,8 @@ from h2scale.runtime import migration
 
 FIRST_VERSION = 1
 VERSIONS = {"scaled": 2, "curve": 2}
-"""Versions of the kinds of tasks whose arguments give another result than they first did. Raising one has the tasks of
-that kind, and those that build on them, done again."""
+"""Versions of the kinds of tasks whose results have changed for the same arguments. After one is raised, tasks of that
+kind and those that build on them are done again."""
 
 DFT, TIGHT_BINDING, COUPLED_CLUSTER = "dft", "gfn2", "ccsd(t)"
 TEACHERS = (DFT, TIGHT_BINDING, COUPLED_CLUSTER)
@@ -62,9 +62,7 @@ class Recipe:
     basis: str
     grid_level: int
     seed: int
-    smiles: tuple[
-        str, ...
-    ]  # molecules to label; empty for all graphs of `max_heavy_atoms` and the hydrides and diatomics
+    smiles: tuple[str, ...]  # molecules to label; empty for all graphs of `max_heavy_atoms`, hydrides and diatomics
     max_heavy_atoms: int
     conformers: tuple[int, ...]
     thermal: tuple[int, ...]
@@ -92,13 +90,13 @@ class Recipe:
 
 
 class Task(NamedTuple):
-    """A piece of work."""
+    """One task of a campaign."""
 
     kind: str
     arguments: Mapping[str, Any]
     key: str
-    stream: str  # seed of its random numbers: a hash like the key but of no version, so that geometries stay
-    parent: str | None  # key
+    stream: str  # seed of its random numbers: a hash like the key, without the version, so that geometries stay
+    parent: str | None  # key of the task that this one builds on
     cost: float  # roughly proportional to its time; only the estimate of the time left depends on it
 
 

@@ -1,10 +1,10 @@
-"""The one zero of energy, for every charge: isolated neutral atoms at the level of theory of the labels.
+"""Zero of energy for structures of every charge: isolated neutral atoms at the level of theory of the labels.
 
 Labels, models and references are total energies minus those of the neutral atoms of the same structure. So a neutral
 molecule lies below zero by its energy of atomization, an ion above that by what it costs to take its electrons away,
 and bare nuclei at their Coulomb repulsion plus the energies of their atoms' electrons: two protons at 1/R plus twice
-the ionization energy of hydrogen. What depends on the level of theory there, the energies of the parts, is converted
-here and nowhere else.
+the ionization energy of hydrogen. Of these, the energies of the parts depend on the level of theory; they are
+converted here and nowhere else.
 
 Curves of bare nuclei, of H2+ and of ions are judged after subtracting the model's own separated parts, and the offset
 of those parts from the exact ones is a number of its own: a model may know 1/R and be wrong about the ionization

@@ -41,7 +41,7 @@ def plan_study(settings: StudySettings) -> Plan:
 
 
 def describe(plan: Plan) -> Iterator[str]:
-    """Write the sides of every dataset and rung that is trained on, a line each, each once."""
+    """Describe the sides of every dataset and rung that is trained on, one line each."""
     lines: dict[str, None] = {}
     for population in plan.populations:
         divided = plan.sources[population.arm].divided

@@ -34,7 +34,7 @@ def make_transform(settings: OptimizerSettings) -> optax.GradientTransformation:
 def schedule(settings: OptimizerSettings, step: jax.Array, steps: jax.Array) -> jax.Array:
     """Learning rate at `step` of `steps` as a fraction of its peak, float32: linear warm-up, then a cosine to zero."""
     warmup = jnp.maximum(1, jnp.round(settings.warmup_fraction * steps)).astype(jnp.float32)
-    # Products with reciprocals are what XLA makes of divisions by constants: numbers are those of fixed lengths.
+    # XLA turns divisions by constants into products with reciprocals; with them numbers equal those of fixed lengths.
     progress = jnp.clip((step - warmup) * (1 / jnp.maximum(1, steps - warmup)), 0.0, 1.0)
     rising = (step + 1) * (1 / warmup)
     return jnp.where(step < warmup, rising, 0.5 * (1 + jnp.cos(jnp.pi * progress)))

@@ -38,7 +38,7 @@ def test_the_shipped_labels_are_sound(sound):
         ("forces", np.nan, True, "has missing or non-finite forces, atom 1"),
         ("atomic_numbers", 0, True, "has an unknown element, atomic number 0, atom 1"),
         ("atomic_numbers", 119, True, "has an unknown element, atomic number 119, atom 1"),
-        ("charge", 11, False, "has fewer than no electrons: charge 11"),
+        ("charge", 11, False, "has a charge above that of its nuclei: 11"),
         ("charge", 1, False, "has impossible charge and spin_multiplicity: 1 and 1 for 9 electrons"),
         ("spin_multiplicity", 2, False, "has impossible charge and spin_multiplicity: 0 and 2 for 10 electrons"),
         ("spin_multiplicity", 13, False, "has impossible charge and spin_multiplicity: 0 and 13 for 10 electrons"),
