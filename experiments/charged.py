@@ -6,7 +6,8 @@ charges that add up to the total charge, with their Coulomb energy (the spin in 
 with the nuclear repulsion put in where there are no electrons. Each with and without isolated nuclei (H+, He2+) in
 training, over two widths, two training-set sizes and three seeds.
 Controls at the largest size and most data: a cutoff of 16 angstrom; pairs of He2+ with a proton in training, and both;
-isolated atoms and ions pinned to zero by construction.
+isolated atoms and ions pinned to zero by construction; anions in training, labelled in a basis with diffuse functions.
+Held-out molecules are asked charges +1, -1 and +2, which is trained on nowhere.
 Two bare nuclei, and H2+ away from its minimum, are in no training set but that of the control that is named for it.
 Learning rates are those of experiments/results/tuning/chosen.csv for the plain model; no curve chose anything.
 Result: `experiments/results/charged/`.
@@ -35,6 +36,7 @@ def get_config(size: str = "default") -> ConfigDict:
     config = config_lib.default()
     config.experiment, config.size = "charged", size
     config.data.elements = ELEMENTS
+    config.data.update({"anions": "pbe0_631ppgss_anions", "dications": "pbe0_def2svp_dications"})
     config.data.update({"ions": True, "spin_states": True, "include_isolated_atoms": True, "pinned_share": 0.05})
     config.grid.rungs = ("stretched",)
     config.grid.seeds = (0, 1, 2)
@@ -61,6 +63,7 @@ def get_config(size: str = "default") -> ConfigDict:
         "embedding_cutoff16": {"model": FAR_SIGHTED, "data": ISOLATED_NUCLEI, "grid": most},
         "embedding_sees_pairs": {"model": EMBEDDING, "data": PAIRS, "grid": most},
         "embedding_sees_pairs_cutoff16": {"model": FAR_SIGHTED, "data": PAIRS, "grid": most},
+        "embedding_anions": {"model": EMBEDDING, "data": {**ISOLATED_NUCLEI, "include_anions": True}, "grid": most},
         "embedding_pinned": {
             "model": {**EMBEDDING, "isolated_atom_exact": True},
             "data": ISOLATED_NUCLEI,

@@ -51,7 +51,7 @@ def get_config(size: str = "default") -> ConfigDict:
         labels.curve_points = 0
         labels.vertical_charges = (0, 2)
         if size == "anions":
-            labels.vertical_charges, labels.basis = (0, -1), "def2-svpd"
+            labels.vertical_charges, labels.basis = (0, -1), "6-31++g**"  # diffuse on hydrogen too, unlike def2-SVPD
     elif size == "gfn2":
         config.experiment, config.size = "labels-gfn2", "default"
         labels.teacher = "gfn2"
