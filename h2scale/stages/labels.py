@@ -37,7 +37,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
         path, recipe, workers=config.labels.workers, settings=settings, minutes=config.labels.minutes
     )
     assembled = assembly.assemble(path, recipe, {name: workdir.installed_version(name) for name in _PROGRAMS})
-    name = re.sub("[-()]", "", recipe.level_name).replace("/", "_")
+    name = dataset_name(recipe.level_name)
     output = path / f"{name}.h5"
     storage.save_dataset(output, assembled.dataset)
     if recipe.teacher == recipe_lib.COUPLED_CLUSTER:
@@ -51,6 +51,11 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
         f"{sum(summary.failures.values())} failures, {hours:.2f} core hours.\nDataset: {output}\nCard: {path / CARD}"
     )
     return path
+
+
+def dataset_name(level: str) -> str:
+    """Name that files of a level of theory go by: `pbe0_def2svp`, `pbe0_631ppgss` for PBE0/6-31++G**."""
+    return re.sub("[-()]", "", level).translate(str.maketrans("/+*", "_ps"))
 
 
 def make_recipe(config: FrozenConfigDict) -> recipe_lib.Recipe:

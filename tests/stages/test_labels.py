@@ -60,3 +60,8 @@ def test_a_campaign_leaves_a_dataset_its_card_and_its_failures(folder):
 def test_another_seed_in_the_same_folder_is_refused_by_name(folder):
     with pytest.raises(InputError, match=r"config\.labels\.seed=0, this one has 1"):
         runner.run(settings(teacher="gfn2", seed=1), str(folder))
+
+
+def test_names_of_files_hold_no_sign_that_a_shell_would_read():
+    levels = {"pbe0/def2-svp": "pbe0_def2svp", "ccsd(t)/cc-pvdz": "ccsdt_ccpvdz", "pbe0/6-31++g**": "pbe0_631ppgss"}
+    assert {level: labels.dataset_name(level) for level in levels} == levels
