@@ -90,13 +90,13 @@ def cures(run: summary.Run) -> str:
     for window, title in WINDOWS.items():
         name = f"protons_{window}_mae_ev"
         reference = _mean(cells[first], name)
-        cured = [arm for arm in others if _mean(cells[arm], name) < CURED_SHARE * reference]
-        who = ", ".join(cured) if cured else "no arm"
-        sentences.append(f"{title} (there {words.number(reference)} eV): {who}")
-    return (
-        f"Which arm brings the two-proton error of {first} below {words.number(CURED_SHARE)} of what it is: "
-        f"{'; '.join(sentences)}."
-    )
+        cured = [
+            charged_figures.ARMS.get(arm, arm) for arm in others if _mean(cells[arm], name) < CURED_SHARE * reference
+        ]
+        who = "; ".join(cured) if cured else "no arm"
+        sentences.append(f"{title[0].upper()}{title[1:]}, where it is {words.number(reference)} eV: {who}.")
+    title = charged_figures.ARMS.get(first, first)
+    return f"What brings the two-proton error of the arm “{title}” below a tenth. {' '.join(sentences)}"
 
 
 def likeness_to_h2(run: summary.Run, rows: tables.Table) -> np.ndarray:
@@ -140,7 +140,10 @@ def _mean(rows: tables.Table, name: str) -> float:
 
 
 def _window_row(arm: str, rows: tables.Table) -> list[str | tuple[str, float]]:
-    cells: list[str | tuple[str, float]] = [arm, (str(len(rows["arm"])), len(rows["arm"]))]
+    cells: list[str | tuple[str, float]] = [
+        charged_figures.ARMS.get(arm, arm),
+        (str(len(rows["arm"])), len(rows["arm"])),
+    ]
     for pair in PAIRS:
         for window in WINDOWS:
             energy = _mean(rows, f"{pair}_{window}_mae_ev")
@@ -157,4 +160,7 @@ def _likeness_cell(run: summary.Run, rows: tables.Table) -> tuple[str, float]:
 
 
 def _other_row(arm: str, rows: tables.Table) -> list[str | tuple[str, float]]:
-    return [arm, *((words.number(_mean(rows, name), 3), _mean(rows, name)) for name, _ in _OTHERS)]
+    return [
+        charged_figures.ARMS.get(arm, arm),
+        *((words.number(_mean(rows, name), 3), _mean(rows, name)) for name, _ in _OTHERS),
+    ]

@@ -12,6 +12,20 @@ from h2scale.report import style, summary
 from h2scale.runtime import tables
 
 _TITLES = {"protons": "Two protons", "helium_proton": "He²⁺ and a proton", "helium_nuclei": "Two He²⁺"}
+ARMS = {
+    "embedding": "embedding",
+    "embedding_nuclei": "embedding, saw isolated nuclei",
+    "embedding_cutoff16": "embedding, saw isolated nuclei, cutoff 16 Å",
+    "embedding_sees_pairs": "embedding, saw He²⁺ with H⁺",
+    "embedding_sees_pairs_cutoff16": "embedding, saw He²⁺ with H⁺, cutoff 16 Å",
+    "embedding_anions": "embedding, saw isolated nuclei and anions",
+    "embedding_pinned": "embedding, isolated atoms and ions pinned",
+    "charges": "partial charges",
+    "charges_nuclei": "partial charges, saw isolated nuclei",
+    "bare": "repulsion of bare nuclei put in",
+    "bare_nuclei": "repulsion of bare nuclei put in, saw isolated nuclei",
+}
+"""Arms of `experiments/charged.py` in words; an arm of another name is called by it."""
 _FLOOR_EV = 1e-4  # errors below are drawn there; rounding alone is smaller
 
 
@@ -39,6 +53,6 @@ def nuclei_errors(run: summary.Run, cells: Mapping[str, tables.Table]) -> Figure
         axes.set(title=title, xlabel="Distance (Å)")
     grid[0, 0].set_ylabel("Error of the energy (eV)")
     style.legend_below(
-        figure, [Line2D([], [], color=colour, linewidth=2, label=arm) for arm, colour in colours.items()]
+        figure, [Line2D([], [], color=colour, linewidth=2, label=ARMS.get(arm, arm)) for arm, colour in colours.items()]
     )
     return figure
