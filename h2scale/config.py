@@ -72,7 +72,7 @@ def default() -> ConfigDict:
                     "stretched": (),
                     "h2": (),
                 },
-                "rungs": ("equilibrium", "thermal", "stretched"),  # data distributions; also h2
+                "rungs": ("equilibrium", "thermal", "stretched"),  # data distributions; also h2; auto: all of the data
                 "seeds": (0, 1),
                 "learning_rates": (0.02,),  # peak of the schedule; where empty, those of `tuned`
                 "weight_decays": (),  # where empty, that of `train`

@@ -12,7 +12,7 @@ from h2scale.runtime.devices import DeviceSettings
 from h2scale.training.settings import CheckpointSettings, EvaluationSettings, TrainingSettings
 
 AUTOMATIC = ("auto",)
-"""Training-set sizes that follow from the data."""
+"""Rungs or training-set sizes that follow from the data."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class GridSettings:
     num_features: tuple[int, ...]  # channels per degree
     num_train: tuple[int, ...] | tuple[str]  # structures; ("auto",) for powers of two up to what there is
     num_train_of: Mapping[str, tuple[int, ...]]  # by rung, where num_train is empty
-    rungs: tuple[str, ...]
+    rungs: tuple[str, ...]  # ("auto",) for all that the data hold
     seeds: tuple[int, ...]
     learning_rates: tuple[float, ...]  # peak of the schedule; where empty, those of `tuned`
     weight_decays: tuple[float, ...]  # where empty, that of `train`
@@ -54,7 +54,7 @@ class GridSettings:
         self._require(rows, "tuned", "rows of a rung, a width and a learning rate")
         for rung in self.rungs:
             self._require(bool(self.sizes(rung)), "num_train", f"a list of sizes where num_train_of.{rung} is empty")
-            for width in self.num_features:
+            for width in self.num_features if self.rungs != AUTOMATIC else ():
                 right = f"a list of rates where no row of tuned is of rung {rung} and {width} features"
                 self._require(bool(self.rates(rung, width)), "learning_rates", right)
 

@@ -110,8 +110,9 @@ def load(arms: tuple[ArmSettings, ...]) -> dict[str, Sources]:
         admitted = arm.training_set
         bare = admitted.include_bare_nuclei or admitted.include_helium_with_proton
         divided = divide(arm.dataset, arm.split, bare, arm.anions if arm.include_anions else "")
-        orders = dict(_orders(arm, divided))
-        adapted = arm if divided.dataset.has_forces else _without_forces(arm)
+        known = _with_rungs(arm, divided) if arm.grid.rungs == AUTOMATIC else arm
+        orders = dict(_orders(known, divided))
+        adapted = known if divided.dataset.has_forces else _without_forces(known)
         if arm.grid.num_train == AUTOMATIC:
             adapted = _with_sizes(adapted, divided, orders)
         found[arm.name] = Sources(
@@ -193,6 +194,18 @@ def _without_forces(arm: ArmSettings) -> ArmSettings:
     return dataclasses.replace(arm, training=dataclasses.replace(arm.training, force_weight=0.0))
 
 
+def _held_rungs(divided: partition.Partition) -> tuple[str, ...]:
+    """Return the rungs of which there are structures."""
+    return tuple(name for name in rungs.RUNGS if divided.dataset.rungs.isin([name]).any())
+
+
+def _with_rungs(arm: ArmSettings, divided: partition.Partition) -> ArmSettings:
+    """Replace automatic rungs by those that the data hold."""
+    held = _held_rungs(divided)
+    require(bool(held), "data.dataset", arm.dataset, f"of some rung, {', '.join(rungs.RUNGS)}")
+    return dataclasses.replace(arm, grid=dataclasses.replace(arm.grid, rungs=held))
+
+
 def _with_sizes(
     arm: ArmSettings, divided: partition.Partition, orders: Mapping[tuple[str, int], training_sets.TrainingOrder]
 ) -> ArmSettings:
@@ -229,7 +242,7 @@ def _orders(
 ) -> Iterator[tuple[tuple[str, int], training_sets.TrainingOrder]]:
     for rung in arm.grid.rungs:
         rungs.check_rung(rung)
-        held = [name for name in rungs.RUNGS if divided.dataset.rungs.isin([name]).any()]
+        held = _held_rungs(divided)
         if rung not in held:
             require(False, "grid.rungs", rung, f"made of rungs that {arm.dataset} holds, {', '.join(held) or 'none'}")
         for side in ("validation", "test"):

@@ -12,8 +12,9 @@ import pytest
 from h2scale import config as config_lib
 from h2scale.data import rungs, storage
 from h2scale.errors import InputError
+from h2scale.physics import curves, teachers
 from h2scale.stages import scaling
-from h2scale.study import planning, preparation
+from h2scale.study import planning, preparation, sources
 from h2scale.training import population as population_lib
 
 MODEL = {
@@ -185,12 +186,68 @@ def test_flags_hold_for_every_arm_of_the_default_study():
     }
 
 
-def test_a_set_without_minima_is_planned(tmp_path):
+@pytest.fixture(scope="module")
+def thermal(tmp_path_factory):
+    """A set of one rung alone, without a curve of H2."""
     labels = storage.load_dataset(case_lib.LABELS)
-    kept = labels.select(np.flatnonzero(labels.rung == "thermal"))
-    storage.save_dataset(tmp_path / "thermal.h5", kept)
-    grid = dataclasses.replace(PLAIN.grid, rungs=("thermal",), num_train=(40,))
-    arm = dataclasses.replace(PLAIN, dataset=str(tmp_path / "thermal.h5"), grid=grid)
-    (population,) = planning.plan_study(study_of(arm)).populations
+    path = tmp_path_factory.mktemp("thermal") / "thermal.h5"
+    storage.save_dataset(path, labels.select(np.flatnonzero(labels.rung == "thermal")))
+    return path
+
+
+def of_one_rung(thermal, teacher_curve="dataset", **grid):
+    grid = dataclasses.replace(PLAIN.grid, **{"num_train": (40,), **grid})
+    return dataclasses.replace(PLAIN, dataset=str(thermal), grid=grid, teacher_curve=teacher_curve)
+
+
+def test_a_set_without_minima_is_planned(thermal):
+    (population,) = planning.plan_study(study_of(of_one_rung(thermal, rungs=("thermal",)))).populations
     assert np.isfinite(population.settings.energy_scale)
     assert population.settings.avg_num_neighbors > 1
+
+
+def test_automatic_rungs_are_those_that_the_data_hold(thermal):
+    arm = of_one_rung(thermal, rungs=("auto",), num_train=("auto",))
+    (population,) = planning.plan_study(study_of(arm)).populations
+    assert {spec.rung for spec in population.replicas} == {"thermal"}
+    sizes = sorted({spec.num_train for spec in population.replicas})
+    assert sizes == [2**power for power in range(4, 4 + len(sizes))]
+    grid = {"rungs": ("auto",), "num_train": (100,)}
+    (population,) = planning.plan_study(study_of(changed(grid=grid))).populations
+    assert {spec.rung for spec in population.replicas} > {"equilibrium", "stretched"}
+
+
+@pytest.mark.parametrize("asked", ["equilibrium", "stretched"])
+def test_a_rung_that_the_data_do_not_hold_is_refused_with_those_that_they_do(thermal, asked):
+    with pytest.raises(InputError, match=rf"must be made of rungs that .*thermal\.h5 holds, thermal; got '{asked}'"):
+        planning.plan_study(study_of(of_one_rung(thermal, rungs=(asked,))))
+
+
+def test_a_curve_that_the_data_lack_is_left_out_or_computed(thermal, monkeypatch):
+    """Computed by PySCF at the level of the data; here at a cheaper one in its place."""
+    solved = []
+
+    def solve(symbols, method, basis, distances_bohr, **options):
+        solved.append((symbols, method, basis, len(distances_bohr)))
+        return own(symbols, "hf", "sto-3g", distances_bohr, **options)
+
+    own = teachers.teacher_curve
+    monkeypatch.setattr(teachers, "teacher_curve", solve)
+    plain = planning.plan_study(study_of(of_one_rung(thermal, rungs=("thermal",)))).sources["plain"]
+    assert not np.isfinite(plain.references.teacher_ev).any()
+    assert plain.facts["teacher_curve"] == sources.NO_CURVE
+    assert not solved
+    arm = of_one_rung(thermal, "auto", rungs=("thermal",))
+    found = planning.plan_study(study_of(arm)).sources["plain"]
+    assert solved == [(("H", "H"), "pbe0", "def2-svp", len(curves.H2_TEST_DISTANCES_ANGSTROM))]
+    assert found.facts["teacher_curve"] == "computed by PySCF"
+    assert found.facts["teacher_curve_provenance"]["basis"] == "sto-3g"
+    assert -5.1 < np.min(found.references.teacher_ev) < -4.9  # H2 at HF/STO-3G, unrestricted atoms apart
+
+
+def test_a_curve_of_a_level_that_pyscf_cannot_do_is_refused(thermal, tmp_path):
+    labels = storage.load_dataset(thermal)
+    path = tmp_path / "other.h5"
+    storage.save_dataset(path, dataclasses.replace(labels, manifest={**labels.manifest, "level": "g4(mp2)"}))
+    with pytest.raises(InputError, match=r"data\.teacher_curve must be dataset, since PySCF cannot do g4\(mp2\)"):
+        planning.plan_study(study_of(of_one_rung(path, "auto", rungs=("thermal",))))
