@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from h2scale import units
-from h2scale.remedies import library, library_files, parameters, potentials, remedy, tables
+from h2scale.judge import curve_errors
+from h2scale.remedies import library, library_files, parameters, potentials, remedy
 from h2scale.stages import remedies
 
 EXPERIMENT = Path(__file__).resolve().parents[1] / "experiments" / "remedies.py"
@@ -34,16 +35,14 @@ def held_out(data, method):
     def relative(method):
         return totals_ev(molecules, method) - counts @ totals_ev(data.atoms, method)
 
-    return float(np.mean(np.abs(relative(method) - relative("label"))) * tables.KCAL)
+    return float(np.mean(np.abs(relative(method) - relative("label"))) * curve_errors.KCAL)
 
 
 def on_curve(curve, method):
     """Absolute errors along a curve, (n_points,)."""
 
-    def relative(method):
-        return curve.interaction(totals_ev(curve.points, method), totals_ev(curve.atoms, method))
-
-    return np.abs(relative(method) - relative("label")) * tables.KCAL
+    own = totals_ev(curve.points, method) - totals_ev(curve.atoms, method).sum()
+    return np.abs(own - curve.reference_ev) * curve_errors.KCAL
 
 
 def main():

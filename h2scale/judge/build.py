@@ -52,7 +52,7 @@ def _report(folder: Path) -> None:
     (folder / _ERRORS).unlink(missing_ok=True)
     tables.append_rows(folder / _ERRORS, curve_errors.Error._fields, [error._asdict() for error in errors])
     for error in errors:
-        if error.region == "whole":
+        if error.region == curve_errors.WHOLE:
             print(
                 f"{error.system:12s} {error.method:10s} {error.points:3d} points, mean "
                 f"{error.mean_kcal_per_mol:7.2f}, largest {error.largest_kcal_per_mol:7.2f} kcal/mol"

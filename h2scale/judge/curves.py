@@ -47,12 +47,17 @@ def write(folder: Path, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     (output / CURVES).unlink(missing_ok=True)
     tables.append_rows(output / CURVES, Row._fields, [row._asdict() for row in rows])
-    manifest = feature_files.makers(BASIS) | {"reference": " ".join(REFERENCE_WORDS.split())}
+    references = {system.name: reference_words(system) for system in SYSTEMS.values()}
+    manifest = feature_files.makers(BASIS) | {"references": references}
     feature_files.save(output / FEATURES, feature_files.join(list(unique.values()), manifest))
 
 
-REFERENCE_WORDS = """full CI, frozen 1s; for N2, H2O cut and CH4 cut UCCSD(T)/cc-pVDZ + (full CI - UCCSD(T))/6-31G; for
-F2 UCCSD(T)/cc-pVDZ + (UCCSDT - UCCSD(T))/6-31G"""
+def reference_words(system: System) -> str:
+    """Method and basis of a system's best energies."""
+    best = {"fci": "full CI", "uccsdt": "UCCSDT"}[system.reference]
+    if system.name in COMPOSITE:
+        return f"UCCSD(T)/{BASIS} + ({best} - UCCSD(T))/{SMALL_BASIS}, frozen core"
+    return f"{best}/{BASIS}, frozen core"
 
 
 def load_curves(path: Path) -> list[Row]:
@@ -116,7 +121,7 @@ def _reference(folder: Path, system: System) -> tuple[np.ndarray, np.ndarray]:
 
 def _curve(folder: Path, system: System, basis: str, method: str) -> tuple[np.ndarray, np.ndarray]:
     """Energies relative to separated atoms (hartree) and <S^2>, (points,) each; NaN where not finished."""
-    if _bare(system):
+    if system.is_bare:
         energies = np.array([p.molecule(BASIS).energy_nuc() for p in single_points.of_system(system)])
         return energies, np.zeros(system.points)
     found = [_energy(folder / system.name / basis, place, method) for place in range(system.points)]
@@ -126,11 +131,6 @@ def _curve(folder: Path, system: System, basis: str, method: str) -> tuple[np.nd
         if single_points.of_atom(symbol, charge, 1).num_electrons
     )
     return np.array([energy for energy, _ in found]) - atoms, np.array([spin for _, spin in found])
-
-
-def _bare(system: System) -> bool:
-    """No electrons are left: every method gives the repulsion of the nuclei."""
-    return system.charge == sum(electronic_structure.nuclear_charges(system.symbols))
 
 
 def _energy(folder: Path, place: int, method: str) -> tuple[float, float]:
@@ -144,7 +144,7 @@ def _energy(folder: Path, place: int, method: str) -> tuple[float, float]:
 
 def _geometries(folder: Path, system: System) -> list[feature_files.Geometry]:
     """Points with finished features, and the system's atoms."""
-    if _bare(system):
+    if system.is_bare:
         return []
     made = []
     for place, point in enumerate(single_points.of_system(system)):

@@ -37,7 +37,7 @@ def atom_name(symbol: str) -> str:
 
 
 def _compute_part(folder: Path, system: System, basis: str, part: str) -> None:
-    if system.charge == sum(electronic_structure.nuclear_charges(system.symbols)):
+    if system.is_bare:
         return  # no electrons: every method gives the repulsion of the nuclei
     if part == "reference" and system.name in COMPOSITE and basis == BASIS:
         return

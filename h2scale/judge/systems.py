@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from h2scale import elements
+
 BASIS = "cc-pvdz"
 SMALL_BASIS = "6-31g"
 """Where full CI in the larger basis is out of reach, its difference from UCCSD(T) is taken in this one."""
@@ -45,6 +47,11 @@ class System:
         inner = round((self.points - 1) * -low / (high - low))
         factors = np.concatenate([np.linspace(low, 0, inner + 1), np.linspace(0, high, self.points - inner)[1:]])
         return self.bond_length_angstrom * np.exp(factors)
+
+    @property
+    def is_bare(self) -> bool:
+        """No electrons are left: every method gives the repulsion of the nuclei."""
+        return self.charge == sum(elements.ATOMIC_NUMBERS[symbol] for symbol in self.symbols)
 
     def positions(self, distance_angstrom: float) -> np.ndarray:
         """(n_atoms, 3), angstrom."""

@@ -90,19 +90,14 @@ def curve_errors_ev(member: Member, curve: Curve, data: Library) -> np.ndarray:
     if outside or any(member.rung.base not in one.rows for one in (*curve.points, *curve.atoms)):
         return np.full(len(curve.points), np.nan)
     own = predicted(member, curve.points) - predicted(member, curve.atoms).sum()
-    return own - reference_ev(curve)
+    return own - curve.reference_ev
 
 
 def base_errors_ev(method: str, curve: Curve) -> np.ndarray:
     """Signed errors of a method without learning along a curve, eV, (n_points,)."""
     own = [library.energy(point, method) for point in curve.points]
     atoms = [library.energy(atom, method) for atom in curve.atoms]
-    return (np.array(own) - sum(atoms)) * units.HARTREE_EV - reference_ev(curve)
-
-
-def reference_ev(curve: Curve) -> np.ndarray:
-    """The reference relative to its own atoms, eV, (n_points,)."""
-    return (np.array([point.label for point in curve.points]) - sum(a.label for a in curve.atoms)) * units.HARTREE_EV
+    return (np.array(own) - sum(atoms)) * units.HARTREE_EV - curve.reference_ev
 
 
 def own_rows(geometry: Geometry, rung: Rung) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ class Geometry(NamedTuple):
     charge: int
     spin_multiplicity: int
     energies: Mapping[str, float]  # total, hartree, by method; NaN or absent where it was not computed
-    label: float  # total, hartree: the reference that it is trained on or judged by
+    label: float  # total, hartree, that it is trained on, or that its curve is judged by
     rows: Mapping[str, tuple[np.ndarray, np.ndarray]]  # by base: inputs, amounts (eV)
 
 
@@ -31,15 +31,12 @@ class Curve(NamedTuple):
     """One system of the judge."""
 
     system: str
-    reference: str  # method and basis of the labels
+    reference: str  # its method and basis
     atoms: tuple[Geometry, ...]  # one of each atom, repeated where it is
     points: tuple[Geometry, ...]
+    reference_ev: np.ndarray  # (n_points,), relative to the system's own atoms
     distances_angstrom: np.ndarray  # (n_points,), increasing
     regions: tuple[str, ...]  # (n_points,), wall, well, middle or tail
-
-    def interaction(self, totals: np.ndarray, atoms: np.ndarray) -> np.ndarray:
-        """Energies relative to the system's own atoms, from totals (n_points,) and those of `atoms`."""
-        return totals - atoms.sum()
 
 
 class Library(NamedTuple):
@@ -50,11 +47,15 @@ class Library(NamedTuple):
     atoms: tuple[Geometry, ...]  # isolated atoms of the molecules' elements
     curves: tuple[Curve, ...]
     basis: str
-    sha256: str  # of the file of labels
+    sha256: str  # of the labels
 
     def indices(self, side: str) -> np.ndarray:
         """Places of the molecules on a side, increasing."""
         return np.flatnonzero(np.array(self.sides) == side)
+
+    def regions(self) -> dict[str, tuple[str, ...]]:
+        """Regions of every curve's points, by system."""
+        return {curve.system: curve.regions for curve in self.curves}
 
     def composition(self) -> np.ndarray:
         """Atoms of each element of `atoms` in each molecule, (n_molecules, n_elements)."""

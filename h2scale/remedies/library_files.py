@@ -14,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from h2scale import units
 from h2scale.errors import InputError
 from h2scale.remedies import library
 from h2scale.remedies.library import Curve, Geometry, Library
@@ -71,11 +72,14 @@ def load(path: str | Path = SHIPPED) -> Library:
 
 
 def _read_curve(group: h5py.Group) -> Curve:
+    points, atoms = tuple(_read_geometries(group["points"])), tuple(_read_geometries(group["atoms"]))
+    reference = np.array([point.label for point in points]) - sum(atom.label for atom in atoms)
     return Curve(
         system=str(group.attrs["system"]),
         reference=str(group.attrs["reference"]),
-        atoms=tuple(_read_geometries(group["atoms"])),
-        points=tuple(_read_geometries(group["points"])),
+        atoms=atoms,
+        points=points,
+        reference_ev=reference * units.HARTREE_EV,
         distances_angstrom=group["distances_angstrom"][...],
         regions=tuple(_texts(group["regions"])),
     )

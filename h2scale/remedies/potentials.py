@@ -70,10 +70,9 @@ def molecule_errors_ev(potential: Potential, data: Library) -> np.ndarray:
 
 def curve_errors_ev(potential: Potential, curve: Curve) -> np.ndarray:
     """Signed errors along a curve, eV, (n_points,); NaN where it holds an element that the network does not know."""
-    reference = np.array([point.label for point in curve.points]) - sum(atom.label for atom in curve.atoms)
     own = np.array([energy_ev(potential, point) for point in curve.points])
     own -= sum(energy_ev(potential, atom) for atom in curve.atoms)
-    return own - reference * units.HARTREE_EV
+    return own - curve.reference_ev
 
 
 def energy_ev(potential: Potential, geometry: Geometry) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from h2scale import elements, units
+from h2scale.judge import curve_errors
 from h2scale.remedies import ladder, library, parameters, tables
 from h2scale.remedies.library import Library
 
@@ -50,9 +51,9 @@ def save_members(
         tested_heavy_atoms=TESTED_HEAVY_ATOMS,
         num_train=member.num_train,
         dataset_sha256=data.sha256,
-        held_out_mae_ev=row.test_kcal / tables.KCAL,
-        curves_mae_ev=row.curves_kcal / tables.KCAL,
-        curves_largest_ev=row.curves_largest_kcal / tables.KCAL,
+        held_out_mae_ev=row.test_kcal / curve_errors.KCAL,
+        curves_mae_ev=row.curves_kcal / curve_errors.KCAL,
+        curves_largest_ev=row.curves_largest_kcal / curve_errors.KCAL,
     )
     path = folder / f"{member.rung.name}.npz"
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from h2scale import units
+from h2scale.judge import curve_errors
+from h2scale.judge.curve_errors import KCAL
 from h2scale.remedies import ladder, library
 from h2scale.remedies.library import Curve, Library
 
-KCAL = 1 / units.KCAL_PER_MOL_EV
-REGIONS = ("wall", "well", "middle", "tail")
-BROKEN = ("middle", "tail")
-"""Regions beyond the well: the broken bond."""
+WORSE_KCAL = 0.05
+"""A rung is worse than its base from this much more of mean error on."""
 
 
 class MemberRow(NamedTuple):
@@ -39,7 +39,7 @@ class RegionRow(NamedTuple):
 
     rung: str
     system: str
-    region: str  # wall, well, middle, tail or all
+    region: str  # one of `curve_errors.PARTS`
     reference: str
     points: int
     mean_kcal: float  # mean over seeds of the mean absolute error
@@ -60,55 +60,33 @@ class Judged(NamedTuple):
 def region_rows(judged: Judged, curves: Sequence[Curve]) -> Iterator[RegionRow]:
     """Yield the rows of one rung: every curve, whole and by region; those without a number are left out."""
     for curve in curves:
-        error = np.abs(judged.errors_ev[curve.system]) * KCAL
-        base = np.abs(ladder.base_errors_ev(judged.base, curve)) * KCAL if judged.base else None
-        for region in ("all", *REGIONS):
-            inside = np.array([region in ("all", own) for own in curve.regions])
-            known = inside & np.isfinite(error).all(axis=0)
-            if base is not None:
-                known &= np.isfinite(base)
-            if not known.any():
-                continue
-            mean = float(error[:, known].mean())
-            base_mean = float(base[known].mean()) if base is not None else float("nan")
-            yield RegionRow(
-                judged.rung,
-                curve.system,
-                region,
-                curve.reference,
-                int(known.sum()),
-                mean,
-                float(error[:, known].max(axis=1).mean()),
-                judged.base,
-                base_mean,
-                bool(mean > base_mean + WORSE_KCAL),
-            )
-
-
-WORSE_KCAL = 0.05
-"""A rung is worse than its base from this much more of mean error on."""
-
-
-def summary(errors_ev: dict[str, np.ndarray], curves: Sequence[Curve]) -> tuple[float, float, float]:
-    """Of one member: mean of the curves' mean errors, the same beyond the well, and the largest error, kcal/mol."""
-    means, broken, largest = [], [], 0.0
-    for curve in curves:
-        error = np.abs(errors_ev[curve.system]) * KCAL
-        if not np.isfinite(error).any():
-            continue
-        means.append(np.nanmean(error))
-        beyond = error[np.isin(curve.regions, BROKEN)]
-        if np.isfinite(beyond).any():
-            broken.append(np.nanmean(beyond))
-        largest = max(largest, float(np.nanmax(error)))
-    return float(np.mean(means)), float(np.mean(broken)) if broken else float("nan"), largest
+        error = judged.errors_ev[curve.system]
+        base = ladder.base_errors_ev(judged.base, curve)[None] if judged.base else np.zeros_like(error)
+        error = np.where(np.isfinite(base).all(axis=0), error, np.nan)  # both at the same points
+        base = np.where(np.isfinite(error).all(axis=0), base, np.nan)
+        regions = (curve_errors.by_region(one, curve.regions) for one in (error, base))
+        for own, beside in zip(*regions, strict=True):
+            if own.points:
+                base_mean = beside.mean_kcal_per_mol if judged.base else float("nan")
+                yield RegionRow(
+                    judged.rung,
+                    curve.system,
+                    own.region,
+                    curve.reference,
+                    own.points,
+                    own.mean_kcal_per_mol,
+                    own.largest_kcal_per_mol,
+                    judged.base,
+                    base_mean,
+                    bool(own.mean_kcal_per_mol > base_mean + WORSE_KCAL),
+                )
 
 
 def member_row(member: ladder.Member, data: Library) -> tuple[MemberRow, dict[str, np.ndarray]]:
     """Row of a correction, and its signed errors on every curve, eV."""
     error = np.abs(ladder.molecule_errors_ev(member, data)[data.indices("test")]) * KCAL
     errors = {curve.system: ladder.curve_errors_ev(member, curve, data) for curve in data.curves}
-    mean, broken, largest = summary(errors, data.curves)
+    overall = curve_errors.overall(errors, data.regions())
     row = MemberRow(
         member.rung.name,
         f"{member.rung.name}-w{member.width}-n{member.num_train}-s{member.seed}",
@@ -121,9 +99,7 @@ def member_row(member: ladder.Member, data: Library) -> tuple[MemberRow, dict[st
         member.validation_mae_ev * KCAL,
         float(error.mean()),
         float(error.max()),
-        mean,
-        broken,
-        largest,
+        *overall,
     )
     return row, errors
 
@@ -138,10 +114,10 @@ def method_rows(data: Library) -> Iterator[tuple[MemberRow, Judged]]:
         if not np.isfinite(own).any() and not any(np.isfinite(error).any() for error in errors.values()):
             continue
         error = np.abs((own - labels)[test]) * units.HARTREE_EV * KCAL
-        mean, broken, largest = summary({name: own[0] for name, own in errors.items()}, data.curves)
+        overall = curve_errors.overall({name: own[0] for name, own in errors.items()}, data.regions())
         nothing = float("nan")
         tests = float(error.mean()), float(error.max())
-        row = MemberRow(method, method, 0, 0, 0, 0, nothing, nothing, nothing, *tests, mean, broken, largest)
+        row = MemberRow(method, method, 0, 0, 0, 0, nothing, nothing, nothing, *tests, *overall)
         yield row, Judged(method, "", errors)
 
 

@@ -18,7 +18,7 @@ _VARIABLES = (("num_train", "training molecules"), ("num_params", "parameters"))
 
 
 def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str]) -> Figure:
-    """Draw each rung's error on every curve beyond the well, and on held-out molecules, in the order of the ladder.
+    """Draw each rung's error on every broken bond, and on held-out molecules, in the order of the ladder.
 
     Args:
         regions: `regions.csv`.
@@ -28,7 +28,7 @@ def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str]) -
     figure, grid = style.panels(1, 1, max(7.5, 0.78 * len(order)), 4.8)
     axes = grid[0, 0]
     for place, rung in enumerate(order):
-        own = tables.select(regions, (regions["rung"] == rung) & (regions["region"] == "all"))
+        own = tables.select(regions, (regions["rung"] == rung) & (regions["region"] == "broken"))
         worse = own["worse_than_base"] > 0
         at = place + np.linspace(-0.22, 0.22, max(len(own["mean_kcal"]), 1))
         values = np.maximum(own["mean_kcal"], _FLOOR_KCAL)
@@ -40,15 +40,15 @@ def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str]) -
     axes.axhline(2.0, color=style.GREY, linewidth=0.8, linestyle=":")
     axes.set_xticks(range(len(order)), order, rotation=35, ha="right")
     style.log_axis(axes.yaxis)
-    axes.set_ylabel("Mean error (kcal/mol)")
-    axes.set_title("Whole curves by what is built in")
+    axes.set_ylabel("Mean error beyond the well (kcal/mol)")
+    axes.set_title("Broken bonds by what is built in")
     style.legend_below(
         figure,
         [
-            _mark("o", LEARNED, "curve, learned"),
+            _mark("o", LEARNED, "broken bond, learned"),
             _mark("o", UNLEARNED, "not learned"),
             _mark("X", SPOILED, "worse than base"),
-            _mark("_", style.INK, "mean of curves"),
+            _mark("_", style.INK, "mean of bonds"),
             _mark("D", style.INK, "held out"),
         ],
     )

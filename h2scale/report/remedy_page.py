@@ -14,7 +14,10 @@ _LEARNED = ("plain", "priors", "delta-uhf", "delta-pbe0", "practical", "pairs")
 _METHODS = ("uhf", "ump2", "pbe0", "b3lyp", "wb97m-v", "uccsd", "uccsd(t)")
 _SHOWN = ("plain", "practical", "delta-uhf", "pairs", "uccsd", "uccsd(t)")
 _FIGURES = (
-    ("ladder", "Mean error of every rung and method on every curve; crosses are curves that a rung spoils."),
+    (
+        "ladder",
+        "Mean error of rungs and methods on every curve beyond its well; crosses: worse there than the base.",
+    ),
     ("exponents", "Exponents of the error on held-out molecules beside those of the broken-bond error, by rung."),
     ("scaling", "Error against data, solid on broken bonds, dotted on held-out molecules; darker is larger."),
     ("curves", "Signed errors along the curves, each relative to its own atoms."),
@@ -58,12 +61,14 @@ def sentence(members: tables.Table, regions: tables.Table, exponents: tables.Tab
     parts = []
     for rung in learned:
         mean, largest = _over_curves(regions, rung)
+        broken = _over_curves(regions, rung, "broken")[0]
         spoiled = _spoiled(regions, rung)
         own = (exponents["rung"] == rung) & (exponents["variable"] == "num_train")
         trend = dict(zip(exponents["metric"][own].tolist(), exponents["direction"][own].tolist(), strict=True))
         held_out = remedy_figures.held_out(members, rung)
         said = (
-            f"{rung}: {held_out:.2g} kcal/mol on held-out molecules, {mean:.2g} on whole curves (largest {largest:.2g})"
+            f"{rung}: {held_out:.2g} kcal/mol on held-out molecules, {broken:.2g} on broken bonds, {mean:.2g} on whole "
+            f"curves (largest {largest:.2g})"
         )
         said += f"; with data the one {_word(trend.get('test_kcal'))}, broken bonds {_word(trend.get('broken_kcal'))}"
         parts.append(said + (f"; worse than its base on {', '.join(spoiled)}" if spoiled else ""))
@@ -85,12 +90,14 @@ def _summary(
         spoiled = _spoiled(regions, rung)
         params = int(members["num_params"][members["rung"] == rung].max())
         held_out = remedy_figures.held_out(members, rung)
-        cells = [(f"{value:.2f}", value) for value in (held_out, mean, largest)]
+        broken = _over_curves(regions, rung, "broken")[0]
+        cells = [(f"{value:.2f}", value) for value in (held_out, broken, mean, largest)]
         rows.append([rung, (str(params), float(params)), *cells, ", ".join(spoiled) or "none"])
     return [
         "rung",
         "most parameters",
         "held out",
+        "broken bonds",
         "mean of curves",
         "largest on a curve",
         "worse than its base on",
@@ -108,11 +115,11 @@ def _by_region(regions: tables.Table) -> tuple[list[str], list[list[str | tuple[
     return [*columns, "mean", "largest", "its base", "worse"], rows
 
 
-def _over_curves(regions: tables.Table, rung: str) -> tuple[float, float]:
-    own = (regions["rung"] == rung) & (regions["region"] == "all")
+def _over_curves(regions: tables.Table, rung: str, part: str = "whole") -> tuple[float, float]:
+    own = (regions["rung"] == rung) & (regions["region"] == part)
     return float(regions["mean_kcal"][own].mean()), float(regions["largest_kcal"][own].max())
 
 
 def _spoiled(regions: tables.Table, rung: str) -> list[str]:
-    own = (regions["rung"] == rung) & (regions["region"] == "all") & (regions["worse_than_base"] > 0)
+    own = (regions["rung"] == rung) & (regions["region"] == "whole") & (regions["worse_than_base"] > 0)
     return regions["system"][own].tolist()

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from h2scale import config as config_lib
 from h2scale.data import partition, training_sets
 from h2scale.data.splits import SplitSettings
+from h2scale.judge import curve_errors
 from h2scale.remedies import fitting, ladder, library_files, potentials, shipping
 from h2scale.remedies import rungs as rungs_lib
 from h2scale.remedies import tables as ladder_tables
@@ -21,7 +22,7 @@ from h2scale.stages import scaling
 from h2scale.study import planning, replicas, training
 
 MEMBERS_CSV, REGIONS_CSV, POINTS_CSV = "members.csv", "regions.csv", "points.csv"
-EXPONENTS_CSV, COSTS_CSV, SENTENCE_MD = "exponents.csv", "costs.csv", "sentence.md"
+EXPONENTS_CSV, SENTENCE_MD = "exponents.csv", "sentence.md"
 MODELS_FOLDER, NETWORKS_FOLDER = "models", "networks"
 NETWORKS = ("plain", "priors")
 POINT_COLUMNS = ("rung", "system", "distance_angstrom", "region", "reference_ev", "energy_ev", "error_kcal")
@@ -64,7 +65,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
 
 
 def write_tables(path: Path, data: Library, found: Mapping[str, _Trained]) -> None:
-    """Write the tables of members, regions, points, exponents and costs."""
+    """Write the tables of members, regions, points and exponents."""
     rows: list[ladder_tables.MemberRow] = []
     judged: list[ladder_tables.Judged] = []
     for row, own in ladder_tables.method_rows(data):
@@ -177,9 +178,8 @@ def _judge_networks(name: str, table: tables.Table, folder: Path, data: Library)
     rows, errors = [], []
     for place in np.flatnonzero(chosen):
         potential = potentials.load(folder, str(own["replica_id"][place]), with_priors=name == "priors")
-        error = np.abs(potentials.molecule_errors_ev(potential, data)[data.indices("test")]) * ladder_tables.KCAL
+        error = np.abs(potentials.molecule_errors_ev(potential, data)[data.indices("test")]) * curve_errors.KCAL
         curves = {curve.system: potentials.curve_errors_ev(potential, curve) for curve in data.curves}
-        mean, broken, largest = ladder_tables.summary(curves, data.curves)
         rows.append(
             ladder_tables.MemberRow(
                 name,
@@ -193,9 +193,7 @@ def _judge_networks(name: str, table: tables.Table, folder: Path, data: Library)
                 float(validation[place]),
                 float(error.mean()),
                 float(error.max()),
-                mean,
-                broken,
-                largest,
+                *curve_errors.overall(curves, data.regions()),
             )
         )
         errors.append(curves)
@@ -205,14 +203,13 @@ def _judge_networks(name: str, table: tables.Table, folder: Path, data: Library)
 def _validation(folder: Path, ids: list[str]) -> dict[str, float]:
     """Lowest validation error of every replica, kcal/mol an atom: what its parameters and rate were chosen by."""
     history = tables.read_table(folder / workdir.HISTORY_FILE)
-    error = history["validation_energy_mae_ev_per_atom"] * ladder_tables.KCAL
+    error = history["validation_energy_mae_ev_per_atom"] * curve_errors.KCAL
     return {name: float(np.nanmin(error[history["replica_id"] == name])) for name in ids}
 
 
 def _points(judged: ladder_tables.Judged, data: Library) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for curve in data.curves:
-        reference = ladder.reference_ev(curve)
         mean = judged.errors_ev[curve.system].mean(axis=0)
         for place, distance in enumerate(curve.distances_angstrom):
             rows.append(
@@ -221,9 +218,9 @@ def _points(judged: ladder_tables.Judged, data: Library) -> list[dict[str, objec
                     "system": curve.system,
                     "distance_angstrom": float(distance),
                     "region": curve.regions[place],
-                    "reference_ev": reference[place],
-                    "energy_ev": reference[place] + mean[place],
-                    "error_kcal": mean[place] * ladder_tables.KCAL,
+                    "reference_ev": curve.reference_ev[place],
+                    "energy_ev": curve.reference_ev[place] + mean[place],
+                    "error_kcal": mean[place] * curve_errors.KCAL,
                 }
             )
     return rows

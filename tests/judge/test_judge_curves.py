@@ -150,7 +150,25 @@ def test_errors_are_the_differences_from_the_reference_by_region():
     assert found["well", "uhf"].mean_kcal_per_mol == pytest.approx(2.0)
     assert found["wall", "uhf"].largest_kcal_per_mol == pytest.approx(1.0)
     assert np.isnan(found["tail", "uhf"].mean_kcal_per_mol)
+    broken = found["broken", "uhf"]
+    assert (broken.points, broken.missing) == (1, 1)
+    assert broken.mean_kcal_per_mol == pytest.approx(3.0)
     assert {e.method for e in curve_errors.errors(rows)} == {"uhf"}
+
+
+def test_errors_of_members_are_means_over_them_and_curves_count_alike():
+    kcal = units.KCAL_PER_MOL_EV
+    two = kcal * np.array([[1.0, -2.0, 3.0], [3.0, -4.0, np.nan]])
+    found = {error.region: error for error in curve_errors.by_region(two, ("well", "middle", "tail"))}
+    assert found["whole"].mean_kcal_per_mol == pytest.approx(2.5)
+    assert found["whole"].largest_kcal_per_mol == pytest.approx(3.0)
+    assert found["tail"].points == 0, "a point counts where every member has an energy"
+    regions = {"long": ("well", "middle", "tail"), "short": ("well",), "none": ("well",)}
+    own = {"long": two[0], "short": kcal * np.array([6.0]), "none": np.array([np.nan])}
+    overall = curve_errors.overall(own, regions)
+    assert overall.mean_kcal == pytest.approx((2.0 + 6.0) / 2)
+    assert overall.broken_kcal == pytest.approx(2.5)
+    assert overall.largest_kcal == pytest.approx(6.0)
 
 
 def test_full_ci_of_square_h4_is_below_every_other_method_s_right_root():

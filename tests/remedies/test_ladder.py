@@ -100,7 +100,7 @@ def test_curves_choose_nothing(shipped):
     small = shipped._replace(sides=tuple("train" if one == "unseen" else one for one in side.tolist()))
     spoiled = small._replace(
         curves=tuple(
-            curve._replace(points=tuple(point._replace(label=point.label + 1.0) for point in curve.points))
+            curve._replace(reference_ev=curve.reference_ev + np.linspace(0, 1, len(curve.points)))
             for curve in small.curves
         )
     )
@@ -132,7 +132,7 @@ def test_stage_writes_tables_page_and_models(tmp_path, capsys):
     members = table_files.read_table(path / "members.csv")
     assert (members["rung"] == "pairs").sum() == 8
     regions = table_files.read_table(path / "regions.csv")
-    own = (regions["rung"] == "pairs") & (regions["region"] == "all")
+    own = (regions["rung"] == "pairs") & (regions["region"] == "whole")
     assert set(regions["system"][own]) == {curve.system for curve in library_files.load().curves}
     assert "kcal/mol on held-out molecules" in (path / "sentence.md").read_text()
     assert (path / "report.html").exists()
