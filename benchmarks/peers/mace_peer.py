@@ -115,8 +115,8 @@ def num_epochs(log: str, seconds: float) -> int:
 
 
 def training_seconds(log: str) -> float:
-    """Seconds from the start of training to the end of its last epoch."""
-    return (times(log, "Epoch ")[-1] - times(log, "Started training")[0]).total_seconds()
+    """Seconds of training, validation included."""
+    return (times(log, "Training complete")[0] - times(log, "Started training")[0]).total_seconds()
 
 
 def predict(model_file: Path, test: Path) -> tuple[np.ndarray, np.ndarray, int]:
