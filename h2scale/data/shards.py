@@ -140,7 +140,7 @@ def read_index(folder: str | Path, *, verify: bool) -> dict[str, Any]:
                 raise errors.InputError(
                     f"{path} has {path.stat().st_size} bytes; the manifest says {expected['bytes']}."
                 )
-            if verify and _checksum(path) != expected["sha256"]:
+            if verify and files.checksum(path) != expected["sha256"]:
                 raise errors.InputError(f"{path} does not match its checksum in the manifest; copy or make it again.")
     return index
 
@@ -230,7 +230,7 @@ def _write_shard(folder: Path, name: str, dataset: dataset_lib.Dataset, has_forc
         shutil.rmtree(partial)
         raise
     written = {
-        file: {"bytes": (folder / name / file).stat().st_size, "sha256": _checksum(folder / name / file)}
+        file: {"bytes": (folder / name / file).stat().st_size, "sha256": files.checksum(folder / name / file)}
         for file in (ATOMS, STRUCTURES, INDEX)
     }
     return {"name": name, "num_structures": len(records), "num_atoms": len(atoms), "files": written}
@@ -300,8 +300,3 @@ def _load_index(folder: Path) -> dict[str, Any]:
         found = (index.get("format"), index.get("version"))
         raise errors.InputError(f"{path}: format and version must be {(FORMAT, VERSION)}; got {found}.")
     return index
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

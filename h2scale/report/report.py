@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from h2scale.report import (
     headline,
     page,
     regimes,
+    result_tables,
     scaling_figures,
     style,
     summary,
@@ -25,29 +25,6 @@ from h2scale.report.claims import record as record_lib
 from h2scale.report.claims import table as claims_table
 from h2scale.runtime import files, tables
 
-_TABLE_METRICS = (
-    "test_energy_mae_ev",
-    "test_energy_median_ae_ev",
-    "test_within_43_mev_share",
-    "ridge_test_energy_mae_ev",
-    "zero_test_energy_mae_ev",
-    "test_energy_mae_ev_per_atom",
-    "test_force_mae_ev_per_angstrom",
-    "zero_test_force_mae_ev_per_angstrom",
-    "unseen_energy_mae_ev",
-    "h2_mae_ev",
-    "h2_beyond_wall_mae_ev",
-    "h2_beyond_wall_teacher_mae_ev",
-    "h2_wall_mae_ev",
-    "h2_well_mae_ev",
-    "h2_middle_mae_ev",
-    "h2_tail_mae_ev",
-    "h2_teacher_mae_ev",
-    "h2_npe_ev",
-    "h2_bond_length_angstrom",
-    "h2_well_depth_ev",
-    "protons_mae_ev",
-)
 _FILES = {
     "replicas.csv": "one row per trained replica",
     "errors.csv": "errors on held-out molecules, by side and regime",
@@ -58,7 +35,6 @@ _FILES = {
     "data.json": "facts about the data of each arm",
     "environment.json": "versions and devices",
 }
-_MAX_BASELINE_ROWS = 12
 _VERDICT_NOTE = (
     "A verdict speaks of these models, data and ranges only. Inconclusive means that this run cannot tell. Intervals "
     "of exponents hold for both exponents at once in 95 %, all others are 95 % intervals."
@@ -92,7 +68,8 @@ def write_report(
     for arm in summary.arms_of(run):
         body += _figure_section(run, arm, figures, only_arm=len(summary.arms_of(run)) == 1)
     body += [switches.section(run), regimes.section(run, workdir)]
-    body += [_cell_section(run), _fit_section(run), _baseline_section(run), _settings_section(run, workdir)]
+    body += [result_tables.cells(run), result_tables.fits(run), result_tables.baselines(run)]
+    body.append(_settings_section(run, workdir))
     path = workdir / "report.html"
     files.write_text(path, page.document(f"h2scale: {_title(run)}", body))
     return path
@@ -254,107 +231,6 @@ def _scale_caption(run: summary.Run, arm: str) -> str:
         "cells. Lines and bands are the joint law E + A N^-alpha + B D^-beta with its 95 % interval, where the grid is "
         "large enough for one. " + " ".join(sentences)
     )
-
-
-def _cell_section(run: summary.Run) -> str:
-    metrics = [name for name in _TABLE_METRICS if np.any(np.isfinite(run.replicas[name]))]
-    headers = ["Model", "Rung", "Parameters", "Structures", "Replicas"]
-    headers += [f"{words.METRICS[name][0]}, {words.METRICS[name][1]}" for name in metrics]
-    rows: list[list[str | tuple[str, float]]] = []
-    for arm in summary.arms_of(run):
-        for rung in summary.rungs_of(run, arm):
-            for cell in summary.cells_of(run, arm, rung):
-                finite = f"{cell.num_finite} of {cell.num_replicas}"
-                rows.append(
-                    [
-                        words.arm(arm),
-                        rung,
-                        (words.count(cell.num_params), cell.num_params),
-                        (words.count(cell.num_train), cell.num_train),
-                        finite if cell.num_finite < cell.num_replicas else str(cell.num_replicas),
-                        *[_mean_and_spread(cell, name) for name in metrics],
-                    ]
-                )
-    note = "Mean ± standard deviation over the finite seeds of a cell. Click a heading to sort."
-    return page.element("h2", "Every cell") + page.element("p", note, "soft") + page.sortable(headers, rows)
-
-
-def _mean_and_spread(cell: summary.Cell, name: str) -> tuple[str, float]:
-    mean, spread = cell.mean[name], cell.spread[name]
-    text = words.number(mean, 3) + (f" ± {words.number(spread)}" if np.isfinite(spread) else "")
-    return text, mean
-
-
-def _fit_section(run: summary.Run) -> str:
-    headers = ["Model", "Rung", "Metric", "Used", "Left out", "slope in N", "slope in D"]
-    headers += ["E", "alpha", "beta", "alpha at most data", "beta at largest size", "foretells best", "without numbers"]
-    rows: list[list[str | tuple[str, float]]] = [
-        [
-            words.arm(record["arm"]),
-            record["rung"],
-            words.metric(record["metric"]),
-            (str(record["num_points"]), record["num_points"]),
-            (str(record["num_excluded"]), record["num_excluded"]),
-            *[_sorted_interval(record["slopes"][name]) for name in ("num_params", "num_train")],
-            *[_sorted_interval(record["joint"][name]) for name in ("E", "alpha", "beta")],
-            _sorted_interval(record["along_num_params"]["alpha"]),
-            _sorted_interval(record["along_num_train"]["alpha"]),
-            record["best_form"] or "–",
-            record["slopes"]["reason"] or record["joint"]["reason"],
-        ]
-        for record in run.fits["fits"]
-    ]
-    method = run.fits["method"]
-    note = (
-        "Slopes are exponents of a pure power law, negative where the metric falls. E, alpha and beta belong to "
-        f"E + A N^-alpha + B D^-beta; the two columns after them to E + A x^-alpha in one variable. Exponents are "
-        f"sought between {method['exponent_range'][0]:g} and {method['exponent_range'][1]:g}; "
-        f"{method['num_bootstrap']:,} resamples; {method['groups']}. The form that "
-        "foretells best is fitted without the quarter of cells with the largest N D and judged there."
-    )
-    correlations: list[list[str | tuple[str, float]]] = [
-        [
-            words.arm(record["arm"]),
-            record["rung"],
-            words.metric(record["metric"]),
-            _sorted_interval(record),
-            (str(record["num_points"]), record["num_points"]),
-        ]
-        for record in run.fits["rank_correlations"]
-    ]
-    return (
-        page.element("h2", "Scaling laws")
-        + page.element("p", note, "soft")
-        + page.sortable(headers, rows)
-        + page.element("h3", "Does a better in-distribution error go with a better H₂ curve?")
-        + page.element("p", "Spearman correlation with the in-distribution energy error over all replicas.", "soft")
-        + page.sortable(["Model", "Rung", "Metric", "Correlation", "Replicas"], correlations)
-    )
-
-
-def _sorted_interval(record: dict[str, Any]) -> tuple[str, float]:
-    estimate = record["estimate"]
-    return words.interval(record), np.nan if estimate is None else estimate
-
-
-def _baseline_section(run: summary.Run) -> str:
-    if not run.baselines:
-        return ""
-    headers = list(run.baselines[0])
-    rows = sorted(run.baselines, key=lambda row: float(row.get("h2_mae_ev") or "inf"))[:_MAX_BASELINE_ROWS]
-    note = "Curves that no network had a part in, judged by the same metrics."
-    cells = [[_baseline_cell(row[name]) for name in headers] for row in rows]
-    return (
-        page.element("h2", "Physics without learning") + page.element("p", note, "soft") + page.sortable(headers, cells)
-    )
-
-
-def _baseline_cell(text: str) -> str | tuple[str, float]:
-    try:
-        value = float(text)
-    except ValueError:
-        return text
-    return words.number(value, 3), value
 
 
 def _settings_section(run: summary.Run, workdir: Path) -> str:

@@ -1,7 +1,8 @@
-"""Writing files whole: the content goes to a temporary file in the same folder, which is then renamed."""
+"""Files: written whole, by a temporary file in the same folder that is then renamed; locked; and their checksums."""
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -54,3 +55,14 @@ def write_bytes(path: str | os.PathLike[str], content: bytes, *, sync: bool = Fa
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's file names and contents in order of name; hexadecimal."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for inside in sorted(inside for inside in path.rglob("*") if inside.is_file()):
+        digest.update(f"{inside.relative_to(path)} {checksum(inside)}\n".encode())
+    return digest.hexdigest()

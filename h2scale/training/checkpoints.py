@@ -5,7 +5,6 @@ checkpoint also carries the SHA-256 checksums of its files, written before that 
 """
 
 import contextlib
-import hashlib
 import json
 import shutil
 import warnings
@@ -141,12 +140,8 @@ def _without_warnings() -> Iterator[None]:
 
 def _checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of every file of the items; Orbax still writes to its own files beside them."""
-    files = sorted(path for item in (_STATE, _METADATA) for path in (folder / item).rglob("*") if path.is_file())
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-        if path.name != "commit_success.txt"
-    }
+    found = sorted(path for item in (_STATE, _METADATA) for path in (folder / item).rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): files.checksum(path) for path in found if path.name != "commit_success.txt"}
 
 
 def _damage(folder: Path) -> str | None:

@@ -1,6 +1,5 @@
 """Reading of every foreign format: structures with energies relative to isolated atoms, and a manifest."""
 
-import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from h2scale.data.readers import (
     vqm24,
     zero,
 )
+from h2scale.runtime import files as files_lib
 from h2scale.types import Structure
 
 SAMPLE = 1000
@@ -219,17 +219,6 @@ _RUNG_WORDS = {
 }
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, or of a folder's file names and contents in order of name; hexadecimal."""
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    digest = hashlib.sha256()
-    for inside in sorted(inside for inside in path.rglob("*") if inside.is_file()):
-        digest.update(f"{inside.relative_to(path)} {checksum(inside)}\n".encode())
-    return digest.hexdigest()
-
-
 def _manifest(source: Source, facts: Mapping[str, Any], has_forces: bool) -> dict[str, Any]:
     options = source.options
     stored = FORMATS[source.name].stored_units
@@ -241,7 +230,7 @@ def _manifest(source: Source, facts: Mapping[str, Any], has_forces: bool) -> dic
         "units": {"positions": "angstrom", "energy": "eV", "forces": "eV/angstrom", "constants": "CODATA 2018"},
         "units_in_the_source": stored,
         "has_forces": has_forces,
-        "sources": [{"name": file.name, "sha256": checksum(file)} for file in source.files],
+        "sources": [{"name": file.name, "sha256": files_lib.checksum(file)} for file in source.files],
         **({"read_as": dict(facts["read_as"])} if "read_as" in facts else {}),
     }
 
