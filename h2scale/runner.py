@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ml_collections import FrozenConfigDict
 
-from h2scale import config as config_lib
+from h2scale import setting_checks
 from h2scale.errors import IncompleteError as IncompleteError
 from h2scale.errors import InputError as InputError
 from h2scale.runtime import devices
@@ -30,7 +30,7 @@ def run(config: FrozenConfigDict, folder: str | None = None, watch: Watch | None
             failed.
     """
     folder = folder or os.path.join("runs", f"{config.experiment}-{config.size}")
-    if config.stage in config_lib.TRAINING_STAGES:
+    if config.stage in setting_checks.TRAINING_STAGES:
         return _scaling(config, folder, watch)
     devices.configure(devices.DeviceSettings.from_section(config.devices))
     stages = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from h2scale import command_line
+from h2scale import command_line, setting_checks
 from h2scale import config as config_lib
 
 # ml_collections loads config files so.
@@ -51,7 +51,7 @@ def refusal(capsys, *words):
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("size", config_lib.SIZES)
+@pytest.mark.parametrize("size", setting_checks.SIZES)
 def test_experiment_resolves_at_every_size_and_says_what_it_asks(path, size):
     module = load(path)
     config = config_lib.resolve(module.get_config(size))

@@ -13,7 +13,7 @@ SOURCES = package_graph.package_sources()
 
 # A module may import those of its own layer and of the layers before it; docs/architecture.md explains them.
 LAYERS = (
-    {"units", "types", "elements", "numerics", "errors", "config"},
+    {"units", "types", "elements", "numerics", "errors", "setting_checks", "config"},
     {"runtime"},
     {"electronic_structure"},
     {"physics"},

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from h2scale import config, errors
+from h2scale import errors, setting_checks
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import many_files, readers, rungs, shards, storage, validation
 from h2scale.data.account import Counts, account
@@ -157,9 +157,9 @@ def _many(arguments: argparse.Namespace) -> int:
     """Convert each file in a task of its own."""
     if arguments.dry_run or arguments.output.suffix != ".shards":
         raise errors.InputError("--workers writes a folder of shards: it goes with --output=NAME.shards alone.")
-    if arguments.launcher not in config.LAUNCHERS or arguments.workers < 1:
+    if arguments.launcher not in setting_checks.LAUNCHERS or arguments.workers < 1:
         raise errors.InputError(
-            f"--launcher must be one of {', '.join(config.LAUNCHERS)} and --workers 1 or more; got "
+            f"--launcher must be one of {', '.join(setting_checks.LAUNCHERS)} and --workers 1 or more; got "
             f"{arguments.launcher!r} and {arguments.workers}."
         )
     elements = None if arguments.elements is None else arguments.elements.split(",")
