@@ -97,10 +97,10 @@ def _open_with_charge(run: summary.Run, judged: list[record_lib.Verdict], figure
         page.element("p", _title(run), "soft"),
         page.element("p", charged.verdict_sentence(run, first), "lead"),
         page.element("p", charged.cures(run), "lead"),
+        charged.section(run, figures),
         page.element("h2", "Verdicts"),
         _verdict_table(first),
         page.element("p", _VERDICT_NOTE, "soft"),
-        charged.section(run, figures),
         page.folded("The other claims, arm by arm", "".join(scale) + _verdict_table(others)),
         data_section.section(run),
     ]
