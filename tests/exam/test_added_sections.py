@@ -250,6 +250,27 @@ def test_force_of_a_molecule_far_away_is_caught():
     assert {system for system, _ in found} == {"H2O … CH4", "NH3 … HF", "N2 … C2H4", "F− … CH4"}
 
 
+@pytest.mark.parametrize(("pull", "caught"), [(lambda place: 3.0 * (place == 0), False), (lambda place: 1.5, True)])
+def test_either_of_two_molecules_of_one_shape_may_have_the_charge(pull, caught):
+    """H2+ pulls at its bond wherever it is; a charge that both have half of pulls at both."""
+
+    class Placed(Truth):
+        def predict_one(self, query):
+            prediction = super().predict_one(query)
+            if query.charge == 1 and set(query.numbers) == {1} and len(query.numbers) % 2 == 0 and near(query):
+                for place in range(0, len(query.numbers), 2):
+                    force = 3.0 if len(query.numbers) == 2 else pull(place)
+                    prediction.forces[place : place + 2, 2] = force, -force
+            return prediction
+
+    def near(query):
+        return np.ptp(np.array(query.positions)[:2, 2]) < 5
+
+    part = separation.examine(Placed(), CONDITIONED)
+    failed = {(one.system, one.check) for one in part.findings if one.status == "fail"}
+    assert failed == ({("H2 … H2+", separation.FORCE_CHECK)} if caught else set())
+
+
 def test_neutral_pairs_alone_are_scored_without_charge():
     by_system = {one.system: one.status for one in separation.examine(Truth(), UNCONDITIONED).findings}
     assert by_system["H2O … CH4"] == "pass"

@@ -54,7 +54,8 @@ PAIRS = (
     Pair("Li", 1, 1, "H2O", 0, 1, 1),
     Pair("F", -1, 1, "CH4", 0, 1, 1),
 )
-"""In each the charge stays where it is placed: moving the electron to the other part costs energy."""
+"""In each the charge stays where it is placed, since moving the electron to the other part costs energy; H2 … H2+ alone
+has two places for it."""
 
 
 def examine(
@@ -130,7 +131,7 @@ def examine_pair(
             FORCE_CHECK,
             "eV/Å",
             [together, *alone],
-            functools.partial(_largest_change, together, alone),
+            functools.partial(_largest_change, together, alone, _same_shape(first, second)),
             limit=(0.0, FORCE_TOLERANCE_EV_PER_ANGSTROM),
             reference=0.0,
             forces=True,
@@ -138,8 +139,22 @@ def examine_pair(
     ]
 
 
-def _largest_change(together: Prediction, alone: list[Prediction]) -> float:
+def _same_shape(first: models.Query, second: models.Query) -> bool:
+    """Return whether two molecules differ by where they are, and in charge or spin alone."""
+    if first.numbers != second.numbers:
+        return False
+    shift = np.array(second.positions) - np.array(first.positions)
+    return bool(np.allclose(shift, shift[0], rtol=0, atol=1e-9))
+
+
+def _largest_change(together: Prediction, alone: list[Prediction], same_shape: bool) -> float:
+    """Return the largest change of a force, in eV/angstrom.
+
+    Of two molecules of one shape either may have the charge or the spin, at the same energy: the question says how many
+    electrons both have, not which has them.
+    """
     parts = [one.forces for one in alone if one.forces is not None]
     if together.forces is None or len(parts) < len(alone):
         return np.nan
-    return float(np.max(np.abs(together.forces - np.concatenate(parts))))
+    placings = [parts, parts[::-1]] if same_shape else [parts]
+    return min(float(np.max(np.abs(together.forces - np.concatenate(placing)))) for placing in placings)
