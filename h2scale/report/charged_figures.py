@@ -36,7 +36,7 @@ def nuclei_errors(run: summary.Run, cells: Mapping[str, tables.Table]) -> Figure
         run: the tables of a study.
         cells: replicas of each arm whose curves are drawn.
     """
-    figure, grid = style.panels(1, len(_TITLES), 4.0, 3.9, sharey=True)
+    figure, grid = style.panels(1, len(_TITLES), 4.0, 4.6, sharey=True)
     colours = {arm: colormaps["tab20"](place / 20) for place, arm in enumerate(cells)}
     for axes, (system, title) in zip(grid[0], _TITLES.items(), strict=True):
         for arm, rows in cells.items():
@@ -49,7 +49,7 @@ def nuclei_errors(run: summary.Run, cells: Mapping[str, tables.Table]) -> Figure
             axes.axvline(edge, color=style.GREY, linewidth=1, linestyle=(0, (1, 2)))
         style.distance_axis(axes)
         axes.set_xlim(0.2, 20)
-        style.log_axis(axes.yaxis)
+        style.log_axis(axes.yaxis, 10.0 ** np.arange(-4, 4))
         axes.set(title=title, xlabel="Distance (Å)")
     grid[0, 0].set_ylabel("Error of the energy (eV)")
     style.legend_below(

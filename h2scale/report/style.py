@@ -24,6 +24,7 @@ INK, GREY, FAINT = "#1a1a1a", "#767676", "#e9e9ec"
 RUNG_COLOURS = {"equilibrium": "#D55E00", "thermal": "#CC79A7", "stretched": "#0072B2", "h2": "#009E73"}
 TEACHER = "#E69F00"
 _LEGEND_ENTRY_INCHES = 1.53  # "74.2k parameters" with its line
+_MARK_INCHES, _LETTER_INCHES = 0.6, 0.075
 _MAX_TICKS = 6
 _SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -63,8 +64,10 @@ def panels(num_rows: int, num_columns: int, width: float, height: float, **keywo
 
 
 def legend_below(figure: Figure, handles: list[Line2D]) -> None:
-    """Draw one legend under all panels, in as many columns as the figure is wide enough for."""
-    columns = max(1, min(len(handles), int(figure.get_figwidth() / _LEGEND_ENTRY_INCHES)))
+    """Draw one legend under all panels, in as many columns as the figure is wide enough for its longest label."""
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    entry = max(_LEGEND_ENTRY_INCHES, _MARK_INCHES + longest * _LETTER_INCHES)
+    columns = max(1, min(len(handles), int(figure.get_figwidth() / entry)))
     columns = math.ceil(len(handles) / math.ceil(len(handles) / columns))  # rows of equal length
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.3, handlelength=1.8)
 
