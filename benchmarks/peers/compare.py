@@ -132,8 +132,10 @@ def peer_row(name: str, python: Path, split: split_lib.Split, folder: Path, seco
     if not file.exists():
         print(f"{name}: {seconds:.0f} s of training", flush=True)
         words = [str(python), str(HERE / peer.script), str(folder / "split"), str(file), str(seconds)]
-        threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
-        done = subprocess.run(words, env=os.environ | threads, stderr=subprocess.PIPE, text=True)
+        # mlip compiles its step twice, the second time for the schedule that fits into the time.
+        cache = {"JAX_COMPILATION_CACHE_DIR": str(folder.absolute() / "jax-cache"), "JAX_PLATFORMS": "cpu"}
+        alone = os.environ | cache | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        done = subprocess.run(words, env=alone, stderr=subprocess.PIPE, text=True)
         if done.returncode:
             (folder / f"{file.stem}.log").write_text(done.stderr, encoding="utf-8")
             lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
