@@ -177,7 +177,8 @@ def default() -> ConfigDict:
                 "model_seconds": 21600.0,  # for one model; the next run goes on where this one stopped
             },
             "remedies": {  # how much physics must be built in: a ladder of models of equilibrium molecules
-                "library": "",  # molecules, curves and features, by path; empty for the shipped one
+                "labels": "",  # path of a dataset with its features beside it; empty for the shipped small library
+                "curves": "",  # folder of the curves that judge; named where labels are
                 "rungs": ("plain", "priors", "delta-uhf", "delta-pbe0", "practical", "pairs"),  # that are trained
                 "widths": (0, 4, 8, 16, 32),  # of the corrections' hidden layers; 0 for one constant per channel
                 "num_train": (30, 60, 120, 100_000),  # molecules, of every rung; more than there are stands for all

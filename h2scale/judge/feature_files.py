@@ -104,6 +104,35 @@ def join(geometries: Sequence[Geometry], manifest: Mapping[str, Any]) -> Feature
     )
 
 
+def split(features: FeatureSet) -> list[Geometry]:
+    """Geometries without padding, those that `join` took."""
+    return [_geometry(features, place) for place in range(len(features))]
+
+
+def _geometry(features: FeatureSet, place: int) -> Geometry:
+    atoms = slice(int(features.n_atoms[place]))
+    minimal: dict[str, np.ndarray] = {}
+    for name, array in features.minimal.items():
+        field = name.rsplit("_", 1)[0]
+        orbitals = slice(int((features.minimal[f"{field}_atom"][place] >= 0).sum()))
+        if orbitals.stop:
+            minimal[name] = array[place][(..., *[orbitals] * min(_ranks(name), 2))]
+    energies = {method: float(values[place]) for method, values in features.energies.items()}
+    return Geometry(
+        name=str(features.name[place]),
+        coordinate=float(features.coordinate[place]),
+        atomic_numbers=features.atomic_numbers[place, atoms],
+        positions=features.positions[place, atoms],
+        charge=int(features.charge[place]),
+        spin_multiplicity=int(features.spin_multiplicity[place]),
+        energies={method: energy for method, energy in energies.items() if np.isfinite(energy)},
+        numbers={name: float(values[place]) for name, values in features.numbers.items()},
+        tables=features.tables[place][:, atoms, atoms],
+        atoms=features.atoms[place, atoms],
+        minimal=minimal,
+    )
+
+
 def save(path: Path, features: FeatureSet) -> None:
     """Write a file whole; tables and minimal densities in float32, energies in float64."""
     content = _columns(features)

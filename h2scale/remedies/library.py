@@ -23,7 +23,7 @@ class Geometry(NamedTuple):
     charge: int
     spin_multiplicity: int
     energies: Mapping[str, float]  # total, hartree, by method; NaN or absent where it was not computed
-    label: float  # total, hartree, that it is trained on, or that its curve is judged by
+    label: float  # total, hartree, that it is trained on; NaN on curves, which have a reference
     rows: Mapping[str, tuple[np.ndarray, np.ndarray]]  # by base: inputs, amounts (eV)
 
 

@@ -1,151 +1,190 @@
-"""The ladder's library on disk: one HDF5 file with energies, labels and rows, checked against its checksum.
+"""The ladder's data from files: labelled equilibrium molecules with their features, and the curves that judge.
 
-Layout: attributes `format`, `version`, `manifest` (JSON: level, basis, what made it, checksum). A group for each of
-`molecules`, `atoms` and every curve, one row a geometry: texts, numbers, flat atoms, and for each base flat rows with
-the number of each geometry's. Rows are features, made once; the manifest names what made them.
+Labels are a dataset, `NAME.h5`, and its features `NAME_features.hdf5` beside it, row by row for the same structures;
+`experiments/labels.py:ccsdt` makes both. Curves are a folder that `python -m h2scale.judge.build` writes.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import h5py
 import numpy as np
 
-from h2scale import units
-from h2scale.errors import InputError
-from h2scale.remedies import library
+from h2scale import elements, units
+from h2scale.data import storage
+from h2scale.electronic_structure.minimal_densities import MinimalDensity
+from h2scale.errors import InputError, require
+from h2scale.judge import curves as judge_curves
+from h2scale.judge import feature_files, pieces
+from h2scale.judge.systems import SYSTEMS, System
+from h2scale.remedies import descriptors, first_library, library
 from h2scale.remedies.library import Curve, Geometry, Library
-from h2scale.runtime import files
 
-FORMAT, VERSION = "h2scale-remedy-library", 1
-SHIPPED = Path(__file__).parent / "shipped" / "library.h5"
-
-
-def save(path: str | Path, data: Library, manifest: Mapping[str, Any]) -> None:
-    """Write a library; equal contents give equal bytes."""
-    with h5py.File(path, "w", driver="core", backing_store=False, libver="earliest", track_order=False) as file:
-        _write_geometries(file, "molecules", data.molecules)
-        _write_geometries(file, "atoms", data.atoms)
-        for place, curve in enumerate(data.curves):
-            name = f"curves/{place:03d}"
-            _write_geometries(file, f"{name}/points", curve.points)
-            _write_geometries(file, f"{name}/atoms", curve.atoms)
-            _write(file, f"{name}/distances_angstrom", curve.distances_angstrom)
-            _write(file, f"{name}/regions", np.char.encode(np.array(curve.regions, str), "utf-8"))
-            file[name].attrs["system"], file[name].attrs["reference"] = curve.system, curve.reference
-        file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
-        whole = {**manifest, "basis": data.basis, "checksum_sha256": _checksum(file)}
-        file.attrs["manifest"] = json.dumps(whole, sort_keys=True)
-        file.flush()
-        image = file.id.get_file_image()
-    files.write_bytes(path, image)
+LABEL_METHOD = "ccsd(t)"
+Rows = Mapping[str, tuple[np.ndarray, np.ndarray]]
+"""Inputs and amounts (eV) by base."""
+_FEATURES = "_features.hdf5"
+_SAME_EV = 1e-4
+_FIELDS = {"uhf": "hf", "pbe0": "pbe0"}
+"""Bases that are mean fields, and the names of their minimal densities."""
 
 
-def load(path: str | Path = SHIPPED) -> Library:
-    """Read a library, its molecules on no side: `potentials.divide` divides them as a study does.
+def load(labels: str | Path = "", curves: str | Path = "") -> Library:
+    """Read labels, features and curves, the molecules on no side: `potentials.divide` divides them as a study does.
+
+    Args:
+        labels: a dataset's path, with its features beside it; empty for the shipped library, the first and small one.
+        curves: folder of a table of curves and their features; empty with the shipped library.
 
     Raises:
-        InputError: it is missing, unreadable, of another format or does not match its checksum.
+        InputError: a file is missing, unreadable, does not match its checksum, or belongs to other structures; or one
+            of both is named without the other.
     """
+    if not labels and not curves:
+        return first_library.load()
+    for name, given in (("labels", labels), ("curves", curves)):
+        require(bool(given), f"remedies.{name}", str(given), "named: labels and the curves that judge go together")
     try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
-                raise InputError(f"{path} is no remedy library of version {VERSION}.")
-            manifest = json.loads(file.attrs["manifest"])
-            if _checksum(file) != manifest["checksum_sha256"]:
-                raise InputError(f"{path} does not match its checksum; copy or make the file again.")
-            curves = [_read_curve(file[f"curves/{name}"]) for name in file.get("curves", ())]
-            molecules = tuple(_read_geometries(file["molecules"]))
-            return Library(
-                molecules=molecules,
-                sides=("",) * len(molecules),
-                atoms=tuple(_read_geometries(file["atoms"])),
-                curves=tuple(curves),
-                basis=str(manifest["basis"]),
-                sha256=str(manifest["checksum_sha256"]),
-            )
-    except (OSError, KeyError) as error:
-        raise InputError(f"{path} cannot be read as a remedy library: {error}.") from error
-
-
-def _read_curve(group: h5py.Group) -> Curve:
-    points, atoms = tuple(_read_geometries(group["points"])), tuple(_read_geometries(group["atoms"]))
-    reference = np.array([point.label for point in points]) - sum(atom.label for atom in atoms)
-    return Curve(
-        system=str(group.attrs["system"]),
-        reference=str(group.attrs["reference"]),
-        atoms=atoms,
-        points=points,
-        reference_ev=reference * units.HARTREE_EV,
-        distances_angstrom=group["distances_angstrom"][...],
-        regions=tuple(_texts(group["regions"])),
+        path = storage.dataset_path(labels)
+        dataset = storage.load_dataset(path, allow_missing_forces=True)
+        beside = path.with_name(path.stem + _FEATURES)
+        features = feature_files.load(beside)
+        own_atoms = dataset.manifest["isolated_atom_energies_ev"]
+        _check_rows(dataset.molecule, dataset.energy, features, own_atoms, beside)
+        judged = _load_curves(Path(curves), str(features.manifest["basis"]))
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"remedies: {error}") from error
+    known = [_geometry(own, own.energies[LABEL_METHOD]) for own in feature_files.split(features)]
+    molecules = tuple(one for one in known if len(one.atomic_numbers) > 1)
+    present = {number for one in molecules for number in one.atomic_numbers}
+    return Library(
+        molecules=molecules,
+        sides=("",) * len(molecules),
+        atoms=tuple(one for one in known if len(one.atomic_numbers) == 1 and one.atomic_numbers[0] in present),
+        curves=judged,
+        basis=str(features.manifest["basis"]),
+        sha256=str(dataset.manifest["checksum_sha256"]),
     )
 
 
-def _write_geometries(file: h5py.File, name: str, own: Sequence[Geometry]) -> None:
-    _write(file, f"{name}/name", np.char.encode(np.array([one.name for one in own], str), "utf-8"))
-    _write(file, f"{name}/n_atoms", np.array([len(one.atomic_numbers) for one in own], np.int32))
-    _write(file, f"{name}/atomic_numbers", np.concatenate([np.array(one.atomic_numbers, np.int32) for one in own]))
-    _write(file, f"{name}/positions", np.concatenate([np.asarray(one.positions, float) for one in own]))
-    for field in ("charge", "spin_multiplicity"):
-        _write(file, f"{name}/{field}", np.array([getattr(one, field) for one in own], np.int32))
-    _write(file, f"{name}/label", np.array([one.label for one in own], float))
-    for method in library.METHODS:
-        _write(file, f"{name}/energies/{method}", np.array([library.energy(one, method) for one in own], float))
-    for base in library.ROWS:
-        if all(base in one.rows for one in own):
-            rows = [one.rows[base] for one in own]
-            _write(file, f"{name}/rows/{base}/count", np.array([len(inputs) for inputs, _ in rows], np.int32))
-            _write(
-                file, f"{name}/rows/{base}/inputs", np.concatenate([inputs for inputs, _ in rows]).astype(np.float32)
-            )
-            _write(file, f"{name}/rows/{base}/amounts", np.concatenate([amounts for _, amounts in rows]))
+class _Judge(NamedTuple):
+    """Contents of a folder of curves."""
+
+    references_ev: Mapping[tuple[str, float], float]  # by system and distance
+    points: Mapping[tuple[str, float], feature_files.Geometry]
+    atoms: Mapping[str, feature_files.Geometry]  # by name
+    words: Mapping[str, str]  # the reference's method and basis, by system
+    nothing: Rows  # of bare nuclei
 
 
-def _read_geometries(group: h5py.Group) -> Iterator[Geometry]:
-    arrays = {name: group[name][...] for name in ("n_atoms", "atomic_numbers", "positions", "charge", "label")}
-    spins, names = group["spin_multiplicity"][...], _texts(group["name"])
-    energies = {method: group[f"energies/{method}"][...] for method in library.METHODS}
-    rows = {base: _split(part) for base, part in group.get("rows", {}).items()}
-    ends = np.cumsum(arrays["n_atoms"])
-    for place, name in enumerate(names):
-        atoms = slice(int(ends[place] - arrays["n_atoms"][place]), int(ends[place]))
-        yield Geometry(
-            name=name,
-            atomic_numbers=tuple(arrays["atomic_numbers"][atoms].tolist()),
-            positions=arrays["positions"][atoms],
-            charge=int(arrays["charge"][place]),
-            spin_multiplicity=int(spins[place]),
-            energies={method: float(values[place]) for method, values in energies.items()},
-            label=float(arrays["label"][place]),
-            rows={base: own[place] for base, own in rows.items()},
-        )
+def _load_curves(folder: Path, basis: str) -> tuple[Curve, ...]:
+    """Curves of a folder: of each system the points that have a reference and features.
+
+    Raises:
+        ValueError: a file is unreadable, does not match its checksum, or is of another basis.
+        OSError: there is none.
+    """
+    rows = judge_curves.load_curves(folder / judge_curves.CURVES)
+    features = feature_files.load(folder / judge_curves.FEATURES)
+    if features.manifest["basis"] != basis:
+        raise ValueError(f"curves of {folder} are in {features.manifest['basis']}, the labels in {basis}.")
+    every = feature_files.split(features)
+    atoms = {own.name: own for own in every if not np.isfinite(own.coordinate)}
+    judge = _Judge(
+        references_ev={
+            (row.system, row.distance_angstrom): row.energy_ev
+            for row in rows
+            if row.method == judge_curves.REFERENCE and np.isfinite(row.energy_ev)
+        },
+        points={(own.name, own.coordinate): own for own in every if np.isfinite(own.coordinate)},
+        atoms=atoms,
+        words=features.manifest["references"],
+        nothing={base: (one[:0], two[:0]) for base, (one, two) in _geometry(every[0]).rows.items()},
+    )
+    made = (_curve(system, judge) for system in SYSTEMS.values())
+    return tuple(curve for curve in made if curve is not None)
 
 
-def _split(group: h5py.Group) -> list[tuple[np.ndarray, np.ndarray]]:
-    ends = np.cumsum(group["count"][...])[:-1]
-    inputs, amounts = group["inputs"][...].astype(float), group["amounts"][...]
-    return list(zip(np.split(inputs, ends), np.split(amounts, ends), strict=True))
+def _check_rows(
+    names: np.ndarray,
+    energies_ev: np.ndarray,
+    features: feature_files.FeatureSet,
+    atoms_ev: Mapping[str, float],
+    path: Path,
+) -> None:
+    """Raise ValueError unless features and labels are of the same structures."""
+    if features.name.tolist() != names.tolist():
+        raise ValueError(f"{path} is not of the labels' structures; copy or make both files again.")
+    zero = np.zeros(len(elements.SYMBOLS))
+    for symbol, energy in atoms_ev.items():
+        zero[elements.ATOMIC_NUMBERS[symbol]] = energy
+    totals = energies_ev + zero[features.atomic_numbers].sum(axis=1)
+    if not np.allclose(totals, features.energies[LABEL_METHOD] * units.HARTREE_EV, rtol=0, atol=_SAME_EV):
+        raise ValueError(f"{path} holds other energies than its labels; copy or make both files again.")
 
 
-def _texts(data: h5py.Dataset) -> list[str]:
-    return [value.decode("utf-8") for value in data[...]]
+def _curve(system: System, judge: _Judge) -> Curve | None:
+    """One curve, None without a point or without one of the atoms that it is relative to."""
+    keys = [
+        key for key in sorted(judge.references_ev) if key[0] == system.name and (system.is_bare or key in judge.points)
+    ]
+    parts = tuple(_parts(system, judge))
+    if not keys or len(parts) < len(system.parts):
+        return None
+    distances = np.array([distance for _, distance in keys])
+    points = (_bare(system, key[1], judge.nothing) if system.is_bare else _geometry(judge.points[key]) for key in keys)
+    return Curve(
+        system=system.name,
+        reference=judge.words[system.name],
+        atoms=parts,
+        points=tuple(points),
+        reference_ev=np.array([judge.references_ev[key] for key in keys]),
+        distances_angstrom=distances,
+        regions=tuple(system.region(distances).tolist()),
+    )
 
 
-def _write(file: h5py.File, name: str, array: np.ndarray) -> None:
-    file.create_dataset(name, data=array, compression="gzip", compression_opts=9, shuffle=True, track_times=False)
+def _parts(system: System, judge: _Judge) -> Iterator[Geometry]:
+    """The atoms, and bare nuclei, that a curve's energies are relative to; one without features is left out."""
+    for symbol, charge, _ in system.parts:
+        number = elements.ATOMIC_NUMBERS[symbol]
+        if number == charge:
+            yield _without_electrons(f"nucleus {symbol}", (number,), np.zeros((1, 3)), 0.0, judge.nothing)
+        elif pieces.atom_name(symbol) in judge.atoms:
+            yield _geometry(judge.atoms[pieces.atom_name(symbol)])
 
 
-def _checksum(file: h5py.File) -> str:
-    """SHA-256 over names, types, shapes and bytes of every array, as hexadecimal."""
-    digest = hashlib.sha256()
-    names: list[str] = []
-    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    for name in sorted(names):
-        array = np.ascontiguousarray(file[name][...])
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+def _bare(system: System, distance_angstrom: float, nothing: Rows) -> Geometry:
+    numbers = tuple(elements.ATOMIC_NUMBERS[symbol] for symbol in system.symbols)
+    positions = system.positions(distance_angstrom)
+    first, second = np.triu_indices(len(numbers), 1)
+    inverse = np.outer(numbers, numbers)[first, second] / np.linalg.norm(positions[first] - positions[second], axis=1)
+    return _without_electrons(system.name, numbers, positions, float(inverse.sum()) * units.BOHR_ANGSTROM, nothing)
+
+
+def _without_electrons(
+    name: str, numbers: tuple[int, ...], positions: np.ndarray, energy_hartree: float, nothing: Rows
+) -> Geometry:
+    """Bare nuclei: every method gives their repulsion, and there is nothing to correct."""
+    energies = dict.fromkeys(library.METHODS, energy_hartree)
+    return Geometry(name, numbers, positions, sum(numbers), 1, energies, float("nan"), nothing)
+
+
+def _geometry(own: feature_files.Geometry, label: float = float("nan")) -> Geometry:
+    rows = {"uccsd": descriptors.pair_rows(own.tables, own.atoms)}
+    for base, field in _FIELDS.items():
+        parts = {
+            part: own.minimal[f"{field}_{part}"] for part in MinimalDensity._fields if f"{field}_{part}" in own.minimal
+        }
+        if len(parts) == len(MinimalDensity._fields):
+            rows[base] = descriptors.bond_rows(MinimalDensity(**parts), own.atomic_numbers)
+    return Geometry(
+        name=own.name,
+        atomic_numbers=tuple(own.atomic_numbers.tolist()),
+        positions=own.positions,
+        charge=own.charge,
+        spin_multiplicity=own.spin_multiplicity,
+        energies=own.energies,
+        label=label,
+        rows=rows,
+    )

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from h2scale import elements, units
 from h2scale.judge import curve_errors
 from h2scale.remedies import ladder, library, parameters, tables
@@ -66,7 +64,6 @@ def _atoms(data: Library) -> dict[str, library.Geometry]:
     found = {elements.SYMBOLS[atom.atomic_numbers[0]]: atom for atom in data.atoms}
     for curve in data.curves:
         for atom in curve.atoms:
-            usable = np.isfinite(atom.label) and all(base in atom.rows for base in data.atoms[0].rows)
-            if usable:
+            if atom.charge == 0 and all(base in atom.rows for base in data.atoms[0].rows):
                 found.setdefault(elements.SYMBOLS[atom.atomic_numbers[0]], atom)
     return found

@@ -40,10 +40,10 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
     """Train what is missing, judge, write tables, figure and page, and return the workdir.
 
     Raises:
-        InputError: a setting, the library or the workdir cannot be used.
+        InputError: a setting, the labels, the curves or the workdir cannot be used.
     """
     settings = config.remedies
-    data = library_files.load(settings.library or library_files.SHIPPED)
+    data = library_files.load(settings.labels, settings.curves)
     divided = potentials.divide(data, split_settings(config))
     data = data._replace(sides=tuple(divided.side.tolist()))
     orders = {seed: _order(config, divided, seed) for seed in settings.seeds}

@@ -171,6 +171,18 @@ def test_errors_of_members_are_means_over_them_and_curves_count_alike():
     assert overall.largest_kcal == pytest.approx(6.0)
 
 
+def test_padding_is_undone(built):
+    features = feature_files.load(built[1] / curves.FEATURES)
+    again = feature_files.join(feature_files.split(features), features.manifest)
+    for name in ("name", "coordinate", "atomic_numbers", "positions", "tables", "atoms"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(features, name))
+    for name, array in features.minimal.items():
+        np.testing.assert_array_equal(again.minimal[name], array)
+    alone = next(one for one in feature_files.split(features) if one.name == "atom H")
+    assert alone.tables.shape[1:] == (1, 1)
+    assert len(alone.minimal["hf_atom"]) == 1
+
+
 def test_full_ci_of_square_h4_is_below_every_other_method_s_right_root():
     """The square has two states that cross in symmetry; irrep by irrep none is lost."""
     system = SYSTEMS["H4 square"]

@@ -8,7 +8,17 @@ from h2scale import config as config_lib
 from h2scale import runner
 from h2scale.data import splits
 from h2scale.errors import InputError
-from h2scale.remedies import corrections, fitting, ladder, library, library_files, potentials, rungs, tables
+from h2scale.remedies import (
+    corrections,
+    first_library,
+    fitting,
+    ladder,
+    library,
+    library_files,
+    potentials,
+    rungs,
+    tables,
+)
 from h2scale.runtime import tables as table_files
 
 
@@ -65,18 +75,11 @@ def test_training_begins_at_the_base():
     assert float(own) == 0.0
 
 
-def test_library_is_read_back_and_checked(shipped, tmp_path):
-    small = shipped._replace(molecules=shipped.molecules[:3], sides=shipped.sides[:3], curves=shipped.curves[:1])
-    library_files.save(tmp_path / "one.h5", small, {"level": "test"})
-    again = library_files.load(tmp_path / "one.h5")
-    assert [one.name for one in again.molecules] == [one.name for one in small.molecules]
-    np.testing.assert_array_equal(again.molecules[1].rows["uccsd"][1], small.molecules[1].rows["uccsd"][1])
-    library_files.save(tmp_path / "two.h5", small, {"level": "test"})
-    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
-    content = bytearray((tmp_path / "one.h5").read_bytes())
+def test_damaged_library_is_named(tmp_path):
+    content = bytearray(first_library.SHIPPED.read_bytes())
     (tmp_path / "cut.h5").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"cut\.h5"):
-        library_files.load(tmp_path / "cut.h5")
+        first_library.load(tmp_path / "cut.h5")
 
 
 def formula(geometry):
@@ -140,11 +143,19 @@ def test_stage_writes_tables_page_and_models(tmp_path, capsys):
     assert "Tables, figure and page" in capsys.readouterr().out
 
 
-def test_library_that_is_not_there_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("labels", "curves", "said"),
+    [
+        ("none.h5", "here", r"remedies: no dataset 'none.h5'"),
+        ("none.h5", "", r"config.remedies.curves must be named"),
+        ("", "here", r"config.remedies.labels must be named"),
+    ],
+)
+def test_data_that_are_not_there_are_named(labels, curves, said, tmp_path):
     config = config_lib.default()
     config.stage = "remedies"
-    config.remedies.library = str(tmp_path / "none.h5")
-    with pytest.raises(InputError, match=r"none.h5 cannot be read"):
+    config.remedies.update({"labels": labels, "curves": curves})
+    with pytest.raises(InputError, match=said):
         runner.run(config_lib.resolve(config), str(tmp_path / "run"))
 
 

@@ -1,0 +1,48 @@
+"""Processor time of what every rung of the ladder stands on, in seconds a molecule, by number of heavy atoms.
+
+    python benchmarks/remedy_costs.py [--molecules=3]
+
+For each size a few of the shipped coupled-cluster labels' molecules, the same at every run, one thread.
+"""
+
+import argparse
+import time
+
+import numpy as np
+
+from h2scale import electronic_structure
+from h2scale.data import hashing
+from h2scale.remedies import bases, library_files
+
+
+def seconds(base, molecule, basis):
+    """Processor time of one base, search and rows included."""
+    begin = time.process_time()
+    with electronic_structure.one_thread():
+        bases.solve(
+            base,
+            molecule.atomic_numbers,
+            molecule.positions,
+            molecule.charge,
+            molecule.spin_multiplicity,
+            basis,
+        )
+    return time.process_time() - begin
+
+
+def main():
+    """Print a row for each size: mean time of each base."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--molecules", type=int, default=3, help="of each size")
+    number = parser.parse_args().molecules
+    data = library_files.load()
+    print("| heavy atoms |", " | ".join(bases.BASES), "|")
+    for size in (1, 2, 3):
+        held = [one for one in data.molecules if sum(z > 1 for z in one.atomic_numbers) == size]
+        chosen = sorted(held, key=lambda one: hashing.text_hash(one.name))[:number]
+        means = [np.mean([seconds(base, one, data.basis) for one in chosen]) for base in bases.BASES]
+        print(f"| {size} |", " | ".join(f"{mean:.1f}" for mean in means), "|", flush=True)
+
+
+if __name__ == "__main__":
+    main()
