@@ -125,13 +125,14 @@ def predict(model_file: Path, test: Path) -> tuple[np.ndarray, np.ndarray, int]:
     from mace.calculators import MACECalculator
 
     model = torch.load(model_file, map_location="cpu", weights_only=False)
+    # Before the calculator, which freezes them.
+    num_params = sum(part.numel() for part in model.parameters() if part.requires_grad)
     calculator = MACECalculator(models=[model], device="cpu", default_dtype="float32")
     energies, forces = [], []
     for one in structures.unlabelled(structures.read(test)):
         one.calc = calculator
         forces.append(one.get_forces())
         energies.append(one.get_potential_energy())
-    num_params = sum(part.numel() for part in model.parameters() if part.requires_grad)
     return np.array(energies), np.concatenate(forces), num_params
 
 
