@@ -80,7 +80,7 @@ def fields(points: Sequence[Point], basis: str) -> dict[str, np.ndarray]:
                 molecules[place],
                 "hf",
                 restricted=False,
-                density=_both_spins(found[neighbour]),
+                density=found[neighbour].spin_densities,
                 grid_level=0,
                 follow=True,
             )
@@ -89,7 +89,7 @@ def fields(points: Sequence[Point], basis: str) -> dict[str, np.ndarray]:
         if moved.energy_hartree < found[place].energy_hartree - _LOWER_HARTREE:
             found[place], improved = moved, improved + 1
     return {
-        "density": np.stack([_both_spins(solution) for solution in found]),
+        "density": np.stack([solution.spin_densities for solution in found]),
         "energy": np.array([solution.energy_hartree for solution in found]),
         "spin_squared": np.array([solution.spin_squared for solution in found]),
         "improved": np.array([improved]),
@@ -167,8 +167,3 @@ def reference(point: Point, basis: str, method: str, density: np.ndarray) -> flo
         return few_electrons.states(integrals, 2, point.spin_multiplicity)[0].energy_hartree
     space = electronic_structure.active_space(molecule, core)
     return min(electronic_structure.lowest_by_irrep(space, point.spin_multiplicity, point.irreps).values())
-
-
-def _both_spins(solution: electronic_structure.Solution) -> np.ndarray:
-    density = solution.density
-    return np.stack([density / 2] * 2) if density.ndim == 2 else np.asarray(density)

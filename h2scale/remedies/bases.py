@@ -41,7 +41,7 @@ def pair_energies(molecule: electronic_structure.Molecule, densities: Sequence[n
     field = _lowest_field(molecule, "hf", densities)
     described = cluster_features.describe(molecule, field)
     inputs, amounts = descriptors.pair_rows(described.tables, described.atoms)
-    return Solved(described.uccsd_hartree, inputs, amounts, both_spins(field.density), described.spin_squared)
+    return Solved(described.uccsd_hartree, inputs, amounts, field.spin_densities, described.spin_squared)
 
 
 def make_mean_field(functional: str) -> Base:
@@ -52,7 +52,7 @@ def make_mean_field(functional: str) -> Base:
         inputs, amounts = descriptors.bond_rows(
             minimal_densities.minimal_density(molecule, field), molecule.atom_charges()
         )
-        return Solved(field.energy_hartree, inputs, amounts, both_spins(field.density), field.spin_squared)
+        return Solved(field.energy_hartree, inputs, amounts, field.spin_densities, field.spin_squared)
 
     return base
 
@@ -107,8 +107,3 @@ def _lowest_field(
 ) -> electronic_structure.Solution:
     nuclei = starts.bare_nuclei(molecule) if molecule.charge else None
     return search.lowest_field(molecule, functional, densities=[*densities, *([] if nuclei is None else [nuclei])])
-
-
-def both_spins(density: np.ndarray) -> np.ndarray:
-    """Densities of up and down, (2, n_ao, n_ao), of a restricted field's one or an unrestricted one's two."""
-    return np.stack([density / 2] * 2) if density.ndim == 2 else density

@@ -163,7 +163,7 @@ def solving(model: remedy.Remedy, task: Task, at: np.ndarray, tick: Callable[[],
             if molecule.nelectron:
                 with electronic_structure.one_thread():
                     field = search.lowest_field(molecule, functional, densities=known)
-                known = (bases.both_spins(field.density),)
+                known = (field.spin_densities,)
         except ValueError as error:
             raise InputError(f"{task.name} at {distance:.3f} angstrom: {error}") from error
         starts.append(known)
