@@ -109,6 +109,24 @@ def test_separated_systems_add(name, exact):
     np.testing.assert_allclose(energy[0], apart.sum(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("prior", ["none", "coulomb"], ids=["embedding", "bare term"])
+@two_models
+def test_identical_neutral_closed_shells_add_where_the_charge_is_embedded(name, prior):
+    """And charged ones do not, since every atom is told the charge of the whole."""
+    model, params = _model(name, conditioning="charge_spin", prior=prior, isolated_atom_exact=False)
+    numbers, positions = CLUSTERS[0]
+    together = (numbers + numbers, np.concatenate([positions, np.add(positions, 50.0)]))
+
+    def excess(charge):
+        whole = model_cases.make_graph([together], size=SIZE, charge=[2 * charge], spin_multiplicity=[1.0])
+        part = model_cases.make_graph([CLUSTERS[0]], size=SIZE, charge=[charge], spin_multiplicity=[1.0])
+        energies = [model.energy_and_forces(params, graph)[0][0] for graph in (whole, part)]
+        return abs(float(energies[0] - 2 * energies[1]))
+
+    assert excess(0.0) < 1e-9
+    assert excess(1.0) > 1e-4
+
+
 @two_models
 def test_energy_and_force_end_continuously_at_the_cutoff(name):
     model, params = _model(name)
