@@ -24,7 +24,7 @@ LEARNED: Mapping[str, Rung] = MappingProxyType(
         for rung in (
             Rung("plain", 0, "NequIP on the labels", "", (), 0.0, True, "isolated atoms"),
             Rung("priors", 1, "NequIP with cheap priors", "", (), 0.0, True, "isolated atoms, bare nuclei"),
-            Rung("delta-uhf", 2, "correction of UHF", "uhf", (0,), 4.0, True, "no and one electron, sums"),
+            Rung("delta-uhf", 2, "correction of UHF", "uhf", (0,), 4.0, True, "no and one electron, neutral sums"),
             Rung("delta-pbe0", 2.3, "correction of PBE0", "pbe0", (0,), 4.0, True, "no electron, neutral sums"),
             Rung("practical", 5, "small gated PBE0 correction", "pbe0", (1,), 0.5, True, "no electron, neutral sums"),
             Rung("pairs", 4, "factor on CCSD pairs", "uccsd", (0, 1), 0.5, False, "no, one and two electrons, sums"),

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from h2scale.physics import charged_systems
 from h2scale.report import charged_figures, page, style, summary, words
 from h2scale.report.claims import record
 from h2scale.runtime import tables
@@ -13,7 +12,6 @@ from h2scale.scaling import decisions
 
 PAIRS = {"protons": "H⁺ H⁺", "helium_proton": "He²⁺ H⁺", "helium_nuclei": "He²⁺ He²⁺"}
 WINDOWS = {"near": "below 0.62 Å", "middle": "0.62 to 6 Å", "far": "beyond 6 Å"}
-_ROUNDING_EV = 1e-6
 CURED_SHARE = 0.1
 """A window counts as cured by an arm whose mean error there is below this share of the first arm's."""
 _OTHERS = (
@@ -62,8 +60,7 @@ def section(run: summary.Run, figures: Path) -> str:
     other = (
         "Isolated nuclei, H₂⁺ at 20 Å and ionization energies are signed, model minus exact; held-out molecules mean "
         "absolute errors against labels, +2 asked and never trained on. Isolated H⁺ is measured from the model's own "
-        "H. Like H₂: correlation of the error of two protons with the model's own curve of neutral H₂, from 0.62 to "
-        "6 Å; near 1, the model sees the two nuclei as if their electrons were there."
+        "H."
     )
     headers = ["Arm", "Seeds", *(f"{pair}, {window}" for pair in PAIRS.values() for window in WINDOWS.values())]
     return "".join(
@@ -74,10 +71,7 @@ def section(run: summary.Run, figures: Path) -> str:
             page.element("p", note, "soft"),
             page.sortable(headers, [_window_row(arm, rows) for arm, rows in cells.items()]),
             page.element("p", other, "soft"),
-            page.sortable(
-                ["Arm", *(title for _, title in _OTHERS), "Like H₂"],
-                [[*_other_row(arm, cells[arm]), _likeness_cell(run, cells[arm])] for arm in cells],
-            ),
+            page.sortable(["Arm", *(title for _, title in _OTHERS)], [_other_row(arm, cells[arm]) for arm in cells]),
         ]
     )
 
@@ -96,27 +90,8 @@ def cures(run: summary.Run) -> str:
         who = "; ".join(cured) if cured else "no arm"
         sentences.append(f"{title[0].upper()}{title[1:]}, where it is {words.number(reference)} eV: {who}.")
     title = charged_figures.ARMS.get(first, first)
-    return f"What brings the two-proton error of the arm “{title}” below a tenth. {' '.join(sentences)}"
-
-
-def likeness_to_h2(run: summary.Run, rows: tables.Table) -> np.ndarray:
-    """Correlation of the two-proton error with the same replica's curve of neutral H2, (n_replicas,).
-
-    Between 0.62 and 6 angstrom, at the distances of the protons; NaN for a replica whose error does not vary.
-    """
-    found = []
-    for replica in rows["replica_id"]:
-        curve = {
-            system: tables.select(run.curves, (run.curves["system"] == system) & (run.curves["replica_id"] == replica))
-            for system in ("protons", "h2")
-        }
-        protons, h2 = curve["protons"], curve["h2"]
-        inside = charged_systems.in_window(protons["distance_angstrom"], "middle")
-        error = (protons["energy_ev"] - protons["exact_ev"])[inside]
-        neutral = np.interp(protons["distance_angstrom"][inside], h2["distance_angstrom"], h2["energy_ev"])
-        varies = len(error) > 2 and error.std() > _ROUNDING_EV
-        found.append(float(np.corrcoef(error, neutral)[0, 1]) if varies else np.nan)
-    return np.array(found)
+    share = words.number(CURED_SHARE)
+    return f"What brings the two-proton error of the arm “{title}” below {share} of what it is. {' '.join(sentences)}"
 
 
 def _scored(replicas: tables.Table) -> np.ndarray:
@@ -150,13 +125,6 @@ def _window_row(arm: str, rows: tables.Table) -> list[str | tuple[str, float]]:
             force = _mean(rows, f"{pair}_{window}_force_mae_ev_per_angstrom")
             cells.append((f"{words.number(energy)} / {words.number(force)}", energy))
     return cells
-
-
-def _likeness_cell(run: summary.Run, rows: tables.Table) -> tuple[str, float]:
-    known = likeness_to_h2(run, rows)
-    known = known[np.isfinite(known)]
-    mean = float(known.mean()) if len(known) else np.nan
-    return words.number(mean), mean
 
 
 def _other_row(arm: str, rows: tables.Table) -> list[str | tuple[str, float]]:

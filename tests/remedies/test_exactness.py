@@ -67,7 +67,8 @@ def together(first, second, shift):
 
 @pytest.mark.parametrize(
     ("rung", "case"),
-    [("pairs", case) for case in APART] + [("practical", "two H2"), ("practical", "two radicals")],
+    [("pairs", case) for case in APART]
+    + [(rung, case) for rung in ("delta-uhf", "delta-pbe0", "practical") for case in ("two H2", "two radicals")],
 )
 def test_fragments_far_apart_add(rung, case):
     first, second, multiplicity = APART[case]

@@ -204,22 +204,6 @@ def test_a_study_of_charge_alone_opens_with_two_protons(tmp_path):
         assert words in charged.verdict_sentence(right, judged)
 
 
-def test_a_two_proton_error_is_compared_with_the_models_own_h2(workdir):
-    run = summary.load_run(workdir)
-    rows = tables.select(run.replicas, (run.replicas["protons_status"] == "scored") & run.replicas["finite"])
-    replica = rows["replica_id"][0]
-    of_replica = run.curves["replica_id"] == replica
-    protons, h2 = ((run.curves["system"] == system) & of_replica for system in ("protons", "h2"))
-    distances = run.curves["distance_angstrom"]
-    like = np.interp(distances[protons], distances[h2], run.curves["energy_ev"][h2])
-    for error, expected in ((2 * like, 1.0), (-like, -1.0), (0 * like, np.nan)):
-        energies = run.curves["energy_ev"].copy()
-        energies[protons] = run.curves["exact_ev"][protons] + error
-        changed = run._replace(curves=run.curves | {"energy_ev": energies})
-        found = charged.likeness_to_h2(changed, tables.select(rows, rows["replica_id"] == replica))
-        assert found == pytest.approx([expected], nan_ok=True)
-
-
 def workdir_with_fits(folder):
     fits.write_fits(folder, num_bootstrap=50)
     return folder
