@@ -18,8 +18,8 @@ from typing import NamedTuple  # noqa: E402
 import numpy as np  # noqa: E402
 
 from h2scale import electronic_structure, elements  # noqa: E402
-from h2scale.electronic_structure import kohn_sham  # noqa: E402
-from h2scale.labels import dft, geometries, molecules, relabel, scans, tight_binding  # noqa: E402
+from h2scale.electronic_structure import kohn_sham, tight_binding  # noqa: E402
+from h2scale.labels import dft, geometries, molecules, relabel, scans  # noqa: E402
 from h2scale.types import Structure  # noqa: E402
 
 FACTORS = (0.55, 0.7, 0.85, 1.1, 1.5, 2.1, 2.8, 3.7)

@@ -21,8 +21,13 @@ from typing import Any  # noqa: E402
 
 from h2scale import config as config_lib  # noqa: E402
 from h2scale import electronic_structure  # noqa: E402
-from h2scale.electronic_structure import kohn_sham, stability, starts  # noqa: E402
-from h2scale.labels import assembly, dft, scans, tight_binding, worker  # noqa: E402
+from h2scale.electronic_structure import (  # noqa: E402
+    kohn_sham,
+    stability,
+    starts,
+    tight_binding,
+)
+from h2scale.labels import assembly, dft, scans, worker  # noqa: E402
 from h2scale.stages import labels  # noqa: E402
 
 TIMED = (

@@ -179,7 +179,7 @@ def default() -> ConfigDict:
             "remedies": {  # how much physics must be built in: a ladder of models of equilibrium molecules
                 "labels": "",  # path of a dataset with its features beside it; empty for the shipped small library
                 "curves": "",  # folder of the curves that judge; named where labels are
-                "rungs": ("plain", "priors", "delta-uhf", "delta-pbe0", "practical", "pairs"),  # that are trained
+                "rungs": (),  # that are trained, by their names in the ladder; where empty, all
                 "widths": (0, 4, 8, 16, 32),  # of the corrections' hidden layers; 0 for one constant per channel
                 "num_train": (30, 60, 120, 100_000),  # molecules, of every rung; more than there are stands for all
                 "seeds": (0, 1, 2),  # at least two

@@ -11,7 +11,7 @@ LAUNCHERS = ("here", "local", "slurm")
 SIZES = ("smoke", "default", "large", "full")
 TRAINING_STAGES = ("scaling", "tuning", "convergence")
 _STAGES_WITH_JOBS = (*TRAINING_STAGES, "labels")
-RUNGS = ("plain", "priors", "delta-uhf", "delta-pbe0", "practical", "pairs")
+RUNGS = ("plain", "priors", "delta-gfn2", "delta-uhf", "delta-pbe0", "practical", "functional", "pairs")
 
 
 def check(config: ConfigDict, arms: Mapping[str, ConfigDict], known_sections: Sequence[str]) -> None:
@@ -97,8 +97,8 @@ def _check_exam(exam: ConfigDict, known: Sequence[str]) -> None:
 
 
 def _check_remedies(remedies: ConfigDict) -> None:
-    known = set(remedies.rungs) <= set(RUNGS) and len(set(remedies.rungs)) == len(remedies.rungs) > 0
-    require(known, "remedies.rungs", remedies.rungs, f"some of {', '.join(RUNGS)}")
+    known = set(remedies.rungs) <= set(RUNGS) and len(set(remedies.rungs)) == len(remedies.rungs)
+    require(known, "remedies.rungs", remedies.rungs, f"some of {', '.join(RUNGS)}, or empty")
     for key, least in (("widths", 0), ("num_train", 1), ("seeds", 0)):
         values = remedies[key]
         whole = len(set(values)) == len(values) > 0 and all(isinstance(v, int) and v >= least for v in values)

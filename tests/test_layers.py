@@ -48,7 +48,7 @@ LIBRARIES = {  # modules and packages that may import a heavy library
     "submitit": ("runtime.cluster",),
     "matplotlib": ("report", "exam.card", "exam.card_figure"),
     "rdkit": ("labels.molecules",),
-    "tblite": ("labels.tight_binding", "exam.calculators.adapters"),
+    "tblite": ("electronic_structure.tight_binding", "exam.calculators.adapters"),
 }
 USED_FROM_OUTSIDE = {
     "h2scale.command_line.main",  # the console command

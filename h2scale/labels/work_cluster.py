@@ -12,9 +12,9 @@ import numpy as np
 
 from h2scale import electronic_structure, elements, units
 from h2scale.data import bonding, rungs
-from h2scale.electronic_structure import coupled_cluster, minimal_densities
+from h2scale.electronic_structure import coupled_cluster, minimal_densities, tight_binding
 from h2scale.judge import systems
-from h2scale.labels import dft, geometries, known_minima, molecules, structures, tight_binding
+from h2scale.labels import dft, geometries, known_minima, molecules, structures
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Failure, Result, TaskFunction
 from h2scale.types import Structure

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from h2scale.data import leaks
-from h2scale.labels import compression, geometries, known_minima, molecules, scans, structures, tight_binding
+from h2scale.electronic_structure import tight_binding
+from h2scale.labels import compression, geometries, known_minima, molecules, scans, structures
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Failure, Result, TaskFunction
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from h2scale import units
 from h2scale.data import bonding
-from h2scale.electronic_structure import kohn_sham, stability, starts
-from h2scale.labels import dft, geometries, molecules, structures, tight_binding, work_compressed, work_scans
+from h2scale.electronic_structure import kohn_sham, stability, starts, tight_binding
+from h2scale.labels import dft, geometries, molecules, structures, work_compressed, work_scans
 from h2scale.labels.recipe import Recipe
 from h2scale.labels.store import Failure, Result, TaskFunction
 from h2scale.types import Structure

@@ -7,7 +7,8 @@ import numpy as np
 
 from h2scale import elements
 from h2scale.data import bonding, rungs
-from h2scale.labels import geometries, molecules, recipe, tight_binding
+from h2scale.electronic_structure import tight_binding
+from h2scale.labels import geometries, molecules, recipe
 from h2scale.labels.store import Failure, Result, TaskFunction
 from h2scale.physics import curves
 from h2scale.types import Structure

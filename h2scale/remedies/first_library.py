@@ -66,7 +66,7 @@ def _read_curve(group: h5py.Group) -> Curve:
 def _read_geometries(group: h5py.Group) -> Iterator[Geometry]:
     arrays = {name: group[name][...] for name in ("n_atoms", "atomic_numbers", "positions", "charge", "label")}
     spins, names = group["spin_multiplicity"][...], _texts(group["name"])
-    energies = {method: group[f"energies/{method}"][...] for method in library.METHODS}
+    energies = {method: group[f"energies/{method}"][...] for method in library.METHODS if method in group["energies"]}
     rows = {base: _split(part) for base, part in group.get("rows", {}).items()}
     ends = np.cumsum(arrays["n_atoms"])
     for place, name in enumerate(names):

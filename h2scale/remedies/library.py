@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-METHODS = ("uhf", "ump2", "pbe0", "b3lyp", "wb97m-v", "uccsd", "uccsd(t)")
+METHODS = ("gfn2", "uhf", "ump2", "pbe0", "b3lyp", "wb97m-v", "local-hybrid", "uccsd", "uccsd(t)")
 """Methods without learning, beside which the ladder stands."""
-ROWS = ("uccsd", "uhf", "pbe0")
-"""Bases for which a geometry may hold rows of a correction."""
 
 
 class Geometry(NamedTuple):
@@ -37,6 +35,7 @@ class Curve(NamedTuple):
     reference_ev: np.ndarray  # (n_points,), relative to the system's own atoms
     distances_angstrom: np.ndarray  # (n_points,), increasing
     regions: tuple[str, ...]  # (n_points,), wall, well, middle or tail
+    basis: str = ""  # of its energies; empty where that is not known
 
 
 class Library(NamedTuple):

@@ -75,6 +75,7 @@ class _Judge(NamedTuple):
     atoms: Mapping[str, feature_files.Geometry]  # by name
     words: Mapping[str, str]  # the reference's method and basis, by system
     nothing: Rows  # of bare nuclei
+    basis: str
 
 
 def _load_curves(folder: Path, basis: str) -> tuple[Curve, ...]:
@@ -100,6 +101,7 @@ def _load_curves(folder: Path, basis: str) -> tuple[Curve, ...]:
         atoms=atoms,
         words=features.manifest["references"],
         nothing={base: (one[:0], two[:0]) for base, (one, two) in _geometry(every[0]).rows.items()},
+        basis=basis,
     )
     made = (_curve(system, judge) for system in SYSTEMS.values())
     return tuple(curve for curve in made if curve is not None)
@@ -141,6 +143,7 @@ def _curve(system: System, judge: _Judge) -> Curve | None:
         reference_ev=np.array([judge.references_ev[key] for key in keys]),
         distances_angstrom=distances,
         regions=tuple(system.region(distances).tolist()),
+        basis=judge.basis,
     )
 
 

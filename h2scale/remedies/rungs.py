@@ -1,4 +1,4 @@
-"""The rungs of the ladder that correct a base: what each multiplies, what it is exact for, how large it may get."""
+"""The rungs of the ladder, by the physics that is built in: what each multiplies, and what it is exact for."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,7 +9,6 @@ class Rung(NamedTuple):
     """One model family of the ladder."""
 
     name: str
-    number: float  # place on the ladder, by the physics that is built in
     title: str
     base: str  # one of `library.METHODS`; empty for networks on positions
     channels: tuple[int, ...]  # of the base's amounts that are multiplied
@@ -22,12 +21,14 @@ LEARNED: Mapping[str, Rung] = MappingProxyType(
     {
         rung.name: rung
         for rung in (
-            Rung("plain", 0, "NequIP on the labels", "", (), 0.0, True, "isolated atoms"),
-            Rung("priors", 1, "NequIP with cheap priors", "", (), 0.0, True, "isolated atoms, bare nuclei"),
-            Rung("delta-uhf", 2, "correction of UHF", "uhf", (0,), 4.0, True, "no and one electron, neutral sums"),
-            Rung("delta-pbe0", 2.3, "correction of PBE0", "pbe0", (0,), 4.0, True, "no electron, neutral sums"),
-            Rung("practical", 5, "small gated PBE0 correction", "pbe0", (1,), 0.5, True, "no electron, neutral sums"),
-            Rung("pairs", 4, "factor on CCSD pairs", "uccsd", (0, 1), 0.5, False, "no, one and two electrons, sums"),
+            Rung("plain", "NequIP on the labels", "", (), 0.0, True, "isolated atoms"),
+            Rung("priors", "NequIP with cheap priors", "", (), 0.0, True, "isolated atoms, bare nuclei"),
+            Rung("delta-gfn2", "correction of GFN2-xTB", "gfn2", (0,), 4.0, True, "no electron, neutral sums"),
+            Rung("delta-uhf", "correction of UHF", "uhf", (0,), 4.0, True, "no and one electron, neutral sums"),
+            Rung("delta-pbe0", "correction of PBE0", "pbe0", (0,), 4.0, True, "no electron, neutral sums"),
+            Rung("practical", "small gated PBE0 correction", "pbe0", (1,), 0.5, True, "no electron, neutral sums"),
+            Rung("functional", "learned functional", "local-hybrid", (0, 1), 1.0, False, "no electron, neutral sums"),
+            Rung("pairs", "factor on CCSD pairs", "uccsd", (0, 1), 0.5, False, "no, one and two electrons, sums"),
         )
     }
 )

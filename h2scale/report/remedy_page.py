@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from h2scale.remedies import library, rungs
 from h2scale.report import page, remedy_figures, style
 from h2scale.runtime import files, tables, workdir
 
 PAGE = "report.html"
 _TITLE = "How much physics must be built in?"
-_LEARNED = ("plain", "priors", "delta-uhf", "delta-pbe0", "practical", "pairs")
-_METHODS = ("uhf", "ump2", "pbe0", "b3lyp", "wb97m-v", "uccsd", "uccsd(t)")
 _SHOWN = ("plain", "practical", "delta-uhf", "pairs", "uccsd", "uccsd(t)")
 _FIGURES = (
     (
@@ -33,8 +32,8 @@ def write(path: Path) -> str:
     members, regions = (tables.read_table(path / name) for name in ("members.csv", "regions.csv"))
     points, exponents = (tables.read_table(path / name) for name in ("points.csv", "exponents.csv"))
     found = set(members["rung"].tolist())
-    learned = [name for name in _LEARNED if name in found]
-    order = [*learned, *(name for name in _METHODS if name in found)]
+    learned = [name for name in rungs.LEARNED if name in found]
+    order = [*learned, *(name for name in library.METHODS if name in found)]
     drawn = {
         "ladder": remedy_figures.ladder(regions, members, order),
         "exponents": remedy_figures.exponents(exponents, learned),

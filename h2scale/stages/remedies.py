@@ -12,7 +12,7 @@ from h2scale import config as config_lib
 from h2scale.data import partition, training_sets
 from h2scale.data.splits import SplitSettings
 from h2scale.judge import curve_errors
-from h2scale.remedies import fitting, ladder, library_files, potentials, shipping
+from h2scale.remedies import base_rows, fitting, ladder, library_files, potentials, shipping
 from h2scale.remedies import rungs as rungs_lib
 from h2scale.remedies import tables as ladder_tables
 from h2scale.remedies.library import Library
@@ -23,7 +23,7 @@ from h2scale.study import planning, replicas, training
 
 MEMBERS_CSV, REGIONS_CSV, POINTS_CSV = "members.csv", "regions.csv", "points.csv"
 EXPONENTS_CSV, SENTENCE_MD = "exponents.csv", "sentence.md"
-MODELS_FOLDER, NETWORKS_FOLDER = "models", "networks"
+MODELS_FOLDER, NETWORKS_FOLDER, BASES_FOLDER = "models", "networks", "bases"
 NETWORKS = ("plain", "priors")
 POINT_COLUMNS = ("rung", "system", "distance_angstrom", "region", "reference_ev", "energy_ev", "error_kcal")
 EXPONENT_COLUMNS = ("rung", "metric", "variable", "exponent", "low", "high", "direction", "points")
@@ -50,6 +50,8 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
     path = workdir.open_workdir(folder, config_lib.flatten(config))
     found: dict[str, _Trained] = {}
     found |= _networks(config, path, data, divided)
+    for rung in _corrections(settings):
+        data = base_rows.complete(data, rung.base, path / BASES_FOLDER)
     with progress.Progress(max(len(_corrections(settings)), 1), len(_corrections(settings)), things="rungs") as bar:
         for rung in _corrections(settings):
             start = time.monotonic()
@@ -110,7 +112,11 @@ def _grid(settings: FrozenConfigDict) -> ladder.Grid:
 
 
 def _corrections(settings: FrozenConfigDict) -> list[rungs_lib.Rung]:
-    return [rung for rung in rungs_lib.corrections() if rung.name in settings.rungs]
+    return [rung for rung in rungs_lib.corrections() if rung.name in _names(settings)]
+
+
+def _names(settings: FrozenConfigDict) -> tuple[str, ...]:
+    return tuple(settings.rungs) or tuple(rungs_lib.LEARNED)
 
 
 def _judge_corrections(members: list[ladder.Member], data: Library) -> _Trained:
@@ -135,7 +141,7 @@ def _trained(
 
 def _networks(config: FrozenConfigDict, path: Path, data: Library, divided: partition.Partition) -> dict[str, _Trained]:
     """Rungs that are networks on positions, trained by the study's engine on the library's labels."""
-    names = [name for name in NETWORKS if name in config.remedies.rungs]
+    names = [name for name in NETWORKS if name in _names(config.remedies)]
     if not names:
         return {}
     most = min(len(divided.indices("equilibrium", "train")), max(config.remedies.num_train))

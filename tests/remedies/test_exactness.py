@@ -23,6 +23,14 @@ EXACT = {
     "delta-uhf": ("no electron", "one electron", "two parallel electrons"),
     "delta-pbe0": ("no electron", "one electron"),
     "practical": tuple(FEW),
+    "delta-gfn2": ("no electron",),
+    "functional": ("no electron", "one electron"),
+}
+ADDS = ("delta-gfn2", "delta-uhf", "delta-pbe0", "practical", "functional")
+"""Rungs that add over neutral fragments."""
+TOLERANCE_EV = {
+    "delta-gfn2": 2e-4,  # at 300 K a field of 1e-8 moves electrons between orbitals of the same energy
+    "functional": 3e-4,  # the grid's points do not turn with a molecule
 }
 
 
@@ -67,15 +75,14 @@ def together(first, second, shift):
 
 @pytest.mark.parametrize(
     ("rung", "case"),
-    [("pairs", case) for case in APART]
-    + [(rung, case) for rung in ("delta-uhf", "delta-pbe0", "practical") for case in ("two H2", "two radicals")],
+    [("pairs", case) for case in APART] + [(rung, case) for rung in ADDS for case in ("two H2", "two radicals")],
 )
 def test_fragments_far_apart_add(rung, case):
     first, second, multiplicity = APART[case]
     model = remedy(rung)
     numbers, positions, charge = together(first, second, FAR)
     whole = model.energy(numbers, positions, charge, multiplicity)
-    assert whole == pytest.approx(model.energy(*first) + model.energy(*second), abs=2e-5)
+    assert whole == pytest.approx(model.energy(*first) + model.energy(*second), abs=TOLERANCE_EV.get(rung, 2e-5))
 
 
 def test_control_of_a_functional_that_spreads_the_charge_does_not_add():
@@ -111,7 +118,7 @@ def test_energy_ignores_rotation_and_order_of_atoms(rung):
     energy = model.energy(*WATER)
     order = [2, 0, 1]
     turned = model.energy(np.array(WATER[0])[order], WATER[1][order] @ turn.T + 1.5)
-    assert turned == pytest.approx(energy, abs=2e-5)
+    assert turned == pytest.approx(energy, abs=TOLERANCE_EV.get(rung, 2e-5))
 
 
 def test_control_of_an_input_that_depends_on_direction_is_caught():

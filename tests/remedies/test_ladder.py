@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from h2scale import config as config_lib
-from h2scale import runner
+from h2scale import runner, setting_checks
 from h2scale.data import splits
 from h2scale.errors import InputError
 from h2scale.remedies import (
@@ -164,3 +164,7 @@ def test_rung_that_does_not_exist_is_named():
     config.remedies.rungs = ("pears",)
     with pytest.raises(InputError, match=r"config.remedies.rungs must be some of plain, "):
         config_lib.resolve(config)
+
+
+def test_settings_know_every_rung():
+    assert tuple(rungs.LEARNED) == setting_checks.RUNGS

@@ -1,0 +1,118 @@
+"""Rows of bases without features: solved once, kept, and only where the basis is the library's."""
+
+import numpy as np
+import pytest
+
+from h2scale.electronic_structure import local_hybrid, molecules, tight_binding
+from h2scale.errors import InputError
+from h2scale.remedies import base_rows, bases, descriptors
+from h2scale.remedies.library import Curve, Geometry, Library
+
+WATER = ((8, 1, 1), np.array([[0.0, 0, 0], [0, 0.76, 0.59], [0, -0.76, 0.59]]))
+
+
+def geometry(name, numbers, positions, charge=0, spin_multiplicity=1):
+    return Geometry(name, numbers, np.asarray(positions, float), charge, spin_multiplicity, {}, 0.0, {})
+
+
+def pair(distance, charge=0, spin_multiplicity=1):
+    return geometry("H2", (1, 1), [[0, 0, 0], [0, 0, distance]], charge, spin_multiplicity)
+
+
+HYDROGEN = geometry("H", (1,), np.zeros((1, 3)), 0, 2)
+
+
+def curve(system, basis, points, atoms):
+    return Curve(system, "full CI", atoms, points, np.zeros(len(points)), np.arange(len(points)), ("well",), basis)
+
+
+@pytest.fixture
+def library():
+    stretched = (pair(0.7), pair(1.5))
+    bare = pair(1.0, charge=2)._replace(name="two protons")
+    curves = (
+        curve("H2", "6-31g", stretched, (HYDROGEN, HYDROGEN)),
+        curve("two protons", "6-31g", (bare,), ()),
+        curve("elsewhere", "cc-pvdz", stretched, (HYDROGEN, HYDROGEN)),
+    )
+    return Library((pair(0.74), geometry("O", *WATER)), ("", ""), (HYDROGEN,), curves, "6-31g", "")
+
+
+def test_every_geometry_in_the_librarys_basis_has_rows(library, tmp_path):
+    made = base_rows.complete(library, "local-hybrid", tmp_path)
+    for own in (*made.molecules, *made.atoms, *made.curves[0].points, *made.curves[0].atoms):
+        inputs, amounts = own.rows["local-hybrid"]
+        assert inputs.shape == (len(amounts), 6)
+        assert amounts.shape[1] == 2
+        assert own.energies["local-hybrid"] < 0
+    inputs, amounts = made.curves[1].points[0].rows["local-hybrid"]
+    assert inputs.shape == (0, 6)
+    assert amounts.shape == (0, 2), "bare nuclei have no rows, but as wide ones"
+    assert made.curves[2] == library.curves[2], "energies of one basis are not judged by references of another"
+
+
+def test_orbitals_of_their_own_know_no_basis(library, tmp_path):
+    made = base_rows.complete(library, "gfn2", tmp_path)
+    assert all("gfn2" in point.rows for own in made.curves for point in own.points)
+
+
+def test_nothing_is_solved_twice(library, tmp_path, monkeypatch):
+    first = base_rows.complete(library, "gfn2", tmp_path)
+    monkeypatch.setattr(bases, "solve", lambda *_: pytest.fail("solved again"))
+    again = base_rows.complete(library, "gfn2", tmp_path)
+    for one, other in zip(first.molecules, again.molecules, strict=True):
+        assert one.energies == other.energies
+        np.testing.assert_array_equal(one.rows["gfn2"][0], other.rows["gfn2"][0])
+    assert base_rows.complete(again, "gfn2", tmp_path / "elsewhere") is again
+
+
+def test_a_molecule_that_does_not_converge_is_named_and_a_curves_point_left_out(library, tmp_path, monkeypatch, capsys):
+    solve = bases.solve
+
+    def fails_at(length):
+        def solve_or_fail(base, numbers, positions, *others):
+            if len(numbers) == 2 and positions[1, 2] == length:
+                raise ValueError("did not converge")
+            return solve(base, numbers, positions, *others)
+
+        return solve_or_fail
+
+    monkeypatch.setattr(bases, "solve", fails_at(0.74))
+    with pytest.raises(InputError, match="gfn2 of H2: did not converge"):
+        base_rows.complete(library, "gfn2", tmp_path)
+    monkeypatch.setattr(bases, "solve", fails_at(1.5))
+    made = base_rows.complete(library, "gfn2", tmp_path)
+    assert [list(point.rows) for point in made.curves[0].points] == [["gfn2"], []]
+    assert "gfn2 of H2: did not converge" in capsys.readouterr().err
+
+
+def test_gathered_points_keep_the_energy():
+    rng = np.random.default_rng(0)
+    inputs, amounts = rng.uniform(-1, 1, (5000, 6)), rng.normal(size=(5000, 2)) / 5000
+    points = local_hybrid.LocalHybrid(0.0, inputs, amounts, rng.integers(0, 3, 5000))
+    gathered, sums = descriptors.point_rows(points)
+    np.testing.assert_allclose(sums.sum(axis=0), amounts.sum(axis=0) * 27.211386, rtol=1e-3, atol=1e-3)
+    assert (np.abs(gathered) <= 1).all()
+    smooth = [np.sin(one @ np.arange(6) / 3) for one in (inputs, gathered)]
+    whole, rough = (amounts[:, 0] @ smooth[0]) * 27.211386, sums[:, 0] @ smooth[1]
+    assert rough == pytest.approx(whole, abs=0.05 * np.abs(amounts[:, 0]).sum() * 27.211386)
+
+
+def test_tight_binding_density_holds_the_electrons():
+    molecule = molecules.make_molecule(("O", "H"), np.array([[0, 0, 0], [0, 0, 1.83]]), "6-31g", spin_multiplicity=2)
+    _, found = tight_binding.polarised_density(molecule.atom_charges(), molecule.atom_coords(), 0, 2)
+    assert np.trace(found.density[0]) == pytest.approx(5)
+    assert np.trace(found.density[1]) == pytest.approx(4)
+    assert found.atom.tolist() == [0] * 5 + [1]
+    assert found.degree.tolist() == [0, 0, 1, 1, 1, 0]
+    assert found.fock[0, 0, 0] == -32, "the core of oxygen"
+    assert np.einsum("sij,sji", found.density, found.density) == pytest.approx(8.5), (
+        "the ninth in halves of a degenerate pair"
+    )
+
+
+def test_one_orbital_of_one_spin_keeps_hartree_focks_energy():
+    solved = bases.solve("local-hybrid", (1, 1), pair(1.06).positions, 1, 2, "6-31g")
+    field = bases.solve("uhf", (1, 1), pair(1.06).positions, 1, 2, "6-31g")
+    assert np.abs(solved.amounts).sum() < 1e-9
+    assert 0 <= solved.energy_hartree - field.energy_hartree < 1e-3, "PBE0's density is not Hartree-Fock's"
