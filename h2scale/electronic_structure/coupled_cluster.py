@@ -132,6 +132,8 @@ def pure_spin(molecule: Molecule, lowest: Solution | None = None) -> PureSpin:
 def ccsd_t_energy(molecule: Molecule, density: np.ndarray, *, restricted: bool) -> float:
     """CCSD(T) total energy in hartree, all electrons correlated, on the field that this density belongs to.
 
+    On a broken field it starts from configuration interaction, as `solve` does.
+
     Raises:
         ValueError: Hartree-Fock or coupled cluster does not converge.
     """
@@ -144,7 +146,7 @@ def ccsd_t_energy(molecule: Molecule, density: np.ndarray, *, restricted: bool) 
         return float(field.e_tot)  # nothing to correlate
     cluster = cc.CCSD(field)
     cluster.conv_tol, cluster.conv_tol_normt, cluster.max_cycle = 1e-9, 1e-5, 200
-    cluster.kernel()
+    cluster.kernel(*(_lowest_singles_and_doubles(field, 0) if not restricted and _is_broken(field) else (None, None)))
     if not cluster.converged:
         raise ValueError(f"CCSD of {molecules.describe(molecule)} did not converge.")
     triples = cluster.ccsd_t() if molecule.nelectron > 2 else 0.0

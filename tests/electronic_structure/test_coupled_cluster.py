@@ -9,6 +9,7 @@ from scipy.stats import ortho_group, special_ortho_group
 from h2scale import electronic_structure
 from h2scale.electronic_structure import atom_pairs, cluster_features, coupled_cluster
 from h2scale.electronic_structure.atom_pairs import Blocks, Spins
+from h2scale.physics import fci
 
 BASIS = "6-31g"
 GATED = np.array(["gated" in name for name in atom_pairs.TABLES])
@@ -245,6 +246,17 @@ def test_broken_symmetry_is_told_and_two_electrons_are_exact(monkeypatch):
     assert describe(HYDROGEN).restricted
     monkeypatch.setattr(coupled_cluster, "_BROKEN", 10.0)
     assert abs(describe(far).uccsd_hartree - exact) > 5e-5, "the usual start finds it too: this distance checks nothing"
+
+
+def test_two_electrons_are_exact_without_a_frozen_core_too(monkeypatch):
+    """3.6 angstrom, where from the usual start coupled cluster ends 6 meV too high."""
+    molecule = electronic_structure.make_molecule(("H", "H"), np.array([[0.0, 0, 0], [0, 0, 6.803]]), "def2-svp")
+    density = electronic_structure.lowest_field(molecule, "hf").density
+    exact = fci.lowest_energy(molecule.elements, molecule.atom_coords(), "def2-svp", 0, 1)
+    found = electronic_structure.ccsd_t_energy(molecule, density, restricted=False)
+    assert found == pytest.approx(exact, abs=1e-6)
+    monkeypatch.setattr(coupled_cluster, "_BROKEN", 10.0)
+    assert electronic_structure.ccsd_t_energy(molecule, density, restricted=False) > exact + 1e-4
 
 
 def test_reference_of_pure_spin_repairs_contamination():
