@@ -3,7 +3,8 @@
 Command: python launch.py --config=experiments/remedies.py[:smoke|default]
 Rungs: a network on positions; the same with cheap priors; corrections of GFN2-xTB, UHF and PBE0, gated by paired
 electrons; a small one; a learned density functional; a factor on coupled-cluster pair energies. Beside them what is not
-learned, from GFN2-xTB to UCCSD(T). Of the functional's points no file ships: 5 to 20 s of one core for each molecule.
+learned, from GFN2-xTB to UCCSD(T). Of the functional's points no file ships: some 14 s of one core for each molecule.
+Needs: pip install 'h2scale[labels]' for delta-gfn2.
 Rates, decays and widths are chosen by left-out equilibrium molecules; the curves choose nothing.
 Result: `experiments/results/remedies/`.
 """

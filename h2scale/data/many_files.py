@@ -151,7 +151,7 @@ def _convert(output: Path, task: Task, options: Mapping[str, Any], asked: reader
 
 def _sum(output: Path, task: Task, options: Mapping[str, Any]) -> None:
     sums = readers.zero_sums(Path(task.file), options["format"], options["elements"], options["declared"])
-    files.write_bytes(_zero_file(output, task), shards.npz_bytes(sums._asdict()))
+    files.write_bytes(_zero_file(output, task), files.npz_bytes(sums._asdict()))
 
 
 def _read_sums(path: Path) -> zero.Sums:

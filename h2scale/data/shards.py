@@ -14,7 +14,6 @@ nothing else; the same call continues behind them.
 """
 
 import hashlib
-import io
 import itertools
 import json
 import shutil
@@ -152,13 +151,6 @@ def blocks(folder: str | Path, index: Mapping[str, Any]) -> Iterator[tuple[np.nd
         yield np.load(place / ATOMS, mmap_mode="r"), np.load(place / STRUCTURES, mmap_mode="r")
 
 
-def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Arrays as the content of an .npz file; equal arrays give equal bytes."""
-    content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]
-    return content.getvalue()
-
-
 def fingerprint(index: Mapping[str, Any]) -> str:
     """SHA-256 over the checksums of all files of an index, hexadecimal: what two equal datasets share."""
     sums = [shard["files"][file]["sha256"] for shard in index["shards"] for file in (ATOMS, STRUCTURES)]
@@ -206,7 +198,7 @@ def _pieces(dataset: dataset_lib.Dataset) -> Iterator[np.ndarray]:
 
 def _index_of(dataset: dataset_lib.Dataset) -> bytes:
     parts = [indexing.entries(dataset.select(rows)) for rows in _pieces(dataset)]
-    return npz_bytes(catalog.joined(parts))
+    return files.npz_bytes(catalog.joined(parts))
 
 
 def _write_shard(folder: Path, name: str, dataset: dataset_lib.Dataset, has_forces: bool) -> dict[str, Any]:

@@ -36,5 +36,5 @@ def edge_counts(dataset: catalog.Facts, cutoff: float) -> np.ndarray:
         ]
     )
     with contextlib.suppress(OSError):  # the folder cannot be written; the next study counts again
-        files.write_bytes(stored, shards.npz_bytes({"identity": np.array(identity), "counts": counts}))
+        files.write_bytes(stored, files.npz_bytes({"identity": np.array(identity), "counts": counts}))
     return counts[dataset.rows]

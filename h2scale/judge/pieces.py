@@ -1,7 +1,6 @@
 """The curves that judge, computed piece by piece: every piece is a file and is not computed again."""
 
 import functools
-import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -79,10 +78,8 @@ def _piece(path: Path, work: Callable[[], Mapping[str, np.ndarray]]) -> Mapping[
     except (ValueError, np.linalg.LinAlgError) as error:
         print(f"{path}: {error}", file=sys.stderr)
         return None
-    content = io.BytesIO()
-    np.savez(content, **dict(made))  # type: ignore[arg-type]  # NumPy's annotation takes the arrays for a flag
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_bytes(path, content.getvalue())
+    files.write_bytes(path, files.npz_bytes(made))
     return made
 
 

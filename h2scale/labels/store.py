@@ -9,7 +9,6 @@ this machine and over NFS version 4.
 
 import contextlib
 import fcntl
-import io
 import json
 import os
 import socket
@@ -127,10 +126,8 @@ def save(folder: Path, key: str, result: Result) -> None:
     if len(result.structures):
         columns = dataset_lib.from_structures(result.structures, {})
         arrays |= {name: getattr(columns, name) for name in _STRUCTURES}
-    content = io.BytesIO()
-    np.savez(content, **arrays)
     try:
-        files.write_bytes(path, content.getvalue(), sync=True)
+        files.write_bytes(path, files.npz_bytes(arrays), sync=True)
     except OSError as error:
         raise InputError(f"{path} could not be written: {error.strerror}; finished tasks are kept.") from error
 

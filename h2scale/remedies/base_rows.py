@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,11 +11,13 @@ import numpy as np
 from h2scale.errors import InputError
 from h2scale.remedies import bases
 from h2scale.remedies.library import Geometry, Library
-from h2scale.runtime import files, progress
+from h2scale.runtime import files, progress, workdir
 
+WITHOUT_FEATURES = ("gfn2", "local-hybrid")
+"""Bases that are solved here; what a library lacks of another one is not made up by another search than its own."""
 OWN_BASIS = ("gfn2",)
 """Bases with orbitals of their own, whatever basis the library stands in."""
-_VERSION = 1
+_VERSION = 2
 """To be raised when what a base answers changes."""
 
 
@@ -27,12 +28,16 @@ def complete(data: Library, base: str, folder: Path) -> Library:
 
     Args:
         data: molecules, atoms and curves.
-        base: one of `bases.BASES`.
+        base: one of `WITHOUT_FEATURES`; of any other the library stays as it is.
         folder: where answers are kept, and read from if they are there.
 
     Raises:
-        InputError: the field of a molecule or an atom does not converge.
+        InputError: the field of a molecule or an atom does not converge, or tblite is not there.
     """
+    if base not in WITHOUT_FEATURES:
+        return data
+    if base == "gfn2" and workdir.installed_version("tblite") is None:
+        raise InputError("remedies.rungs: delta-gfn2 needs tblite; install by pip install 'h2scale[labels]'.")
     curves = [curve for curve in data.curves if base in OWN_BASIS or curve.basis == data.basis]
     every = [*data.molecules, *data.atoms, *(one for curve in curves for one in (*curve.points, *curve.atoms))]
     missing = sum(base not in one.rows for one in every)
@@ -119,15 +124,13 @@ def _answer(
     found = {"energy": np.array(solved.energy_hartree), "inputs": solved.inputs, "amounts": solved.amounts}
     if solved.density is not None:
         found["density"] = solved.density
-    content = io.BytesIO()
-    np.savez_compressed(content, **found)  # type: ignore[arg-type]  # NumPy's annotation takes the arrays for a flag
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_bytes(path, content.getvalue())
+    files.write_bytes(path, files.npz_bytes(found))
     return found
 
 
 def _key(own: Geometry, base: str, basis: str) -> str:
-    """Hash of all that decides an answer but the code."""
+    """Hash of the question: all that decides an answer but the code and, along a curve, the density it started from."""
     about = {
         "version": _VERSION,
         "base": base,

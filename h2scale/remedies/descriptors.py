@@ -110,8 +110,9 @@ def padded(rows: Sequence[tuple[np.ndarray, np.ndarray]], longest: int = 0) -> t
 def point_rows(points: LocalHybrid) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a learned functional: the points of a grid, gathered by nearest atom and by cells of their inputs.
 
-    A cell has the sum of its points' amounts and the mean of their inputs, weighted by amount: a thousandth to a
-    hundredth of the points, for a hundredth of a learned energy. What is gathered atom by atom adds over fragments.
+    A cell has the sum of its points' amounts and the mean of their inputs, weighted by amount: some twenty to forty
+    times fewer rows than points, for a hundredth or two of a learned energy. What is gathered atom by atom adds over
+    fragments.
 
     Returns:
         Inputs (n_rows, 6) and amounts (n_rows, 2), eV, of semilocal exchange and of correlation.

@@ -1,7 +1,6 @@
 """Parameters of remedies on disk: one small .npz file each, with everything that a remedy needs beside its base."""
 
 import dataclasses
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,10 +62,8 @@ def save(path: str | Path, stored: Stored) -> None:
     arrays: dict[str, Any] = {
         f"{place:0{_MEMBERS}d}": np.asarray(array, np.float32) for place, array in enumerate(leaves.values())
     }
-    content = io.BytesIO()
     arrays |= {"head": np.array(json.dumps(head, sort_keys=True)), "centre": stored.centre, "spread": stored.spread}
-    np.savez(content, allow_pickle=False, **arrays)
-    files.write_bytes(path, content.getvalue())
+    files.write_bytes(path, files.npz_bytes(arrays))
 
 
 def load(path: str | Path) -> Stored:

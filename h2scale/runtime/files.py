@@ -3,10 +3,13 @@
 import contextlib
 import fcntl
 import hashlib
+import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import numpy as np
 
 
 @contextlib.contextmanager
@@ -55,6 +58,13 @@ def write_bytes(path: str | os.PathLike[str], content: bytes, *, sync: bool = Fa
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays as the content of an .npz file; equal arrays give equal bytes."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]  # NumPy's annotation takes the arrays for a flag
+    return content.getvalue()
 
 
 def checksum(path: Path) -> str:

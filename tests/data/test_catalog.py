@@ -8,6 +8,7 @@ import pytest
 from h2scale import data
 from h2scale.data import coverage, leaks, opening, partition, rungs, shards, splits, training_sets
 from h2scale.graphs import counting, neighbors
+from h2scale.runtime import files
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,7 @@ def test_edges_are_counted_once_a_cutoff(folder, shipped, catalog, monkeypatch):
             counting.edge_counts(again, 3.5)
     # A stored count of another dataset is not believed.
     stored = folder / "edges-3.npz"
-    stored.write_bytes(shards.npz_bytes({"identity": np.array("other"), "counts": expected[::-1]}))
+    stored.write_bytes(files.npz_bytes({"identity": np.array("other"), "counts": expected[::-1]}))
     np.testing.assert_array_equal(counting.edge_counts(dataclasses.replace(catalog), 3.0), expected)
 
 

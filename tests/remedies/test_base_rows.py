@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from h2scale import electronic_structure, elements, units
 from h2scale.electronic_structure import local_hybrid, molecules, tight_binding
 from h2scale.errors import InputError
 from h2scale.remedies import base_rows, bases, descriptors
 from h2scale.remedies.library import Curve, Geometry, Library
+from h2scale.runtime import workdir
 
 WATER = ((8, 1, 1), np.array([[0.0, 0, 0], [0, 0.76, 0.59], [0, -0.76, 0.59]]))
 
@@ -86,16 +88,38 @@ def test_a_molecule_that_does_not_converge_is_named_and_a_curves_point_left_out(
     assert "gfn2 of H2: did not converge" in capsys.readouterr().err
 
 
-def test_gathered_points_keep_the_energy():
+def test_gathered_points_keep_the_energy_of_any_smooth_network():
+    """Water relative to its atoms: random networks, each worth some eV, on points and on rows."""
     rng = np.random.default_rng(0)
-    inputs, amounts = rng.uniform(-1, 1, (5000, 6)), rng.normal(size=(5000, 2)) / 5000
-    points = local_hybrid.LocalHybrid(0.0, inputs, amounts, rng.integers(0, 3, 5000))
-    gathered, sums = descriptors.point_rows(points)
-    np.testing.assert_allclose(sums.sum(axis=0), amounts.sum(axis=0) * 27.211386, rtol=1e-3, atol=1e-3)
-    assert (np.abs(gathered) <= 1).all()
-    smooth = [np.sin(one @ np.arange(6) / 3) for one in (inputs, gathered)]
-    whole, rough = (amounts[:, 0] @ smooth[0]) * 27.211386, sums[:, 0] @ smooth[1]
-    assert rough == pytest.approx(whole, abs=0.05 * np.abs(amounts[:, 0]).sum() * 27.211386)
+    networks = [[rng.normal(size=shape) for shape in ((6, 8), (8,), (8, 2))] for _ in range(8)]
+
+    def energies(numbers, positions, spin_multiplicity):
+        symbols = [elements.SYMBOLS[number] for number in numbers]
+        molecule = electronic_structure.make_molecule(
+            symbols, np.asarray(positions) / units.BOHR_ANGSTROM, "6-31g", spin_multiplicity=spin_multiplicity
+        )
+        points = local_hybrid.local_hybrid(molecule, electronic_structure.lowest_field(molecule, "pbe0"), 1)
+        inputs, amounts = descriptors.point_rows(points)
+        assert len(inputs) < len(points.inputs) / 20
+        np.testing.assert_allclose(amounts.sum(), points.amounts_hartree.sum() * units.HARTREE_EV, rtol=1e-3, atol=1e-3)
+        both = ((points.inputs, points.amounts_hartree * units.HARTREE_EV), (inputs, amounts))
+        return np.array(
+            [[(own * np.tanh(np.tanh(x @ a + b) @ c)).sum() for x, own in both] for a, b, c in networks]
+        )  # (networks, 2)
+
+    own = energies(*WATER, 1) - energies((8,), [[0, 0, 0]], 3) - 2 * energies((1,), [[0, 0, 0]], 2)
+    assert np.abs(own[:, 0]).max() > 0.5, "these networks are worth nothing: this test checks nothing"
+    assert np.abs(own[:, 1] - own[:, 0]).max() < 0.02 * np.abs(own[:, 0]).max()
+
+
+def test_what_a_library_lacks_of_a_base_with_features_is_not_made_up(library, tmp_path):
+    assert base_rows.complete(library, "uhf", tmp_path) is library
+
+
+def test_tight_binding_that_is_not_installed_is_named(library, tmp_path, monkeypatch):
+    monkeypatch.setattr(workdir, "installed_version", lambda name: None)
+    with pytest.raises(InputError, match="delta-gfn2 needs tblite"):
+        base_rows.complete(library, "gfn2", tmp_path)
 
 
 def test_tight_binding_density_holds_the_electrons():
