@@ -35,7 +35,8 @@ def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str]) -
         colour = LEARNED if (own["base"] != "").any() or rung in ("plain", "priors") else UNLEARNED
         axes.scatter(at[~worse], values[~worse], s=22, color=colour, zorder=3)
         axes.scatter(at[worse], values[worse], s=34, color=SPOILED, marker="X", zorder=4)
-        axes.scatter([place], [np.mean(values)], s=260, marker="_", color=style.INK, zorder=5)
+        if len(values):
+            axes.scatter([place], [np.mean(values)], s=260, marker="_", color=style.INK, zorder=5)
         axes.scatter([place + 0.36], [held_out(members, rung)], s=34, marker="D", facecolor="none", edgecolor=style.INK)
     axes.axhline(2.0, color=style.GREY, linewidth=0.8, linestyle=":")
     axes.set_xticks(range(len(order)), order, rotation=35, ha="right")

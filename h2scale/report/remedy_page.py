@@ -62,9 +62,12 @@ def sentence(members: tables.Table, regions: tables.Table, exponents: tables.Tab
         mean, largest = _over_curves(regions, rung)
         broken = _over_curves(regions, rung, "broken")[0]
         spoiled = _spoiled(regions, rung)
+        held_out = remedy_figures.held_out(members, rung)
+        if np.isnan(mean):
+            parts.append(f"{rung}: {held_out:.2g} kcal/mol on held-out molecules; it has no number on any curve")
+            continue
         own = (exponents["rung"] == rung) & (exponents["variable"] == "num_train")
         trend = dict(zip(exponents["metric"][own].tolist(), exponents["direction"][own].tolist(), strict=True))
-        held_out = remedy_figures.held_out(members, rung)
         said = (
             f"{rung}: {held_out:.2g} kcal/mol on held-out molecules, {broken:.2g} on broken bonds, {mean:.2g} on whole "
             f"curves (largest {largest:.2g})"
@@ -90,7 +93,7 @@ def _summary(
         params = int(members["num_params"][members["rung"] == rung].max())
         held_out = remedy_figures.held_out(members, rung)
         broken = _over_curves(regions, rung, "broken")[0]
-        cells = [(f"{value:.2f}", value) for value in (held_out, broken, mean, largest)]
+        cells = [(f"{v:.2f}" if np.isfinite(v) else "–", v) for v in (held_out, broken, mean, largest)]
         rows.append([rung, (str(params), float(params)), *cells, ", ".join(spoiled) or "none"])
     return [
         "rung",
@@ -115,7 +118,10 @@ def _by_region(regions: tables.Table) -> tuple[list[str], list[list[str | tuple[
 
 
 def _over_curves(regions: tables.Table, rung: str, part: str = "whole") -> tuple[float, float]:
+    """Mean and largest error, kcal/mol; NaN where no curve has a number."""
     own = (regions["rung"] == rung) & (regions["region"] == part)
+    if not own.any():
+        return float("nan"), float("nan")
     return float(regions["mean_kcal"][own].mean()), float(regions["largest_kcal"][own].max())
 
 

@@ -19,6 +19,7 @@ from h2scale.remedies import (
     rungs,
     tables,
 )
+from h2scale.report import remedy_page
 from h2scale.runtime import tables as table_files
 
 
@@ -141,6 +142,10 @@ def test_stage_writes_tables_page_and_models(tmp_path, capsys):
     assert (path / "report.html").exists()
     assert (path / "models" / "pairs.npz").exists()
     assert "Tables, figure and page" in capsys.readouterr().out
+    for name in ("regions.csv", "points.csv"):
+        lines = (path / name).read_text().splitlines(keepends=True)
+        (path / name).write_text("".join(line for line in lines if not line.startswith("pairs,")))
+    assert "it has no number on any curve" in remedy_page.write(path), "a rung may have been asked no curve"
 
 
 @pytest.mark.parametrize(
