@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -58,9 +59,14 @@ def of_system(system: System) -> list[Point]:
     ]
 
 
+_TERMS = MappingProxyType({"H": "Ag", "Li": "Ag", "B": "B1u", "C": "B1g", "N": "Au", "O": "B1g", "F": "B1u"})
+"""Irrep of the ground term of neutral atoms in D2h; of the three of a P term, which have one energy, the first."""
+
+
 def of_atom(symbol: str, charge: int, spin_multiplicity: int) -> Point:
-    """An isolated atom or ion."""
-    return Point((symbol,), np.zeros((1, 3)), charge, spin_multiplicity, "D2h", ())
+    """An isolated atom, or an ion, of which every irrep is looked at."""
+    irreps = () if charge else (_TERMS[symbol],)
+    return Point((symbol,), np.zeros((1, 3)), charge, spin_multiplicity, "D2h", irreps)
 
 
 def fields(points: Sequence[Point], basis: str) -> dict[str, np.ndarray]:

@@ -102,7 +102,7 @@ SYSTEMS: Mapping[str, System] = MappingProxyType(
             System("H2+", ("H", "H"), **_HYDROGEN, charge=1, spin_multiplicity=2, parts=(_H, _PROTON), symmetry="D2h"),  # type: ignore[arg-type]
             System("two protons", ("H", "H"), **_HYDROGEN, charge=2, parts=(_PROTON, _PROTON), symmetry="D2h"),  # type: ignore[arg-type]
             System("H3", ("H",) * 3, 0.93, "line", 0, 2, (_H,) * 3, "D2h"),
-            System("H4 line", ("H",) * 4, 0.90, "line", 0, 1, (_H,) * 4, "D2h"),
+            System("H4 line", ("H",) * 4, 0.90, "line", 0, 1, (_H,) * 4, "D2h", ("Ag",)),
             System("H4 square", ("H",) * 4, 1.20, "square", 0, 1, (_H,) * 4, "D2h"),
             System("HF", ("F", "H"), 0.9168, "line", 0, 1, (("F", 0, 2), _H), "C2v", ("A1",)),
             System("N2", ("N", "N"), 1.0977, "line", 0, 1, (("N", 0, 4),) * 2, "D2h", ("Ag",), "fci"),

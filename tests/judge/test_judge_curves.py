@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from h2scale import electronic_structure, units
+from h2scale import electronic_structure, elements, units
+from h2scale.electronic_structure import coupled_cluster
 from h2scale.judge import build, curve_errors, curves, feature_files, pieces, single_points, systems
 from h2scale.judge.curves import REFERENCE, Row
 from h2scale.judge.systems import SYSTEMS
@@ -198,3 +199,33 @@ def test_full_ci_of_square_h4_is_below_every_other_method_s_right_root():
 
     matrix = fci.direct_spin1.pspace(one, ao2mo.kernel(molecule, free.mo_coeff[0]), 4, (2, 2), np=36)[1]
     assert energy == pytest.approx(np.linalg.eigvalsh(matrix)[0] + molecule.energy_nuc(), abs=1e-8)
+
+
+def lowest(point, basis, irreps):
+    molecule = point.molecule(basis, point.symmetry)
+    space = electronic_structure.active_space(molecule, coupled_cluster.num_core_orbitals(molecule))
+    return min(electronic_structure.lowest_by_irrep(space, point.spin_multiplicity, irreps).values())
+
+
+def shown(name):
+    """A curve's shortest, bonded and longest point, but where at the longest not every irrep converges."""
+    points = single_points.of_system(SYSTEMS[name])
+    return [points[place] for place in ((0, 5) if name == "N2" else (0, 5, 17))]
+
+
+KNOWN = {symbol: [single_points.of_atom(symbol, 0, elements.GROUND_MULTIPLICITIES[elements.ATOMIC_NUMBERS[symbol]])]
+         for symbol in ("Li", "B", "C", "N", "O", "F")}  # fmt: skip
+KNOWN |= {name: shown(name) for name in ("H4 line", "HF", "N2")}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_ground_state_is_of_the_irreps_that_are_stated(name):
+    basis = "sto-3g" if name == "N2" else "6-31g"
+    for point in KNOWN[name]:
+        assert point.irreps
+        assert lowest(point, basis, point.irreps) == pytest.approx(lowest(point, basis, ()), abs=1e-8)
+
+
+def test_control_another_irrep_is_higher():
+    (point,) = KNOWN["C"]
+    assert lowest(point, "6-31g", ("Au",)) > lowest(point, "6-31g", point.irreps) + 0.1
