@@ -2,8 +2,8 @@
 
 Command: python launch.py --config=experiments/remedies.py[:smoke|default]
 Rungs: a network on positions; the same with cheap priors; corrections of GFN2-xTB, UHF and PBE0, gated by paired
-electrons; a small one; a learned density functional; a factor on coupled-cluster pair energies. Beside them what is not
-learned, from GFN2-xTB to UCCSD(T). Of the functional's points no file ships: some 14 s of one core for each molecule.
+electrons; a small one; a learned density functional; factors on pair energies of coupled cluster and of the
+distinguishable cluster. Beside them what is not learned, from GFN2-xTB to UCCSD(T).
 Needs: pip install 'h2scale[labels]' for delta-gfn2.
 Rates, decays and widths are chosen by left-out equilibrium molecules; the curves choose nothing.
 Result: `experiments/results/remedies/`.

@@ -11,7 +11,7 @@ LAUNCHERS = ("here", "local", "slurm")
 SIZES = ("smoke", "default", "large", "full")
 TRAINING_STAGES = ("scaling", "tuning", "convergence")
 _STAGES_WITH_JOBS = (*TRAINING_STAGES, "labels")
-RUNGS = ("plain", "priors", "delta-gfn2", "delta-uhf", "delta-pbe0", "practical", "functional", "pairs")
+RUNGS = ("plain", "priors", "delta-gfn2", "delta-uhf", "delta-pbe0", "practical", "functional", "pairs", "pairs-dc")
 
 
 def check(config: ConfigDict, arms: Mapping[str, ConfigDict], known_sections: Sequence[str]) -> None:

@@ -87,6 +87,38 @@ def describe_with_amplitudes(molecule: Molecule, solution: Solution) -> tuple[De
     return description, solved.amplitudes
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Distinguishable:
+    """The distinguishable cluster of a geometry, by atoms and their pairs."""
+
+    energy_hartree: float  # total, frozen core
+    restricted: bool  # whether the restricted field led lower than the unrestricted one
+    tables: np.ndarray  # (n_tables, n_atoms, n_atoms), as of `Description`
+    atoms: np.ndarray  # (n_atoms, n_columns), as of `Description`
+
+
+def describe_distinguishable(molecule: Molecule, solution: Solution) -> Distinguishable:
+    """The lower of the distinguishable clusters of the unrestricted field and, for a singlet, of the restricted one.
+
+    The restricted one holds while bonds stretch, where the unrestricted one mixes spins; the unrestricted one is right
+    where they are broken.
+
+    Args and raises as for `describe`.
+    """
+    core = coupled_cluster.num_core_orbitals(molecule)
+    tried = [(solution, *_reference(molecule, solution))]
+    if molecule.spin == 0 and not tried[0][2]:
+        closed = coupled_cluster.lowest_restricted(molecule, solution)
+        tried.append((closed, closed.field, True))
+    found = []
+    for own, field, restricted in tried:
+        solved = coupled_cluster.solve(molecule, field, core, restricted, distinguishable=True)
+        found.append((float(field.e_tot) + solved.correlation, own, field, restricted, solved.amplitudes))
+    energy, own, field, restricted, amplitudes = min(found, key=lambda one: one[0])
+    cluster = _cluster(molecule, own, field, core, amplitudes)
+    return Distinguishable(energy, restricted, atom_pairs.tables(cluster), atom_pairs.atoms(cluster))
+
+
 def _reference(molecule: Molecule, solution: Solution) -> tuple[Field, bool]:
     """Field whose orbitals coupled cluster takes: a restricted one where the lowest field is, which is quicker."""
     up, down = solution.spin_densities

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.linalg
 
-from h2scale.electronic_structure import fields, mean_fields, molecules
+from h2scale.electronic_structure import distinguishable_cluster, fields, mean_fields, molecules
 from h2scale.electronic_structure.atom_pairs import Blocks, Spins
 from h2scale.electronic_structure.fields import Solution
 from h2scale.electronic_structure.molecules import Field, Molecule
@@ -54,7 +54,7 @@ def num_core_orbitals(molecule: Molecule) -> int:
     return int((charges > 2).sum())
 
 
-def solve(molecule: Molecule, field: Field, core: int, restricted: bool) -> Solved:
+def solve(molecule: Molecule, field: Field, core: int, restricted: bool, *, distinguishable: bool = False) -> Solved:
     """Coupled cluster with perturbative triples on a converged field; zero where nothing can be excited.
 
     Args:
@@ -62,6 +62,7 @@ def solve(molecule: Molecule, field: Field, core: int, restricted: bool) -> Solv
         field: Hartree-Fock, restricted or unrestricted.
         core: lowest orbitals of each spin that stay uncorrelated.
         restricted: whether the field has one set of spatial orbitals, all of them doubly occupied or empty.
+        distinguishable: the distinguishable cluster instead, which has no triples.
 
     Raises:
         ValueError: no convergence.
@@ -78,8 +79,9 @@ def solve(molecule: Molecule, field: Field, core: int, restricted: bool) -> Solv
             )
         )
         return Solved(0.0, 0.0, 0, False, Amplitudes(singles, doubles, occupied, empty))
-    cluster, cycles, damped = _converged(molecule, field, core, restricted)
-    triples = cluster.ccsd_t(eris=cluster.eris) if molecule.nelectron - 2 * core > 2 else 0.0
+    cluster, cycles, damped = _converged(molecule, field, core, restricted, distinguishable)
+    no_triples = distinguishable or molecule.nelectron - 2 * core <= 2
+    triples = 0.0 if no_triples else cluster.ccsd_t(eris=cluster.eris)
     if restricted:
         pair = np.asarray(cluster.t2)
         same = pair - pair.transpose(0, 1, 3, 2)
@@ -121,7 +123,7 @@ def pure_spin(molecule: Molecule, lowest: Solution | None = None) -> PureSpin:
         ValueError: no convergence of the field or of coupled cluster, an element beyond neon.
     """
     core = num_core_orbitals(molecule)
-    solution = _lowest_restricted(molecule, lowest)
+    solution = lowest_restricted(molecule, lowest)
     closed = molecule.spin == 0
     field = solution.field if closed else _semicanonical(solution.field, core)
     solved = solve(molecule, field, core, closed)
@@ -169,7 +171,12 @@ def uccsdt_energy(molecule: Molecule, solution: Solution) -> float:
     return float(cluster.e_tot)
 
 
-def _lowest_restricted(molecule: Molecule, lowest: Solution | None) -> Solution:
+def lowest_restricted(molecule: Molecule, lowest: Solution | None) -> Solution:
+    """Lower of the restricted fields from superposed atoms and from an unrestricted solution's natural orbitals.
+
+    Raises:
+        ValueError: no convergence.
+    """
     convergence = mean_fields.CONVERGENCE
     found = mean_fields.mean_field(molecule, "hf", restricted=True, density=None, grid_level=0, follow=True)
     if lowest is None or molecule.nelectron < 2:
@@ -215,13 +222,18 @@ def _semicanonical(field: Field, core: int) -> Field:
     return made
 
 
-def _converged(molecule: Molecule, field: Field, core: int, restricted: bool) -> tuple[Any, int, bool]:
+def _converged(
+    molecule: Molecule, field: Field, core: int, restricted: bool, distinguishable: bool
+) -> tuple[Any, int, bool]:
     """PySCF's coupled cluster with its integrals as `eris`, its number of cycles, and whether steps were damped."""
     from pyscf import cc
 
     start = (None, None) if restricted or not _is_broken(field) else _lowest_singles_and_doubles(field, core)
     for share in _DAMPING:
-        cluster = (cc.RCCSD if restricted else cc.UCCSD)(field, frozen=core)
+        if distinguishable:
+            cluster = distinguishable_cluster.solver(field, core, restricted)
+        else:
+            cluster = (cc.RCCSD if restricted else cc.UCCSD)(field, frozen=core)
         cluster.verbose, cluster.conv_tol, cluster.conv_tol_normt = 0, _ENERGY_TOLERANCE, _AMPLITUDE_TOLERANCE
         cluster.max_cycle, cluster.diis_space = _CYCLES, 8
         cluster.iterative_damping = share
@@ -229,7 +241,8 @@ def _converged(molecule: Molecule, field: Field, core: int, restricted: bool) ->
         cluster.kernel(*start, eris=cluster.eris)
         if cluster.converged:
             return cluster, int(getattr(cluster, "cycles", 0)), share < 1
-    raise ValueError(f"CCSD of {molecules.describe(molecule)} did not converge.")
+    name = "The distinguishable cluster" if distinguishable else "CCSD"
+    raise ValueError(f"{name} of {molecules.describe(molecule)} did not converge.")
 
 
 def _is_broken(field: Field) -> bool:

@@ -54,6 +54,17 @@ def pair_energies(molecule: electronic_structure.Molecule, densities: Sequence[n
     return Solved(described.uccsd_hartree, inputs, amounts, field.spin_densities, described.spin_squared)
 
 
+def distinguishable_pair_energies(molecule: electronic_structure.Molecule, densities: Sequence[np.ndarray]) -> Solved:
+    """The distinguishable cluster with a frozen core, of the better field, and its gated pair energies between atoms.
+
+    Args and raises as for `pair_energies`.
+    """
+    field = _lowest_field(molecule, "hf", densities)
+    described = cluster_features.describe_distinguishable(molecule, field)
+    inputs, amounts = descriptors.pair_rows(described.tables, described.atoms)
+    return Solved(described.energy_hartree, inputs, amounts, field.spin_densities, field.spin_squared)
+
+
 def make_mean_field(functional: str) -> Base:
     """Return the base of an unrestricted field of this functional, with the paired electrons of atoms and bonds."""
 
@@ -103,6 +114,7 @@ BASES: Mapping[str, Base] = MappingProxyType(
         "pbe0": make_mean_field("pbe0"),
         "local-hybrid": functional,
         "uccsd": pair_energies,
+        "dcsd": distinguishable_pair_energies,
     }
 )
 """By the name that a remedy's parameters give."""

@@ -20,6 +20,7 @@ FEW = {  # numbers of electrons: atomic numbers, positions, charge, multiplicity
 }
 EXACT = {
     "pairs": tuple(FEW),
+    "pairs-dc": tuple(FEW),
     "delta-uhf": ("no electron", "one electron", "two parallel electrons"),
     "delta-pbe0": ("no electron", "one electron"),
     "practical": tuple(FEW),
@@ -75,7 +76,8 @@ def together(first, second, shift):
 
 @pytest.mark.parametrize(
     ("rung", "case"),
-    [("pairs", case) for case in APART] + [(rung, case) for rung in ADDS for case in ("two H2", "two radicals")],
+    [(rung, case) for rung in ("pairs", "pairs-dc") for case in APART]
+    + [(rung, case) for rung in ADDS for case in ("two H2", "two radicals")],
 )
 def test_fragments_far_apart_add(rung, case):
     first, second, multiplicity = APART[case]
