@@ -6,28 +6,9 @@ For each size a few of the shipped coupled-cluster labels' molecules, the same a
 """
 
 import argparse
-import time
 
-import numpy as np
-
-from h2scale import electronic_structure
 from h2scale.data import hashing
-from h2scale.remedies import bases, library_files
-
-
-def seconds(base, molecule, basis):
-    """Processor time of one base, search and rows included."""
-    begin = time.process_time()
-    with electronic_structure.one_thread():
-        bases.solve(
-            base,
-            molecule.atomic_numbers,
-            molecule.positions,
-            molecule.charge,
-            molecule.spin_multiplicity,
-            basis,
-        )
-    return time.process_time() - begin
+from h2scale.remedies import bases, costs, library_files
 
 
 def main():
@@ -40,7 +21,7 @@ def main():
     for size in (1, 2, 3):
         held = [one for one in data.molecules if sum(z > 1 for z in one.atomic_numbers) == size]
         chosen = sorted(held, key=lambda one: hashing.text_hash(one.name))[:number]
-        means = [np.mean([seconds(base, one, data.basis) for one in chosen]) for base in bases.BASES]
+        means = [costs.of_base(base, chosen, data.basis) for base in bases.BASES]
         print(f"| {size} |", " | ".join(f"{mean:.1f}" for mean in means), "|", flush=True)
 
 

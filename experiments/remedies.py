@@ -37,6 +37,7 @@ def get_config(size: str = "default") -> ConfigDict:
                 "learning_rates": (0.02,),
                 "weight_decays": (0.01,),
                 "steps": 100,
+                "cost_molecules": 1,
             }
         )
     return config

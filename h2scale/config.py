@@ -187,6 +187,7 @@ def default() -> ConfigDict:
                 "weight_decays": (0.01, 0.1),  # of the corrections; left-out molecules choose
                 "steps": 2000,  # of the corrections
                 "structures_per_batch": 24,  # of the corrections
+                "cost_molecules": 3,  # held-out ones of two heavy atoms that costs are measured on; 0 to measure none
             },
             "benchmark": {  # time and memory of training steps; every case uses model.* where it says nothing itself
                 "models": ((16, 1), (32, 2)),  # (num_features, l_max)

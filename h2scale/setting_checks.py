@@ -107,6 +107,7 @@ def _check_remedies(remedies: ConfigDict) -> None:
         positive = len(remedies[key]) > 0 and all(value >= 0 for value in remedies[key])
         require(positive, f"remedies.{key}", remedies[key], "numbers of zero or more")
     require(remedies.steps >= 10, "remedies.steps", remedies.steps, "at least 10")
+    require(remedies.cost_molecules >= 0, "remedies.cost_molecules", remedies.cost_molecules, "zero or more")
     require(
         remedies.structures_per_batch >= 1, "remedies.structures_per_batch", remedies.structures_per_batch, "positive"
     )

@@ -1,6 +1,6 @@
 """Figures of the ladder: error on broken bonds by rung, exponents beside each other, curves that a rung spoils."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,13 +17,14 @@ _METRICS = (("broken_kcal", "broken bonds"), ("test_kcal", "held-out molecules")
 _VARIABLES = (("num_train", "training molecules"), ("num_params", "parameters"))
 
 
-def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str]) -> Figure:
+def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str], seconds: Mapping[str, float]) -> Figure:
     """Draw each rung's error on every broken bond, and on held-out molecules, in the order of the ladder.
 
     Args:
         regions: `regions.csv`.
         members: `members.csv`.
         order: rungs and methods from left to right.
+        seconds: processor time of a molecule, by rung or method; others show none.
     """
     figure, grid = style.panels(1, 1, max(7.5, 0.78 * len(order)), 4.8)
     axes = grid[0, 0]
@@ -39,7 +40,8 @@ def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str]) -
             axes.scatter([place], [np.mean(values)], s=260, marker="_", color=style.INK, zorder=5)
         axes.scatter([place + 0.36], [held_out(members, rung)], s=34, marker="D", facecolor="none", edgecolor=style.INK)
     axes.axhline(2.0, color=style.GREY, linewidth=0.8, linestyle=":")
-    axes.set_xticks(range(len(order)), order, rotation=35, ha="right")
+    labels = [f"{rung}\n{seconds[rung]:.1g} s" if rung in seconds else rung for rung in order]
+    axes.set_xticks(range(len(order)), labels, rotation=35, ha="right")
     style.log_axis(axes.yaxis)
     axes.set_ylabel("Mean error beyond the well (kcal/mol)")
     axes.set_title("Broken bonds by what is built in")

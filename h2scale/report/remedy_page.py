@@ -1,6 +1,6 @@
 """The page and the sentence of the ladder; every number comes from its tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ _SHOWN = ("plain", "practical", "delta-uhf", "pairs", "uccsd", "uccsd(t)")
 _FIGURES = (
     (
         "ladder",
-        "Mean error of rungs and methods on every curve beyond its well; crosses: worse there than the base.",
+        "Mean error of rungs and methods on every curve beyond its well; crosses: worse there than the base. Under the "
+        "names: processor time of a molecule of two heavy atoms.",
     ),
     ("exponents", "Exponents of the error on held-out molecules beside those of the broken-bond error, by rung."),
     ("scaling", "Error against data, solid on broken bonds, dotted on held-out molecules; darker is larger."),
@@ -27,15 +28,16 @@ def write(path: Path) -> str:
     """Write figures and page of a run of the ladder, and return its sentence.
 
     Args:
-        path: the workdir, with `members.csv`, `regions.csv`, `points.csv` and `exponents.csv`.
+        path: the workdir, with `members.csv`, `regions.csv`, `points.csv` and `exponents.csv`, and maybe `costs.csv`.
     """
     members, regions = (tables.read_table(path / name) for name in ("members.csv", "regions.csv"))
     points, exponents = (tables.read_table(path / name) for name in ("points.csv", "exponents.csv"))
+    seconds = _seconds(path / "costs.csv")
     found = set(members["rung"].tolist())
     learned = [name for name in rungs.LEARNED if name in found]
     order = [*learned, *(name for name in library.METHODS if name in found)]
     drawn = {
-        "ladder": remedy_figures.ladder(regions, members, order),
+        "ladder": remedy_figures.ladder(regions, members, order, seconds),
         "exponents": remedy_figures.exponents(exponents, learned),
         "scaling": remedy_figures.scaling(members, learned),
         "curves": remedy_figures.curves(points, [name for name in _SHOWN if name in found]),
@@ -47,7 +49,7 @@ def write(path: Path) -> str:
         page.element("p", said, "lead"),
         *(page.picture(saved[name], caption, caption) for name, caption in _FIGURES),
         page.element("h2", "Rungs and methods"),
-        page.sortable(*_summary(members, regions, order)),
+        page.sortable(*_summary(members, regions, order, seconds)),
         page.element("h2", "Curves by region, kcal/mol"),
         page.sortable(*_by_region(regions)),
     ]
@@ -84,7 +86,7 @@ def _word(direction: str | None) -> str:
 
 
 def _summary(
-    members: tables.Table, regions: tables.Table, order: Sequence[str]
+    members: tables.Table, regions: tables.Table, order: Sequence[str], seconds: Mapping[str, float]
 ) -> tuple[list[str], list[list[str | tuple[str, float]]]]:
     rows: list[list[str | tuple[str, float]]] = []
     for rung in order:
@@ -94,6 +96,8 @@ def _summary(
         held_out = remedy_figures.held_out(members, rung)
         broken = _over_curves(regions, rung, "broken")[0]
         cells = [(f"{v:.2f}" if np.isfinite(v) else "–", v) for v in (held_out, broken, mean, largest)]
+        cost = seconds.get(rung, float("nan"))
+        cells.append((f"{cost:.2g}" if np.isfinite(cost) else "–", cost))
         rows.append([rung, (str(params), float(params)), *cells, ", ".join(spoiled) or "none"])
     return [
         "rung",
@@ -102,8 +106,17 @@ def _summary(
         "broken bonds",
         "mean of curves",
         "largest on a curve",
+        "seconds a molecule",
         "worse than its base on",
     ], rows
+
+
+def _seconds(path: Path) -> dict[str, float]:
+    """Seconds a molecule by rung; none where they were not measured."""
+    if not path.exists():
+        return {}
+    table = tables.read_table(path)
+    return dict(zip(table["rung"].tolist(), table["seconds"].tolist(), strict=True))
 
 
 def _by_region(regions: tables.Table) -> tuple[list[str], list[list[str | tuple[str, float]]]]:

@@ -12,7 +12,7 @@ from h2scale import config as config_lib
 from h2scale.data import partition, training_sets
 from h2scale.data.splits import SplitSettings
 from h2scale.judge import curve_errors
-from h2scale.remedies import base_rows, fitting, ladder, library_files, potentials, shipping
+from h2scale.remedies import base_rows, bases, costs, fitting, ladder, library_files, potentials, shipping
 from h2scale.remedies import rungs as rungs_lib
 from h2scale.remedies import tables as ladder_tables
 from h2scale.remedies.library import Library
@@ -22,7 +22,7 @@ from h2scale.stages import scaling
 from h2scale.study import planning, replicas, training
 
 MEMBERS_CSV, REGIONS_CSV, POINTS_CSV = "members.csv", "regions.csv", "points.csv"
-EXPONENTS_CSV, SENTENCE_MD = "exponents.csv", "sentence.md"
+EXPONENTS_CSV, COSTS_CSV, SENTENCE_MD = "exponents.csv", "costs.csv", "sentence.md"
 MODELS_FOLDER, NETWORKS_FOLDER, BASES_FOLDER = "models", "networks", "bases"
 NETWORKS = ("plain", "priors")
 POINT_COLUMNS = ("rung", "system", "distance_angstrom", "region", "reference_ev", "energy_ev", "error_kcal")
@@ -62,6 +62,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
             bar.finish_replicas(1)
             bar.advance(1, 1)
     write_tables(path, data, found)
+    _measure_costs(path, data, found, settings.cost_molecules)
     _report(path)
     return path
 
@@ -258,6 +259,32 @@ def _exponents(name: str, rows: list[ladder_tables.MemberRow]) -> list[dict[str,
                 }
             )
     return made
+
+
+def _measure_costs(path: Path, data: Library, found: Mapping[str, _Trained], number: int) -> None:
+    """Write the seconds a molecule of every rung and of each base; what is there is not measured again."""
+    table = path / COSTS_CSV
+    molecules = costs.examples(data, number)
+    rungs = [rungs_lib.LEARNED[name] for name in found]
+    names = dict.fromkeys((*found, *(rung.base for rung in rungs if rung.base)))
+    if not molecules or (table.exists() and set(names) <= {row["rung"] for row in tables.read_rows(table)}):
+        return
+    seconds: dict[str, float] = {}
+    with progress.Progress(len(names), len(names), things="costs", rate="costs") as bar:
+        for name in names:
+            base = name if name in bases.BASES else rungs_lib.LEARNED[name].base
+            bar.note(measured=name)
+            if base:
+                seconds[name] = seconds[base] if base in seconds else costs.of_base(base, molecules, data.basis)
+                seconds[base] = seconds[name]
+            else:
+                replica_id = found[name].rows[-1].member
+                network = potentials.load(path / NETWORKS_FOLDER, replica_id, with_priors=name == "priors")
+                seconds[name] = costs.of_network(network, molecules)
+            bar.finish_replicas(1)
+            bar.advance(1, 1)
+    rows = [costs.Cost(name, taken, len(molecules))._asdict() for name, taken in seconds.items()]
+    _write(table, costs.Cost._fields, rows)
 
 
 def _report(path: Path) -> None:

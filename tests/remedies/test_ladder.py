@@ -131,7 +131,7 @@ def test_stage_writes_tables_page_and_models(tmp_path, capsys):
     config.size = "smoke"
     config.data.update({"include_h2_equilibrium": False, "validation_fraction": 0.15, "test_fraction": 0.2})
     config.remedies.update({"rungs": ("pairs",), "widths": (0, 2), "num_train": (8, 14), "seeds": (0, 1)})
-    config.remedies.update({"learning_rates": (0.02,), "weight_decays": (0.0,), "steps": 20})
+    config.remedies.update({"learning_rates": (0.02,), "weight_decays": (0.0,), "steps": 20, "cost_molecules": 1})
     path = runner.run(config_lib.resolve(config), str(tmp_path / "run"))
     members = table_files.read_table(path / "members.csv")
     assert (members["rung"] == "pairs").sum() == 8
@@ -141,6 +141,9 @@ def test_stage_writes_tables_page_and_models(tmp_path, capsys):
     assert "kcal/mol on held-out molecules" in (path / "sentence.md").read_text()
     assert (path / "report.html").exists()
     assert (path / "models" / "pairs.npz").exists()
+    costs = {row["rung"]: float(row["seconds"]) for row in table_files.read_rows(path / "costs.csv")}
+    assert costs["pairs"] == costs["uccsd"] > 0
+    assert "seconds a molecule" in (path / "report.html").read_text()
     assert "Tables, figure and page" in capsys.readouterr().out
     for name in ("regions.csv", "points.csv"):
         lines = (path / name).read_text().splitlines(keepends=True)
