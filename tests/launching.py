@@ -16,6 +16,7 @@ _SETTINGS = {
     "data.dataset": DATASET,
     "grid.num_features": "(2,)",
     "grid.num_train": "(8,)",
+    "grid.rungs": "('stretched',)",
     "model.num_layers": 1,
     "train.structures_per_batch": 4,
     "data.max_held_out": 40,

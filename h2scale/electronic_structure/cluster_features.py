@@ -101,7 +101,7 @@ def describe_distinguishable(molecule: Molecule, solution: Solution) -> Distingu
     """The lower of the distinguishable clusters of the unrestricted field and, for a singlet, of the restricted one.
 
     The restricted one holds while bonds stretch, where the unrestricted one mixes spins; the unrestricted one is right
-    where they are broken.
+    where they are broken. Fragments far apart add where one field serves them all.
 
     Args and raises as for `describe`.
     """

@@ -17,6 +17,8 @@ MAX_DETERMINANTS = 20_000_000
 """Largest full CI for a small machine; a Davidson vector of this many takes 160 MB."""
 
 _FCI_RESIDUAL = 1e-4
+_SPIN_SHIFTS = (0.0, 0.3)
+"""Hartree for each unit of <S^2> beside the wanted one, tried in this order."""
 _CONVERGENCE = dataclasses.replace(mean_fields.CONVERGENCE, tolerance_hartree=1e-9)
 """Of the restricted fields whose orbitals full CI and CASSCF take."""
 
@@ -108,36 +110,50 @@ def lowest_by_irrep(space: ActiveSpace, spin_multiplicity: int, irreps: Sequence
     Raises:
         ValueError: an irrep does not converge, by its residual and its <S^2> whatever PySCF reports.
     """
-    from pyscf import fci
-    from pyscf.lib import exceptions
-
-    num_orbitals = len(space.irreps)
-    spin = (spin_multiplicity - 1) / 2
     found = {}
     for irrep, name in enumerate(IRREPS[space.group]):
         if irreps and name not in irreps:
             continue
+        energy = _lowest(space, irrep, name, (spin_multiplicity - 1) / 2)
+        if energy is not None:
+            found[name] = energy + space.core_energy
+    if not found:
+        raise ValueError(f"full CI found no state of spin multiplicity {spin_multiplicity}.")
+    return found
+
+
+def _lowest(space: ActiveSpace, irrep: int, name: str, spin: float) -> float | None:
+    """Lowest energy of an irrep without the core, hartree; None if it has no state of this spin.
+
+    Most ground states have the wanted spin by themselves, which takes half of the time; where they do not, others are
+    shifted away.
+    """
+    from pyscf import fci
+    from pyscf.lib import exceptions
+
+    num_orbitals = len(space.irreps)
+    arguments = (space.one_electron, space.two_electron, num_orbitals, space.num_electrons)
+    residual = np.inf
+    for shift in _SPIN_SHIFTS:
         solver = fci.direct_spin1_symm.FCISolver()
         solver.verbose = 0
         solver.conv_tol, solver.max_cycle = 1e-11, 300
-        solver = fci.addons.fix_spin_(solver, shift=0.3, ss=spin * (spin + 1))
-        arguments = (space.one_electron, space.two_electron, num_orbitals, space.num_electrons)
+        if shift:
+            solver = fci.addons.fix_spin_(solver, shift=shift, ss=spin * (spin + 1))
         try:
             _, vector = solver.kernel(*arguments, orbsym=space.irreps, wfnsym=irrep)
         except exceptions.WfnSymmetryError:
-            continue
+            return None
         hamiltonian = fci.direct_spin1.absorb_h1e(*arguments, 0.5)
         image = fci.direct_spin1.contract_2e(hamiltonian, vector, num_orbitals, space.num_electrons)
         energy = float(np.vdot(vector, image))
         residual = float(np.linalg.norm(image - energy * vector))
         spin_squared = float(fci.spin_square(vector, num_orbitals, space.num_electrons)[0])
-        if residual > _FCI_RESIDUAL:
-            raise ValueError(f"full CI of irrep {name} did not converge: residual {residual:.1e} hartree.")
-        if abs(spin_squared - spin * (spin + 1)) < 1e-3:
-            found[name] = energy + space.core_energy
-    if not found:
-        raise ValueError(f"full CI found no state of spin multiplicity {spin_multiplicity}.")
-    return found
+        if residual <= _FCI_RESIDUAL and abs(spin_squared - spin * (spin + 1)) < 1e-3:
+            return energy
+    if residual > _FCI_RESIDUAL:
+        raise ValueError(f"full CI of irrep {name} did not converge: residual {residual:.1e} hartree.")
+    return None
 
 
 def two_in_two(molecule: Molecule) -> tuple[float, float]:

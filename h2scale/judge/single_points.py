@@ -52,8 +52,7 @@ def of_system(system: System) -> list[Point]:
             system.positions(distance),
             system.charge,
             system.spin_multiplicity,
-            system.symmetry,
-            system.irreps,
+            *system.symmetry_at(distance),
         )
         for distance in system.distances_angstrom
     ]

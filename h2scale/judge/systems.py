@@ -57,6 +57,12 @@ class System:
         """(n_atoms, 3), angstrom."""
         return _SHAPES[self.shape](len(self.symbols), distance_angstrom)
 
+    def symmetry_at(self, distance_angstrom: float) -> tuple[str, tuple[str, ...]]:
+        """Group for full CI, and irreps of the ground state in it; PySCF knows no `Cs` of methane with equal bonds."""
+        if self.shape == "methane" and np.isclose(distance_angstrom, _METHANE_ANGSTROM):
+            return "C2v", ("A1",)
+        return self.symmetry, self.irreps
+
     def region(self, distances_angstrom: np.ndarray) -> np.ndarray:
         """Name of the region of every distance: of H2 and its ions by the H2 exam's edges, else by bond lengths."""
         edges = np.array(_REGION_EDGES) * self.bond_length_angstrom

@@ -83,6 +83,16 @@ def test_fragments_far_apart_add():
     assert both.energy_hartree == pytest.approx(2 * alone.energy_hartree, abs=2e-6)
 
 
+def test_fragments_that_need_different_fields_do_not_add():
+    """What it does not claim: beside a radical, the chain's restricted field is no longer asked."""
+    symbols, positions = CHAIN
+    molecule = molecule_of(((*symbols, "H"), np.concatenate([positions, FAR[None]])), spin_multiplicity=2)
+    with electronic_structure.one_thread():
+        both = cluster_features.describe_distinguishable(molecule, electronic_structure.lowest_field(molecule, "hf"))
+        radical = electronic_structure.lowest_field(molecule_of((("H",), np.zeros((1, 3))), spin_multiplicity=2), "hf")
+    assert both.energy_hartree > lowest(CHAIN).energy_hartree + radical.energy_hartree + 1e-3
+
+
 def test_the_lower_of_two_fields_is_taken():
     """Four hydrogens on a line, 1.63 angstrom apart: the restricted field leads lower and nearer to full CI."""
     found = lowest(CHAIN)

@@ -37,6 +37,12 @@ def test_one_distance_is_the_curve_s_and_parts_hold_all_electrons(system):
     assert (sum(unpaired) - (system.spin_multiplicity - 1)) % 2 == 0
 
 
+@pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
+def test_every_point_has_the_symmetry_that_full_ci_is_given(system):
+    for point in single_points.of_system(system):
+        assert point.molecule("sto-3g", point.symmetry).groupname == point.symmetry
+
+
 def test_known_geometries():
     square = SYSTEMS["H4 square"].positions(1.2)
     lengths = np.linalg.norm(square[:, None] - square[None], axis=-1)

@@ -11,9 +11,10 @@ from h2scale import data
 from h2scale.data import shards
 from h2scale.runtime import tables
 
+# Calls as long as in `tests/study/test_launchers.py`, so that one process runs the same compiled programs.
 SETTINGS = {
     "train.steps": 20,
-    "train.steps_per_call": 5,
+    "train.steps_per_call": 10,
     "eval.every": 10,
     "checkpoint.every": 10,
 }
@@ -27,7 +28,7 @@ def free_port():
 
 def run_one_process(workdir, settings, two_arms=True, reads=None):
     log = workdir.with_suffix(".log")
-    told = {"devices.cpu_devices": 2}
+    told = {"devices.cpu_devices": 1}
     process = launching.start(workdir, SETTINGS | told | settings, log, two_arms=two_arms, reads=reads)
     assert process.wait(launching.MOST_SECONDS) == 0, log.read_text()[-2000:]
 
@@ -77,42 +78,33 @@ def assert_same_tables(one, other):
 @pytest.mark.slow
 def test_population_over_two_processes_equals_one_process(tmp_path):
     # Populations of each process are placed in the same order, or the run would wait for ever: two of them.
-    settings = {"grid.rungs": "('stretched',)"}
-    run_one_process(tmp_path / "one", settings)
-    run_two_processes(tmp_path / "two", settings)
+    run_one_process(tmp_path / "one", {})
+    run_two_processes(tmp_path / "two", {})
     assert_same_tables(tmp_path / "one", tmp_path / "two")
     assert "Report:" in (tmp_path / "two.0.log").read_text()
     assert "Report:" not in (tmp_path / "two.1.log").read_text()
 
 
-@pytest.fixture
-def sharded(tmp_path):
-    """The dataset in three shards."""
-    dataset = data.load_dataset(launching.DATASET)
-    folder = tmp_path / "set.shards"
-    shards.write_shards(folder, dataset, dataset.manifest, structures_per_shard=len(dataset) // 3)
-    return folder
-
-
-SPLITS = {
-    "batches of each replica": {"train.batches_per_step": 2, "grid.seeds": "(0,)"},
-    "replicas": {"grid.seeds": "(0, 1)"},
-}
+SPLITS = {"batches of each replica": {"devices.data_parallel": 2}, "replicas": {}}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("split", SPLITS)
-def test_two_processes_read_their_own_parts_of_what_one_reads(tmp_path, sharded, split):
+def test_two_processes_read_their_own_parts_of_what_one_reads(tmp_path):
     """Reading for training is divided as the work is, and the tables are the same.
 
     Where batches are shared, every replica's step is split; only the order of the sum over its two batches differs.
     """
-    settings = SPLITS[split] | {"data.dataset": str(sharded)}
+    dataset = data.load_dataset(launching.DATASET)
+    sharded = tmp_path / "set.shards"
+    shards.write_shards(sharded, dataset, dataset.manifest, structures_per_shard=len(dataset) // 3)
+    settings = {"data.dataset": str(sharded), "train.batches_per_step": 2, "grid.seeds": "(0, 1)"}
     alone, parts = tmp_path / "reads", (tmp_path / "reads.0", tmp_path / "reads.1")
-    run_one_process(tmp_path / "one", settings | {"devices.cpu_devices": 1}, two_arms=False, reads=alone)
-    own = {"devices.data_parallel": 2} if split != "replicas" else {}
-    run_two_processes(tmp_path / "two", settings | own, two_arms=False, reads=parts)
-    assert_same_tables(tmp_path / "one", tmp_path / "two")
-    whole, first, second = map(counted, (alone, *parts))
-    assert first + second == whole
-    assert 0.3 * whole.total() < first.total() < 0.7 * whole.total()
+    run_one_process(tmp_path / "one", settings, two_arms=False, reads=alone)
+    for split, own in SPLITS.items():
+        for part in parts:
+            part.unlink(missing_ok=True)
+        run_two_processes(tmp_path / split, settings | own, two_arms=False, reads=parts)
+        assert_same_tables(tmp_path / "one", tmp_path / split)
+        whole, first, second = map(counted, (alone, *parts))
+        assert first + second == whole, split
+        assert 0.3 * whole.total() < first.total() < 0.7 * whole.total(), split
