@@ -145,10 +145,12 @@ def _lowest(space: ActiveSpace, irrep: int, name: str, spin: float) -> float | N
         except exceptions.WfnSymmetryError:
             return None
         hamiltonian = fci.direct_spin1.absorb_h1e(*arguments, 0.5)
-        image = fci.direct_spin1.contract_2e(hamiltonian, vector, num_orbitals, space.num_electrons)
+        image = fci.direct_spin1_symm.contract_2e(  # without what shifts spins
+            hamiltonian, vector, num_orbitals, space.num_electrons, orbsym=space.irreps, wfnsym=irrep
+        )
         energy = float(np.vdot(vector, image))
         residual = float(np.linalg.norm(image - energy * vector))
-        spin_squared = float(fci.spin_square(vector, num_orbitals, space.num_electrons)[0])
+        spin_squared = float(fci.spin_op.spin_square0(vector, num_orbitals, space.num_electrons)[0])
         if residual <= _FCI_RESIDUAL and abs(spin_squared - spin * (spin + 1)) < 1e-3:
             return energy
     if residual > _FCI_RESIDUAL:
