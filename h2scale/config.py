@@ -177,8 +177,8 @@ def default() -> ConfigDict:
                 "model_seconds": 21600.0,  # for one model; the next run goes on where this one stopped
             },
             "remedies": {  # how much physics must be built in: a ladder of models of equilibrium molecules
-                "labels": "",  # path of a dataset with its features beside it; empty for the shipped small library
-                "curves": "",  # folder of the curves that judge; named where labels are
+                "labels": "",  # ccsdt_ccpvdz, or the path of a set with its features beside it; empty for a small one
+                "curves": "",  # folder of the curves that judge those labels; empty for the shipped ones
                 "rungs": (),  # that are trained, by their names in the ladder; where empty, all
                 "widths": (0, 4, 8, 16, 32),  # of the corrections' hidden layers; 0 for one constant per channel
                 "num_train": (30, 60, 120, 100_000),  # molecules, of every rung; more than there are stands for all

@@ -17,8 +17,8 @@ MAX_DETERMINANTS = 20_000_000
 """Largest full CI for a small machine; a Davidson vector of this many takes 160 MB."""
 
 _FCI_RESIDUAL = 1e-4
-_SPIN_SHIFTS = (0.0, 0.3)
-"""Hartree for each unit of <S^2> beside the wanted one, tried in this order."""
+_ATTEMPTS = ((0.0, 60), (0.3, 300))
+"""Hartree for each unit of <S^2> beside the wanted one, and Davidson's iterations, tried in this order."""
 _CONVERGENCE = dataclasses.replace(mean_fields.CONVERGENCE, tolerance_hartree=1e-9)
 """Of the restricted fields whose orbitals full CI and CASSCF take."""
 
@@ -125,8 +125,8 @@ def lowest_by_irrep(space: ActiveSpace, spin_multiplicity: int, irreps: Sequence
 def _lowest(space: ActiveSpace, irrep: int, name: str, spin: float) -> float | None:
     """Lowest energy of an irrep without the core, hartree; None if it has no state of this spin.
 
-    Most ground states have the wanted spin by themselves, which takes half of the time; where they do not, others are
-    shifted away.
+    Most ground states have the wanted spin by themselves, which takes half of the time. Where they do not, or where
+    broken bonds leave several spins at nearly one energy, others are shifted away.
     """
     from pyscf import fci
     from pyscf.lib import exceptions
@@ -134,10 +134,10 @@ def _lowest(space: ActiveSpace, irrep: int, name: str, spin: float) -> float | N
     num_orbitals = len(space.irreps)
     arguments = (space.one_electron, space.two_electron, num_orbitals, space.num_electrons)
     residual = np.inf
-    for shift in _SPIN_SHIFTS:
+    for shift, iterations in _ATTEMPTS:
         solver = fci.direct_spin1_symm.FCISolver()
         solver.verbose = 0
-        solver.conv_tol, solver.max_cycle = 1e-11, 300
+        solver.conv_tol, solver.conv_tol_residual, solver.max_cycle = 1e-10, _FCI_RESIDUAL / 3, iterations
         if shift:
             solver = fci.addons.fix_spin_(solver, shift=shift, ss=spin * (spin + 1))
         try:

@@ -13,6 +13,7 @@ from h2scale.judge.systems import BASIS, COMPOSITE, SMALL_BASIS, SYSTEMS, System
 from h2scale.runtime import tables
 
 CURVES, FEATURES = "curves.csv", "curves_features.hdf5"
+SHIPPED = Path(__file__).parent / "shipped"
 REFERENCE = "reference"
 """Method of the best energies: full CI, or for `COMPOSITE` systems UCCSD(T) in `BASIS` plus the difference of full CI
 (of UCCSDT for F2) from UCCSD(T) in `SMALL_BASIS`."""

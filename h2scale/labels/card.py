@@ -174,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("dataset", help="name of a shipped dataset or path of one")
     parser.add_argument("--output", type=Path, default=None)
     arguments = parser.parse_args(argv)
-    text = data_card(storage.load_dataset(arguments.dataset), Path(arguments.dataset).stem)
+    text = data_card(storage.load_dataset(arguments.dataset, allow_missing_forces=True), Path(arguments.dataset).stem)
     if arguments.output is None:
         print(text)
     else:

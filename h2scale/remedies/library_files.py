@@ -1,7 +1,7 @@
 """The ladder's data from files: labelled equilibrium molecules with their features, and the curves that judge.
 
 Labels are a dataset, `NAME.h5`, and its features `NAME_features.hdf5` beside it, row by row for the same structures;
-`experiments/labels.py:ccsdt` makes both. Curves are a folder that `python -m h2scale.judge.build` writes.
+`experiments/labels.py:ccsdt` makes both. Curves are a folder that `python -m h2scale.judge.build` writes. Both ship.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +20,8 @@ from h2scale.judge.systems import SYSTEMS, System
 from h2scale.remedies import descriptors, first_library, library
 from h2scale.remedies.library import Curve, Geometry, Library
 
+LABELS = "ccsdt_ccpvdz"
+"""The labels that ship."""
 LABEL_METHOD = "ccsd(t)"
 Rows = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """Inputs and amounts (eV) by base."""
@@ -33,17 +35,17 @@ def load(labels: str | Path = "", curves: str | Path = "") -> Library:
     """Read labels, features and curves, the molecules on no side: `potentials.divide` divides them as a study does.
 
     Args:
-        labels: a dataset's path, with its features beside it; empty for the shipped library, the first and small one.
-        curves: folder of a table of curves and their features; empty with the shipped library.
+        labels: a shipped dataset or the path of one, with its features beside it; empty for the first library, a small
+            one with curves of its own.
+        curves: folder of a table of curves and their features; empty for the shipped ones.
 
     Raises:
-        InputError: a file is missing, unreadable, does not match its checksum, or belongs to other structures; or one
-            of both is named without the other.
+        InputError: a file is missing, unreadable, does not match its checksum, or belongs to other structures; or
+            curves are named without labels.
     """
-    if not labels and not curves:
+    if not labels:
+        require(not curves, "remedies.labels", str(labels), "named: the first library has curves of its own")
         return first_library.load()
-    for name, given in (("labels", labels), ("curves", curves)):
-        require(bool(given), f"remedies.{name}", str(given), "named: labels and the curves that judge go together")
     try:
         path = storage.dataset_path(labels)
         dataset = storage.load_dataset(path, allow_missing_forces=True)
@@ -51,7 +53,7 @@ def load(labels: str | Path = "", curves: str | Path = "") -> Library:
         features = feature_files.load(beside)
         own_atoms = dataset.manifest["isolated_atom_energies_ev"]
         _check_rows(dataset.molecule, dataset.energy, features, own_atoms, beside)
-        judged = _load_curves(Path(curves), str(features.manifest["basis"]))
+        judged = _load_curves(Path(curves) if curves else judge_curves.SHIPPED, str(features.manifest["basis"]))
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"remedies: {error}") from error
     known = [_geometry(own, own.energies[LABEL_METHOD]) for own in feature_files.split(features)]

@@ -84,7 +84,7 @@ def test_fragments_far_apart_add():
 
 
 def test_fragments_that_need_different_fields_do_not_add():
-    """What it does not claim: beside a radical, the chain's restricted field is no longer asked."""
+    """A sum that is not claimed: beside a radical, the chain's restricted field is no longer asked."""
     symbols, positions = CHAIN
     molecule = molecule_of(((*symbols, "H"), np.concatenate([positions, FAR[None]])), spin_multiplicity=2)
     with electronic_structure.one_thread():

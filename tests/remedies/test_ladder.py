@@ -155,7 +155,7 @@ def test_stage_writes_tables_page_and_models(tmp_path, capsys):
     ("labels", "curves", "said"),
     [
         ("none.h5", "here", r"remedies: no dataset 'none.h5'"),
-        ("none.h5", "", r"config.remedies.curves must be named"),
+        ("ccsdt_ccpvdz", "nowhere", r"remedies: .*nowhere/curves\.csv"),
         ("", "here", r"config.remedies.labels must be named"),
     ],
 )
