@@ -281,7 +281,7 @@ def test_restricted_field_is_that_of_the_lowest_state():
     bohr = np.cumsum([0.0, 2.3, 2.0])
     ethynyl = molecule_of((("C", "C", "H"), np.outer(bohr, [0.0, 0.0, 1.0]), 2))
     lowest = electronic_structure.lowest_field(ethynyl, "hf")
-    reached = coupled_cluster._lowest_restricted(ethynyl, lowest)
+    reached = coupled_cluster.lowest_restricted(ethynyl, lowest)
     alone = electronic_structure.mean_field(ethynyl, "hf", restricted=True, density=None, grid_level=0, follow=True)
     assert lowest.energy_hartree < reached.energy_hartree < alone.energy_hartree - 1e-3
 
