@@ -7,7 +7,6 @@ For each size a few of the shipped coupled-cluster labels' molecules, the same a
 
 import argparse
 
-from h2scale.data import hashing
 from h2scale.remedies import bases, costs, library_files
 
 
@@ -19,8 +18,7 @@ def main():
     data = library_files.load()
     print("| heavy atoms |", " | ".join(bases.BASES), "|")
     for size in (1, 2, 3):
-        held = [one for one in data.molecules if sum(z > 1 for z in one.atomic_numbers) == size]
-        chosen = sorted(held, key=lambda one: hashing.text_hash(one.name))[:number]
+        chosen = costs.examples(data.molecules, size, number)
         means = [costs.of_base(base, chosen, data.basis) for base in bases.BASES]
         print(f"| {size} |", " | ".join(f"{mean:.1f}" for mean in means), "|", flush=True)
 

@@ -165,7 +165,7 @@ def uccsdt_energy(molecule: Molecule, solution: Solution) -> float:
 
     cluster = cc.UCCSDT(solution.field, frozen=num_core_orbitals(molecule))
     cluster.verbose, cluster.conv_tol, cluster.max_cycle = 0, 1e-7, 100
-    # Of stretched F2 the amplitudes creep on at 1e-6 for a hundred cycles, in which the energy moves by 2e-6 hartree.
+    # Of stretched F2 the amplitudes creep on at 1e-6 for thirty cycles, in which the energy moves by 2e-6 hartree.
     cluster.conv_tol_normt, cluster.diis_space = 5e-6, 12
     cluster.kernel()
     if not cluster.converged:

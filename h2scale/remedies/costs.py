@@ -9,7 +9,7 @@ import numpy as np
 from h2scale import electronic_structure
 from h2scale.data import hashing
 from h2scale.remedies import bases, potentials
-from h2scale.remedies.library import Geometry, Library
+from h2scale.remedies.library import Geometry
 from h2scale.remedies.potentials import Potential
 
 HEAVY_ATOMS = 2
@@ -23,10 +23,9 @@ class Cost(NamedTuple):
     molecules: int
 
 
-def examples(data: Library, number: int) -> list[Geometry]:
-    """Held-out molecules of `HEAVY_ATOMS`, at most `number`, the same at every run."""
-    held = [data.molecules[place] for place in data.indices("test")]
-    sized = [one for one in held if sum(z > 1 for z in one.atomic_numbers) == HEAVY_ATOMS]
+def examples(molecules: Sequence[Geometry], heavy_atoms: int, number: int) -> list[Geometry]:
+    """Molecules of this size, at most `number`, the same at every run."""
+    sized = [one for one in molecules if sum(z > 1 for z in one.atomic_numbers) == heavy_atoms]
     return sorted(sized, key=lambda one: hashing.text_hash(one.name))[:number]
 
 

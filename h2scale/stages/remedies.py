@@ -264,7 +264,8 @@ def _exponents(name: str, rows: list[ladder_tables.MemberRow]) -> list[dict[str,
 def _measure_costs(path: Path, data: Library, found: Mapping[str, _Trained], number: int) -> None:
     """Write the seconds a molecule of every rung and of each base; what is there is not measured again."""
     table = path / COSTS_CSV
-    molecules = costs.examples(data, number)
+    held_out = [data.molecules[place] for place in data.indices("test")]
+    molecules = costs.examples(held_out, costs.HEAVY_ATOMS, number)
     rungs = [rungs_lib.LEARNED[name] for name in found]
     names = dict.fromkeys((*found, *(rung.base for rung in rungs if rung.base)))
     if not molecules or (table.exists() and set(names) <= {row["rung"] for row in tables.read_rows(table)}):

@@ -73,6 +73,7 @@ def test_control_of_a_curve_s_molecule_and_a_broken_bond_is_found(labels):
     water = other.select(np.flatnonzero((other.molecule == "O") & (other.rung == "equilibrium"))[:1])
     assert judged(water) == ["O"]
     assert broken(water) == []
+    assert len(leaks.h2_pairs(other)[0]) > 0
     apart = water.positions + np.array([[0.0, 0.0, 0.0]] * 2 + [[4.0, 0.0, 0.0]])
     assert broken(dataclasses.replace(water, positions=apart)) == ["O"]
 
@@ -97,8 +98,11 @@ def test_labels_say_what_made_them(labels, features):
     assert doubtful < 0.2, "most labels are of molecules that one determinant describes"
 
 
-def test_curves_that_judge_are_of_every_system_and_in_the_labels_basis(features):
+def test_curves_that_judge_have_every_point_of_every_system_in_the_labels_basis(features):
     read = curves.load_curves(curves.SHIPPED / curves.CURVES)
-    found = {row.system for row in read if row.method == curves.REFERENCE and np.isfinite(row.energy_ev)}
-    assert found == set(systems.SYSTEMS)
+    for system in systems.SYSTEMS.values():
+        for method in (curves.REFERENCE, "uhf", "ump2", "pbe0", "uccsd", "uccsd(t)"):
+            own = [row for row in read if (row.system, row.method, row.basis) == (system.name, method, systems.BASIS)]
+            np.testing.assert_allclose([row.distance_angstrom for row in own], system.distances_angstrom, atol=1e-6)
+            assert np.isfinite([row.energy_ev for row in own]).all(), (system.name, method)
     assert features.manifest["basis"] == systems.BASIS
