@@ -1,7 +1,7 @@
 """Energy of another spin beside the one that a judging curve asks for: python benchmarks/judge_spins.py [SYSTEM ...]
 
 Full CI/cc-pVDZ of the curve's spin and of the next higher one at every distance. Where the other lies lower, a method
-on an unrestricted field may follow it below the energy that judges. H4 on a square takes some three minutes.
+on an unrestricted field may follow it below the energy that judges. H4 on a square takes three and a half minutes.
 """
 
 import dataclasses
