@@ -3,14 +3,22 @@
 Hartree and bohr throughout.
 """
 
+import contextlib
 import dataclasses
 from typing import Any
 
 import numpy as np
 
-from h2scale.electronic_structure import atom_pairs, coupled_cluster, fields, mean_fields, molecules
+from h2scale.electronic_structure import (
+    atom_pairs,
+    coupled_cluster,
+    fields,
+    mean_fields,
+    molecules,
+    spin_projection,
+)
 from h2scale.electronic_structure.atom_pairs import Blocks, Cluster, Spins
-from h2scale.electronic_structure.coupled_cluster import Amplitudes
+from h2scale.electronic_structure.coupled_cluster import Amplitudes, Solved
 from h2scale.electronic_structure.fields import Orbitals, Solution
 from h2scale.electronic_structure.molecules import Field, Molecule
 
@@ -101,22 +109,54 @@ def describe_distinguishable(molecule: Molecule, solution: Solution) -> Distingu
     """The lower of the distinguishable clusters of the unrestricted field and, for a singlet, of the restricted one.
 
     The restricted one holds while bonds stretch, where the unrestricted one mixes spins; the unrestricted one is right
-    where they are broken. Fragments far apart add where one field serves them all.
+    where they are broken, and there the restricted one, which need not converge, does not count unless it does.
+    Fragments far apart add where one field serves them all.
 
     Args and raises as for `describe`.
     """
     core = coupled_cluster.num_core_orbitals(molecule)
-    tried = [(solution, *_reference(molecule, solution))]
-    if molecule.spin == 0 and not tried[0][2]:
+    field, restricted = _reference(molecule, solution)
+    found = [(solution, field, restricted, _distinguishable(molecule, field, core, restricted))]
+    if molecule.spin == 0 and not restricted:
         closed = coupled_cluster.lowest_restricted(molecule, solution)
-        tried.append((closed, closed.field, True))
-    found = []
-    for own, field, restricted in tried:
-        solved = coupled_cluster.solve(molecule, field, core, restricted, distinguishable=True)
-        found.append((float(field.e_tot) + solved.correlation, own, field, restricted, solved.amplitudes))
-    energy, own, field, restricted, amplitudes = min(found, key=lambda one: one[0])
-    cluster = _cluster(molecule, own, field, core, amplitudes)
+        with contextlib.suppress(ValueError):
+            found.append((closed, closed.field, True, _distinguishable(molecule, closed.field, core, True)))
+    own, field, restricted, solved = min(found, key=lambda one: float(one[1].e_tot) + one[3].correlation)
+    cluster = _cluster(molecule, own, field, core, solved.amplitudes)
+    energy = float(field.e_tot) + solved.correlation
     return Distinguishable(energy, restricted, atom_pairs.tables(cluster), atom_pairs.atoms(cluster))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Projected:
+    """Spin-projected coupled cluster of a geometry, by atoms and their pairs."""
+
+    energy_hartree: float  # total, frozen core
+    shift_hartree: float  # of it, what projection adds
+    tables: np.ndarray  # (n_tables, n_atoms, n_atoms), as of `Description`, of the cluster as it is
+    atoms: np.ndarray  # (n_atoms, n_columns), as of `Description`
+
+
+def describe_projected(molecule: Molecule, solution: Solution, *, distinguishable: bool) -> Projected:
+    """Coupled cluster of the unrestricted field, or the distinguishable one, less its share of higher spins.
+
+    Fragments far apart add where no more than one of them holds such a share.
+
+    Args and raises as for `describe`; and ValueError where a state of higher spin does not converge.
+    """
+    core = coupled_cluster.num_core_orbitals(molecule)
+    field, restricted = _reference(molecule, solution)
+    solved = coupled_cluster.solve(molecule, field, core, restricted, distinguishable=distinguishable, triples=False)
+    shift = 0.0
+    if not restricted:
+        shift = spin_projection.project(molecule, solution, field, solved, core, distinguishable=distinguishable).shift
+    cluster = _cluster(molecule, solution, field, core, solved.amplitudes)
+    energy = float(field.e_tot) + solved.correlation + shift
+    return Projected(energy, shift, atom_pairs.tables(cluster), atom_pairs.atoms(cluster))
+
+
+def _distinguishable(molecule: Molecule, field: Field, core: int, restricted: bool) -> Solved:
+    return coupled_cluster.solve(molecule, field, core, restricted, distinguishable=True)
 
 
 def _reference(molecule: Molecule, solution: Solution) -> tuple[Field, bool]:

@@ -54,7 +54,15 @@ def num_core_orbitals(molecule: Molecule) -> int:
     return int((charges > 2).sum())
 
 
-def solve(molecule: Molecule, field: Field, core: int, restricted: bool, *, distinguishable: bool = False) -> Solved:
+def solve(
+    molecule: Molecule,
+    field: Field,
+    core: int,
+    restricted: bool,
+    *,
+    distinguishable: bool = False,
+    triples: bool = True,
+) -> Solved:
     """Coupled cluster with perturbative triples on a converged field; zero where nothing can be excited.
 
     Args:
@@ -63,6 +71,7 @@ def solve(molecule: Molecule, field: Field, core: int, restricted: bool, *, dist
         core: lowest orbitals of each spin that stay uncorrelated.
         restricted: whether the field has one set of spatial orbitals, all of them doubly occupied or empty.
         distinguishable: the distinguishable cluster instead, which has no triples.
+        triples: whether they are computed, which takes longer than the rest; otherwise they are zero.
 
     Raises:
         ValueError: no convergence.
@@ -80,8 +89,8 @@ def solve(molecule: Molecule, field: Field, core: int, restricted: bool, *, dist
         )
         return Solved(0.0, 0.0, 0, False, Amplitudes(singles, doubles, occupied, empty))
     cluster, cycles, damped = _converged(molecule, field, core, restricted, distinguishable)
-    no_triples = distinguishable or molecule.nelectron - 2 * core <= 2
-    triples = 0.0 if no_triples else cluster.ccsd_t(eris=cluster.eris)
+    triples = triples and not distinguishable and molecule.nelectron - 2 * core > 2
+    perturbative = float(cluster.ccsd_t(eris=cluster.eris)) if triples else 0.0
     if restricted:
         pair = np.asarray(cluster.t2)
         same = pair - pair.transpose(0, 1, 3, 2)
@@ -89,7 +98,7 @@ def solve(molecule: Molecule, field: Field, core: int, restricted: bool, *, dist
     else:
         singles, doubles = Spins(*cluster.t1), Blocks(*(np.asarray(block) for block in cluster.t2))
     amplitudes = Amplitudes(singles, doubles, occupied, empty)
-    return Solved(float(cluster.e_corr), float(triples), cycles, damped, amplitudes)
+    return Solved(float(cluster.e_corr), perturbative, cycles, damped, amplitudes)
 
 
 def t1_diagnostic(molecule: Molecule, core: int, amplitudes: Amplitudes) -> float:

@@ -13,7 +13,7 @@ from h2scale.remedies import bases
 from h2scale.remedies.library import Geometry, Library
 from h2scale.runtime import files, progress, workdir
 
-WITHOUT_FEATURES = ("gfn2", "local-hybrid", "dcsd")
+WITHOUT_FEATURES = ("gfn2", "local-hybrid", "ap-uccsd", "dcsd", "ap-dcsd")
 """Bases that are solved here; what a library lacks of another one is not made up by another search than its own."""
 OWN_BASIS = ("gfn2",)
 """Bases with orbitals of their own, whatever basis the library stands in."""

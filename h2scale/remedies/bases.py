@@ -65,6 +65,18 @@ def distinguishable_pair_energies(molecule: electronic_structure.Molecule, densi
     return Solved(described.energy_hartree, inputs, amounts, field.spin_densities, field.spin_squared)
 
 
+def make_projected(*, distinguishable: bool) -> Base:
+    """Return the base of spin-projected coupled cluster with a frozen core, or of the distinguishable one."""
+
+    def base(molecule: electronic_structure.Molecule, densities: Sequence[np.ndarray]) -> Solved:
+        field = _lowest_field(molecule, "hf", densities)
+        described = cluster_features.describe_projected(molecule, field, distinguishable=distinguishable)
+        inputs, amounts = descriptors.pair_rows(described.tables, described.atoms)
+        return Solved(described.energy_hartree, inputs, amounts, field.spin_densities, field.spin_squared)
+
+    return base
+
+
 def make_mean_field(functional: str) -> Base:
     """Return the base of an unrestricted field of this functional, with the paired electrons of atoms and bonds."""
 
@@ -114,7 +126,9 @@ BASES: Mapping[str, Base] = MappingProxyType(
         "pbe0": make_mean_field("pbe0"),
         "local-hybrid": functional,
         "uccsd": pair_energies,
+        "ap-uccsd": make_projected(distinguishable=False),
         "dcsd": distinguishable_pair_energies,
+        "ap-dcsd": make_projected(distinguishable=True),
     }
 )
 """By the name that a remedy's parameters give."""

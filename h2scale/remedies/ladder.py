@@ -15,6 +15,9 @@ from h2scale.remedies.corrections import Form, Params, Rows
 from h2scale.remedies.library import Curve, Geometry, Library
 from h2scale.remedies.rungs import Rung
 
+_COMPARABLE = ("uccsd", "ap-uccsd", "dcsd", "ap-dcsd")
+"""Bases whose atoms are fitted too; those of a functional or a field are off by energies that no bond changes."""
+
 
 class Grid(NamedTuple):
     """Members to be trained: the product of widths, sizes and seeds; rates and decays are tuned."""
@@ -157,14 +160,17 @@ def _of_width(
 
 def _task(rung: Rung, data: Library, scale: Scale) -> fitting.Task:
     base = library.relative(data.molecules, data.atoms, rung.base)
-    of_atoms = [(atom.label - library.energy(atom, rung.base)) * units.HARTREE_EV for atom in data.atoms]
+    comparable = rung.base in _COMPARABLE
+    of_atoms = [
+        (atom.label - library.energy(atom, rung.base)) * units.HARTREE_EV if comparable else float("nan")
+        for atom in data.atoms
+    ]
     return fitting.Task(
         rows=_rows([own_rows(one, rung) for one in data.molecules], scale),
         residual_ev=jnp.asarray(_labels(data) - base * units.HARTREE_EV, jnp.float32),
         composition=jnp.asarray(data.composition(), jnp.float32),
         atom_rows=_rows([own_rows(one, rung) for one in data.atoms], scale),
-        # A functional's or a field's atom is off by energies that no bond changes; coupled cluster's is comparable.
-        atom_residual_ev=jnp.asarray(of_atoms if rung.base == "uccsd" else np.full(len(of_atoms), np.nan), jnp.float32),
+        atom_residual_ev=jnp.asarray(of_atoms, jnp.float32),
         validation=jnp.asarray(data.indices("validation"), jnp.int32),
     )
 

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-METHODS = ("gfn2", "uhf", "ump2", "pbe0", "b3lyp", "wb97m-v", "local-hybrid", "uccsd", "dcsd", "uccsd(t)")
+METHODS = (
+    *("gfn2", "uhf", "ump2", "pbe0", "b3lyp", "wb97m-v", "local-hybrid"),
+    *("uccsd", "ap-uccsd", "dcsd", "ap-dcsd", "uccsd(t)"),
+)
 """Methods without learning, beside which the ladder stands."""
 
 

@@ -18,9 +18,9 @@ FEW = {  # numbers of electrons: atomic numbers, positions, charge, multiplicity
     "two electrons on three nuclei": ((1, 1, 1), np.array([[0.0, 0, 0], [0, 0, 0.9], [0, 0.8, 0.4]]), 1, 1),
     "two parallel electrons": ((1, 1), H2[1], 0, 3),
 }
+PAIRS = ("pairs", "pairs-ap", "pairs-dc", "pairs-dc-ap")
 EXACT = {
-    "pairs": tuple(FEW),
-    "pairs-dc": tuple(FEW),
+    **dict.fromkeys(PAIRS, tuple(FEW)),
     "delta-uhf": ("no electron", "one electron", "two parallel electrons"),
     "delta-pbe0": ("no electron", "one electron"),
     "practical": tuple(FEW),
@@ -76,7 +76,7 @@ def together(first, second, shift):
 
 @pytest.mark.parametrize(
     ("rung", "case"),
-    [(rung, case) for rung in ("pairs", "pairs-dc") for case in APART]
+    [(rung, case) for rung in PAIRS for case in APART]
     + [(rung, case) for rung in ADDS for case in ("two H2", "two radicals")],
 )
 def test_fragments_far_apart_add(rung, case):
