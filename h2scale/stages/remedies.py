@@ -12,7 +12,7 @@ from h2scale import config as config_lib
 from h2scale.data import partition, training_sets
 from h2scale.data.splits import SplitSettings
 from h2scale.judge import curve_errors
-from h2scale.remedies import base_rows, bases, costs, fitting, ladder, library_files, potentials, shipping
+from h2scale.remedies import base_rows, bases, costs, fitting, ladder, library_files, potentials, row_archive, shipping
 from h2scale.remedies import rungs as rungs_lib
 from h2scale.remedies import tables as ladder_tables
 from h2scale.remedies.library import Library
@@ -23,6 +23,7 @@ from h2scale.study import planning, replicas, training
 
 MEMBERS_CSV, REGIONS_CSV, POINTS_CSV = "members.csv", "regions.csv", "points.csv"
 EXPONENTS_CSV, COSTS_CSV, SENTENCE_MD = "exponents.csv", "costs.csv", "sentence.md"
+ROWS_HDF5 = "rows.hdf5"
 MODELS_FOLDER, NETWORKS_FOLDER, BASES_FOLDER = "models", "networks", "bases"
 NETWORKS = ("plain", "priors")
 POINT_COLUMNS = ("rung", "system", "distance_angstrom", "region", "reference_ev", "energy_ev", "error_kcal")
@@ -61,6 +62,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
             bar.say(f"{rung.name}: {len(members)} members in {time.monotonic() - start:.0f} s.")
             bar.finish_replicas(1)
             bar.advance(1, 1)
+    row_archive.save(path / ROWS_HDF5, base_rows.archive(data))
     write_tables(path, data, found)
     _measure_costs(path, data, found, settings.cost_molecules)
     _report(path)

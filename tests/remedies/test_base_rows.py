@@ -1,12 +1,14 @@
 """Rows of bases without features: solved once, kept, and only where the basis is the library's."""
 
+import functools
+
 import numpy as np
 import pytest
 
 from h2scale import electronic_structure, elements, units
 from h2scale.electronic_structure import local_hybrid, molecules, tight_binding
 from h2scale.errors import InputError
-from h2scale.remedies import base_rows, bases, descriptors
+from h2scale.remedies import base_rows, bases, descriptors, row_archive
 from h2scale.remedies.library import Curve, Geometry, Library
 from h2scale.runtime import workdir
 
@@ -66,6 +68,34 @@ def test_nothing_is_solved_twice(library, tmp_path, monkeypatch):
         assert one.energies == other.energies
         np.testing.assert_array_equal(one.rows["gfn2"][0], other.rows["gfn2"][0])
     assert base_rows.complete(again, "gfn2", tmp_path / "elsewhere") is again
+
+
+def test_answers_that_were_archived_are_not_solved_again(library, tmp_path, monkeypatch):
+    first = base_rows.complete(library, "gfn2", tmp_path / "solved")
+    row_archive.save(tmp_path / "rows.hdf5", base_rows.archive(first))
+    monkeypatch.setattr(row_archive, "shipped", functools.partial(row_archive.load, tmp_path / "rows.hdf5"))
+    solve = bases.solve
+
+    def bare_nuclei_alone(base, numbers, positions, charge, *others):
+        assert charge == sum(numbers), "solved again"
+        return solve(base, numbers, positions, charge, *others)
+
+    monkeypatch.setattr(bases, "solve", bare_nuclei_alone)
+    again = base_rows.complete(library, "gfn2", tmp_path / "archived")
+    for one, other in zip(first.curves[0].points, again.curves[0].points, strict=True):
+        assert one.energies == other.energies
+        for own, kept in zip(one.rows["gfn2"], other.rows["gfn2"], strict=True):
+            np.testing.assert_allclose(kept, own, rtol=1e-6, atol=1e-6)
+
+
+def test_damaged_archive_is_named(tmp_path):
+    row_archive.save(
+        tmp_path / "rows.hdf5", {"gfn2": {"a": row_archive.Answer(-1.0, np.ones((2, 3)), np.ones((2, 1)))}}
+    )
+    content = (tmp_path / "rows.hdf5").read_bytes()
+    (tmp_path / "rows.hdf5").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"rows\.hdf5"):
+        row_archive.load(tmp_path / "rows.hdf5")
 
 
 def test_a_molecule_that_does_not_converge_is_named_and_a_curves_point_left_out(library, tmp_path, monkeypatch, capsys):
