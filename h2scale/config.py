@@ -177,8 +177,8 @@ def default() -> ConfigDict:
                 "model_seconds": 21600.0,  # for one model; the next run goes on where this one stopped
             },
             "remedies": {  # how much physics must be built in: a ladder of models of equilibrium molecules
-                "labels": "",  # ccsdt_ccpvdz, or the path of a set with its features beside it; empty for a small one
-                "curves": "",  # folder of the curves that judge those labels; empty for the shipped ones
+                "labels": "ccsdt_ccpvdz",  # a shipped dataset or the path of one, with its features beside it
+                "curves": "",  # folder of the curves that judge, in the basis of the labels; empty for the shipped ones
                 "rungs": (),  # that are trained, by their names in the ladder; where empty, all
                 "widths": (0, 4, 8, 16, 32),  # of the corrections' hidden layers; 0 for one constant per channel
                 "num_train": (30, 60, 120, 100_000),  # molecules, of every rung; more than there are stands for all

@@ -11,7 +11,10 @@ LAUNCHERS = ("here", "local", "slurm")
 SIZES = ("smoke", "default", "large", "full")
 TRAINING_STAGES = ("scaling", "tuning", "convergence")
 _STAGES_WITH_JOBS = (*TRAINING_STAGES, "labels")
-RUNGS = ("plain", "priors", "delta-gfn2", "delta-uhf", "delta-pbe0", "practical", "functional", "pairs", "pairs-dc")
+RUNGS = (
+    *("plain", "priors", "delta-gfn2", "delta-uhf", "delta-pbe0", "practical", "functional"),
+    *("pairs", "pairs-ap", "pairs-dc", "pairs-dc-ap"),
+)
 
 
 def check(config: ConfigDict, arms: Mapping[str, ConfigDict], known_sections: Sequence[str]) -> None:

@@ -140,7 +140,7 @@ class Projected:
 def describe_projected(molecule: Molecule, solution: Solution, *, distinguishable: bool) -> Projected:
     """Coupled cluster of the unrestricted field, or the distinguishable one, less its share of higher spins.
 
-    Fragments far apart add where no more than one of them holds such a share.
+    Fragments far apart add where none holds such a share, or one does and the others are closed shells.
 
     Args and raises as for `describe`; and ValueError where a state of higher spin does not converge.
     """

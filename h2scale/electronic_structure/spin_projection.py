@@ -96,9 +96,13 @@ def _higher(
     molecule: Molecule, solution: Solution, core: int, pairs: int, distinguishable: bool
 ) -> tuple[float, float]:
     """Energy and <S^2> of coupled cluster with this many pairs of electrons turned parallel, at the same geometry."""
-    higher = molecule.copy()
-    higher.spin = molecule.spin + 2 * pairs
-    higher.build(dump_input=False, parse_arg=False)
+    higher = molecules.make_molecule(
+        molecule.elements,
+        molecule.atom_coords(),
+        molecule.basis,
+        charge=molecule.charge,
+        spin_multiplicity=molecule.spin + 1 + 2 * pairs,
+    )
     starts = [_natural_densities(molecule, solution, higher.nelec)]
     own = search.lowest_field(higher, "hf", densities=starts)
     solved = coupled_cluster.solve(higher, own.field, core, False, distinguishable=distinguishable, triples=False)

@@ -70,12 +70,30 @@ def complete(data: Library, base: str, folder: Path) -> Library:
     return data._replace(molecules=molecules, atoms=atoms, curves=curves_made)
 
 
-def archive(data: Library) -> dict[str, dict[str, row_archive.Answer]]:
+def with_shipped_energies(data: Library) -> Library:
+    """Return the library with energies of all bases whose answers ship; nothing is solved for those that do not."""
+
+    def known(own: Geometry) -> Geometry:
+        answers = {base: row_archive.shipped().get(_key(own, base, data.basis)) for base in WITHOUT_FEATURES}
+        found = {base: answer.energy_hartree for base, answer in answers.items() if answer}
+        return own._replace(energies={**own.energies, **found})
+
+    return data._replace(
+        molecules=tuple(map(known, data.molecules)),
+        atoms=tuple(map(known, data.atoms)),
+        curves=tuple(
+            curve._replace(points=tuple(map(known, curve.points)), atoms=tuple(map(known, curve.atoms)))
+            for curve in data.curves
+        ),
+    )
+
+
+def archive(data: Library) -> dict[str, dict[str, row_archive.Entry]]:
     """Answers that `complete` gave, by base and key, for `row_archive.save`; bare nuclei have none."""
     every = [*data.molecules, *data.atoms, *(one for curve in data.curves for one in (*curve.points, *curve.atoms))]
     return {
         base: {
-            _key(one, base, data.basis): row_archive.Answer(one.energies[base], *one.rows[base])
+            _key(one, base, data.basis): row_archive.Entry(one.energies[base], *one.rows[base])
             for one in every
             if base in one.rows and one.charge < sum(one.atomic_numbers)
         }

@@ -13,11 +13,11 @@ import numpy as np
 from h2scale import elements, units
 from h2scale.data import storage
 from h2scale.electronic_structure.minimal_densities import MinimalDensity
-from h2scale.errors import InputError, require
+from h2scale.errors import InputError
 from h2scale.judge import curves as judge_curves
 from h2scale.judge import feature_files, pieces
 from h2scale.judge.systems import SYSTEMS, System
-from h2scale.remedies import descriptors, first_library, library
+from h2scale.remedies import descriptors, library
 from h2scale.remedies.library import Curve, Geometry, Library
 
 LABELS = "ccsdt_ccpvdz"
@@ -31,21 +31,16 @@ _FIELDS = {"uhf": "hf", "pbe0": "pbe0"}
 """Bases that are mean fields, and the names of their minimal densities."""
 
 
-def load(labels: str | Path = "", curves: str | Path = "") -> Library:
+def load(labels: str | Path = LABELS, curves: str | Path = "") -> Library:
     """Read labels, features and curves, the molecules on no side: `potentials.divide` divides them as a study does.
 
     Args:
-        labels: a shipped dataset or the path of one, with its features beside it; empty for the first library, a small
-            one with curves of its own.
-        curves: folder of a table of curves and their features; empty for the shipped ones.
+        labels: name of a shipped dataset or path of one, with its features beside it.
+        curves: folder of a table of curves and their features; empty for the shipped one.
 
     Raises:
-        InputError: a file is missing, unreadable, does not match its checksum, or belongs to other structures; or
-            curves are named without labels.
+        InputError: a file is missing, unreadable, does not match its checksum, or belongs to other structures.
     """
-    if not labels:
-        require(not curves, "remedies.labels", str(labels), "named: the first library has curves of its own")
-        return first_library.load()
     try:
         path = storage.dataset_path(labels)
         dataset = storage.load_dataset(path, allow_missing_forces=True)

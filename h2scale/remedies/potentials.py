@@ -1,17 +1,25 @@
 """Networks on positions as rungs: the library as a dataset that a study trains on, and its replicas on the curves."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from h2scale import units
 from h2scale.data import dataset as dataset_lib
 from h2scale.data import partition, rungs, splits, storage
 from h2scale.evaluation import replica as replica_lib
+from h2scale.graphs import build
+from h2scale.models import flat
+from h2scale.models import potential as potential_lib
+from h2scale.models.settings import ModelSettings
 from h2scale.remedies import library, pair_prior
-from h2scale.remedies.library import Curve, Geometry, Library
-from h2scale.types import Structure
+from h2scale.remedies.library import Geometry, Library
+from h2scale.types import Graph, Structure
 
 
 class Potential(NamedTuple):
@@ -19,6 +27,13 @@ class Potential(NamedTuple):
 
     replica: replica_lib.Replica
     with_priors: bool
+
+
+class Judged(NamedTuple):
+    """Signed errors of a potential relative to its own atoms, eV."""
+
+    molecules: np.ndarray  # (n_molecules,)
+    curves: dict[str, np.ndarray]  # (n_points,), by system
 
 
 def to_dataset(data: Library, *, with_priors: bool) -> dataset_lib.Dataset:
@@ -62,17 +77,34 @@ def load(folder: Path, replica_id: str, *, with_priors: bool) -> Potential:
     return Potential(replica_lib.load_replica(folder, replica_id), with_priors)
 
 
-def molecule_errors_ev(potential: Potential, data: Library) -> np.ndarray:
-    """Signed errors of the energies relative to atoms, eV, (n_molecules,)."""
+def make_judge(data: Library) -> Callable[[Potential], Judged]:
+    """Return the errors of a potential on everything in a library; one call of one program evaluates all of it.
+
+    A curve with an element that the network does not know has NaN.
+    """
     labels = library.relative(data.molecules, data.atoms, "label") * units.HARTREE_EV
-    return np.array([energy_ev(potential, own) for own in data.molecules]) - labels
+    parts = [data.molecules, *(part for curve in data.curves for part in (curve.points, curve.atoms))]
+    every = [own for part in parts for own in part]
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    graphs = functools.cache(functools.partial(_graph, tuple(every)))
+    priors = np.array([_prior_ev(own) for own in every])
+    bare = np.array([_is_bare(own) for own in every])
 
+    def judge(potential: Potential) -> Judged:
+        settings = potential.replica.settings
+        known, graph = graphs(settings.species, settings.cutoff, settings.conditioning != "none")
+        energies = np.full(len(every), np.nan)
+        params = potential.replica.params.astype(graph.positions.dtype)
+        energies[known] = np.asarray(_compiled(settings)(params, graph), float)
+        if potential.with_priors:
+            energies = np.where(bare, priors, energies + priors)
+        molecules, *sides = np.split(energies, ends)
+        curves = zip(data.curves, sides[::2], sides[1::2], strict=True)
+        return Judged(
+            molecules - labels, {curve.system: own - atoms.sum() - curve.reference_ev for curve, own, atoms in curves}
+        )
 
-def curve_errors_ev(potential: Potential, curve: Curve) -> np.ndarray:
-    """Signed errors along a curve, eV, (n_points,); NaN where it holds an element that the network does not know."""
-    own = np.array([energy_ev(potential, point) for point in curve.points])
-    own -= sum(energy_ev(potential, atom) for atom in curve.atoms)
-    return own - curve.reference_ev
+    return judge
 
 
 def energy_ev(potential: Potential, geometry: Geometry) -> float:
@@ -80,8 +112,45 @@ def energy_ev(potential: Potential, geometry: Geometry) -> float:
     numbers, positions = np.array(geometry.atomic_numbers), np.asarray(geometry.positions, float)
     if not set(numbers.tolist()) <= set(potential.replica.settings.species):
         return float("nan")
-    if potential.with_priors and int(numbers.sum()) == geometry.charge:
-        return pair_prior.bare_ev(numbers, positions)
+    if potential.with_priors and _is_bare(geometry):
+        return _prior_ev(geometry)
     charge = geometry.charge if potential.replica.settings.conditioning != "none" else 0
     learned = potential.replica.energy(numbers, positions, charge, geometry.spin_multiplicity)
-    return learned + (pair_prior.prior_ev(numbers, positions) if potential.with_priors else 0.0)
+    return learned + (_prior_ev(geometry) if potential.with_priors else 0.0)
+
+
+def _prior_ev(geometry: Geometry) -> float:
+    """Energy that the priors give, eV: of bare nuclei all of it, else the pair prior's."""
+    numbers, positions = np.array(geometry.atomic_numbers), np.asarray(geometry.positions, float)
+    return (pair_prior.bare_ev if _is_bare(geometry) else pair_prior.prior_ev)(numbers, positions)
+
+
+def _is_bare(geometry: Geometry) -> bool:
+    return sum(geometry.atomic_numbers) == geometry.charge
+
+
+def _graph(
+    geometries: tuple[Geometry, ...], species: tuple[int, ...], cutoff: float, conditioned: bool
+) -> tuple[np.ndarray, Graph]:
+    """Mask of the geometries that hold known elements alone, (n,), and these as one graph."""
+    known = np.array([set(own.atomic_numbers) <= set(species) for own in geometries])
+    dtype = jax.dtypes.canonicalize_dtype(jnp.float64)
+    graphs = [
+        build.graph_from_structure(
+            np.array(own.atomic_numbers),
+            np.asarray(own.positions, float),
+            own.charge if conditioned else 0,
+            own.spin_multiplicity,
+            cutoff,
+            species,
+            dtype,
+        )
+        for own, is_known in zip(geometries, known, strict=True)
+        if is_known
+    ]
+    return known, build.concatenate(graphs)
+
+
+@functools.cache
+def _compiled(settings: ModelSettings) -> Callable[[jax.Array, Graph], jax.Array]:
+    return jax.jit(flat.flat_potential(potential_lib.make_potential(settings)).energy)

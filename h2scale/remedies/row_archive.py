@@ -20,7 +20,7 @@ FORMAT, VERSION = "h2scale-base-rows", 1
 SHIPPED = Path(__file__).parent / "shipped" / "rows.hdf5"
 
 
-class Answer(NamedTuple):
+class Entry(NamedTuple):
     """A base's answer for one geometry, as far as rungs and judge need it."""
 
     energy_hartree: float
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
     amounts: np.ndarray  # (n_rows, n_channels), eV
 
 
-def save(path: Path, answers: Mapping[str, Mapping[str, Answer]]) -> None:
+def save(path: Path, answers: Mapping[str, Mapping[str, Entry]]) -> None:
     """Write answers by base and key as one file, rows in float32; bases without answers are left out."""
     with h5py.File(path, "w", driver="core", backing_store=False, libver="earliest", track_order=False) as file:
         for base, own in sorted(answers.items()):
@@ -41,7 +41,7 @@ def save(path: Path, answers: Mapping[str, Mapping[str, Answer]]) -> None:
     files.write_bytes(path, image)
 
 
-def load(path: Path) -> dict[str, Answer]:
+def load(path: Path) -> dict[str, Entry]:
     """Read answers by key, of all bases.
 
     Raises:
@@ -59,12 +59,12 @@ def load(path: Path) -> dict[str, Answer]:
 
 
 @functools.cache
-def shipped() -> Mapping[str, Answer]:
+def shipped() -> Mapping[str, Entry]:
     """Answers for the shipped molecules and curves, by key."""
     return load(SHIPPED)
 
 
-def _write(group: h5py.Group, answers: Mapping[str, Answer]) -> None:
+def _write(group: h5py.Group, answers: Mapping[str, Entry]) -> None:
     columns = {
         "key": np.array(list(answers), "S"),
         "energy": np.array([one.energy_hartree for one in answers.values()]),
@@ -76,11 +76,11 @@ def _write(group: h5py.Group, answers: Mapping[str, Answer]) -> None:
         group.create_dataset(name, data=column, compression="gzip", compression_opts=9, shuffle=True, track_times=False)
 
 
-def _read(group: h5py.Group) -> Iterator[tuple[str, Answer]]:
+def _read(group: h5py.Group) -> Iterator[tuple[str, Entry]]:
     ends = np.cumsum(group["count"][...])[:-1]
     inputs, amounts = (np.split(group[name][...], ends) for name in ("inputs", "amounts"))
     for key, energy, own, amount in zip(group["key"][...], group["energy"][...], inputs, amounts, strict=True):
-        yield key.decode(), Answer(float(energy), own, amount.astype(float))
+        yield key.decode(), Entry(float(energy), own, amount.astype(float))
 
 
 def _checksum(file: h5py.File) -> str:

@@ -105,13 +105,15 @@ def member_row(member: ladder.Member, data: Library) -> tuple[MemberRow, dict[st
 
 
 def method_rows(data: Library) -> Iterator[tuple[MemberRow, Judged]]:
-    """Yield the methods without learning that the library has energies of."""
+    """Yield the methods without learning that the library has energies of; those of bare nuclei alone do not count."""
     test = data.indices("test")
     labels = library.relative(data.molecules, data.atoms, "label")
+    with_electrons = [curve.system for curve in data.curves if _has_electrons(curve)]
     for method in library.METHODS:
         own = library.relative(data.molecules, data.atoms, method)
         errors = {curve.system: ladder.base_errors_ev(method, curve)[None] for curve in data.curves}
-        if not np.isfinite(own).any() and not any(np.isfinite(error).any() for error in errors.values()):
+        judged = any(np.isfinite(errors[name]).any() for name in with_electrons)
+        if not np.isfinite(own).any() and not judged:
             continue
         error = np.abs((own - labels)[test]) * units.HARTREE_EV * KCAL
         overall = curve_errors.overall({name: own[0] for name, own in errors.items()}, data.regions())
@@ -119,6 +121,10 @@ def method_rows(data: Library) -> Iterator[tuple[MemberRow, Judged]]:
         tests = float(error.mean()), float(error.max())
         row = MemberRow(method, method, 0, 0, 0, 0, nothing, nothing, nothing, *tests, *overall)
         yield row, Judged(method, "", errors)
+
+
+def _has_electrons(curve: Curve) -> bool:
+    return any(point.charge < sum(point.atomic_numbers) for point in curve.points)
 
 
 def chosen_width(rows: Sequence[MemberRow]) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from h2scale.report import style
 from h2scale.runtime import tables
@@ -13,6 +14,9 @@ from h2scale.runtime import tables
 LEARNED, UNLEARNED, SPOILED = "#0072B2", style.GREY, "#D55E00"
 _BROKEN, _HELD_OUT = "#D55E00", "#0072B2"
 _FLOOR_KCAL = 0.02
+_LINEAR_KCAL = 3.0
+"""Signed errors are drawn to scale up to this one, by logarithm beyond."""
+_SIGNED_KCAL = (-300, -100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 300)
 _METRICS = (("broken_kcal", "broken bonds"), ("test_kcal", "held-out molecules"))
 _VARIABLES = (("num_train", "training molecules"), ("num_params", "parameters"))
 
@@ -43,7 +47,7 @@ def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str], s
     labels = [f"{rung}\n{seconds[rung]:.1g} s" if rung in seconds else rung for rung in order]
     axes.set_xticks(range(len(order)), labels, rotation=35, ha="right")
     style.log_axis(axes.yaxis)
-    axes.set_ylabel("Mean error beyond the well (kcal/mol)")
+    axes.set_ylabel(f"Mean error beyond the well (kcal/mol; {_FLOOR_KCAL} or less at the floor)")
     axes.set_title("Broken bonds by what is built in")
     style.legend_below(
         figure,
@@ -110,7 +114,12 @@ def curves(points: tables.Table, order: Sequence[str]) -> Figure:
             own = tables.select(points, (points["system"] == system) & (points["rung"] == rung))
             axes.plot(own["distance_angstrom"], own["error_kcal"], color=colour, linewidth=1.5)
         axes.axhline(0, color=style.INK, linewidth=0.8)
-        axes.set_yscale("symlog", linthresh=5)
+        axes.set_yscale("symlog", linthresh=_LINEAR_KCAL)
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, -_LINEAR_KCAL), max(high, _LINEAR_KCAL))
+        axes.yaxis.set_major_locator(FixedLocator(_SIGNED_KCAL))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.set_title(system)
         axes.set_xlabel("Distance (Å)")
     for axes in grid.ravel()[len(systems) :]:

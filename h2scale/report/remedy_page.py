@@ -11,7 +11,7 @@ from h2scale.runtime import files, tables, workdir
 
 PAGE = "report.html"
 _TITLE = "How much physics must be built in?"
-_SHOWN = ("plain", "practical", "delta-uhf", "pairs", "uccsd", "uccsd(t)")
+_SHOWN = ("plain", "practical", "pairs", "pairs-dc-ap", "ap-dcsd", "uccsd(t)")
 _FIGURES = (
     (
         "ladder",

@@ -44,7 +44,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
         InputError: a setting, the labels, the curves or the workdir cannot be used.
     """
     settings = config.remedies
-    data = library_files.load(settings.labels, settings.curves)
+    data = base_rows.with_shipped_energies(library_files.load(settings.labels, settings.curves))
     divided = potentials.divide(data, split_settings(config))
     data = data._replace(sides=tuple(divided.side.tolist()))
     orders = {seed: _order(config, divided, seed) for seed in settings.seeds}
@@ -184,11 +184,11 @@ def _judge_networks(name: str, table: tables.Table, folder: Path, data: Library)
         rates = np.unique(own["learning_rate"][cell])
         means = [np.nanmean(validation[cell & (own["learning_rate"] == rate)]) for rate in rates]
         chosen |= cell & (own["learning_rate"] == rates[int(np.argmin(means))])
-    rows, errors = [], []
+    rows, errors, judge = [], [], potentials.make_judge(data)
     for place in np.flatnonzero(chosen):
         potential = potentials.load(folder, str(own["replica_id"][place]), with_priors=name == "priors")
-        error = np.abs(potentials.molecule_errors_ev(potential, data)[data.indices("test")]) * curve_errors.KCAL
-        curves = {curve.system: potentials.curve_errors_ev(potential, curve) for curve in data.curves}
+        judged = judge(potential)
+        error = np.abs(judged.molecules[data.indices("test")]) * curve_errors.KCAL
         rows.append(
             ladder_tables.MemberRow(
                 name,
@@ -202,10 +202,10 @@ def _judge_networks(name: str, table: tables.Table, folder: Path, data: Library)
                 float(validation[place]),
                 float(error.mean()),
                 float(error.max()),
-                *curve_errors.overall(curves, data.regions()),
+                *curve_errors.overall(judged.curves, data.regions()),
             )
         )
-        errors.append(curves)
+        errors.append(judged.curves)
     return _trained(name, "", rows, errors)
 
 
