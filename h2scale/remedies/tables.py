@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from h2scale import units
-from h2scale.judge import curve_errors
+from h2scale.judge import curve_errors, curve_shapes
 from h2scale.judge.curve_errors import KCAL
 from h2scale.remedies import ladder, library
 from h2scale.remedies.library import Curve, Library
@@ -49,6 +49,17 @@ class RegionRow(NamedTuple):
     worse_than_base: bool
 
 
+class ShapeRow(NamedTuple):
+    """One rung or method on one curve: shares of its members at the most data that are right in shape."""
+
+    rung: str
+    system: str
+    members: int
+    as_many_minima: float  # as the reference
+    wall_repels: float
+    right: float  # both
+
+
 class Judged(NamedTuple):
     """Signed errors of one rung, or one method, on every curve."""
 
@@ -80,6 +91,16 @@ def region_rows(judged: Judged, curves: Sequence[Curve]) -> Iterator[RegionRow]:
                     base_mean,
                     bool(own.mean_kcal_per_mol > base_mean + WORSE_KCAL),
                 )
+
+
+def shape_rows(judged: Judged, curves: Sequence[Curve]) -> Iterator[ShapeRow]:
+    """Yield the shapes of one rung's curves; those without a number are left out."""
+    for curve in curves:
+        error = judged.errors_ev[curve.system]
+        if np.isfinite(error).all():
+            shapes = [curve_shapes.shape(one + curve.reference_ev, curve.reference_ev, curve.regions) for one in error]
+            shares = (float(np.mean([getattr(one, name) for one in shapes])) for name in ShapeRow._fields[3:])
+            yield ShapeRow(judged.rung, curve.system, len(error), *shares)
 
 
 def member_row(member: ladder.Member, data: Library) -> tuple[MemberRow, dict[str, np.ndarray]]:

@@ -28,10 +28,12 @@ def write(path: Path) -> str:
     """Write figures and page of a run of the ladder, and return its sentence.
 
     Args:
-        path: the workdir, with `members.csv`, `regions.csv`, `points.csv` and `exponents.csv`, and maybe `costs.csv`.
+        path: the workdir, with `members.csv`, `regions.csv`, `shapes.csv`, `points.csv` and `exponents.csv`, and maybe
+            `costs.csv`.
     """
     members, regions = (tables.read_table(path / name) for name in ("members.csv", "regions.csv"))
     points, exponents = (tables.read_table(path / name) for name in ("points.csv", "exponents.csv"))
+    shapes = tables.read_table(path / "shapes.csv")
     seconds = _seconds(path / "costs.csv")
     found = set(members["rung"].tolist())
     learned = [name for name in rungs.LEARNED if name in found]
@@ -49,7 +51,7 @@ def write(path: Path) -> str:
         page.element("p", said, "lead"),
         *(page.picture(saved[name], caption, caption) for name, caption in _FIGURES),
         page.element("h2", "Rungs and methods"),
-        page.sortable(*_summary(members, regions, order, seconds)),
+        page.sortable(*_summary(members, regions, shapes, order, seconds)),
         page.element("h2", "Curves by region, kcal/mol"),
         page.sortable(*_by_region(regions)),
     ]
@@ -86,7 +88,11 @@ def _word(direction: str | None) -> str:
 
 
 def _summary(
-    members: tables.Table, regions: tables.Table, order: Sequence[str], seconds: Mapping[str, float]
+    members: tables.Table,
+    regions: tables.Table,
+    shapes: tables.Table,
+    order: Sequence[str],
+    seconds: Mapping[str, float],
 ) -> tuple[list[str], list[list[str | tuple[str, float]]]]:
     rows: list[list[str | tuple[str, float]]] = []
     for rung in order:
@@ -98,6 +104,8 @@ def _summary(
         cells = [(f"{v:.2f}" if np.isfinite(v) else "–", v) for v in (held_out, broken, mean, largest)]
         cost = seconds.get(rung, float("nan"))
         cells.append((f"{cost:.2g}" if np.isfinite(cost) else "–", cost))
+        own = shapes["right"][shapes["rung"] == rung]
+        cells.append((f"{np.sum(own == 1)} of {len(own)}", float(np.mean(own == 1)) if len(own) else float("nan")))
         rows.append([rung, (str(params), float(params)), *cells, ", ".join(spoiled) or "none"])
     return [
         "rung",
@@ -107,6 +115,7 @@ def _summary(
         "mean of curves",
         "largest on a curve",
         "seconds a molecule",
+        "curves right in shape",
         "worse than its base on",
     ], rows
 

@@ -23,7 +23,7 @@ from h2scale.study import planning, replicas, training
 
 MEMBERS_CSV, REGIONS_CSV, POINTS_CSV = "members.csv", "regions.csv", "points.csv"
 EXPONENTS_CSV, COSTS_CSV, SENTENCE_MD = "exponents.csv", "costs.csv", "sentence.md"
-ROWS_HDF5 = "rows.hdf5"
+SHAPES_CSV, ROWS_HDF5 = "shapes.csv", "rows.hdf5"
 MODELS_FOLDER, NETWORKS_FOLDER, BASES_FOLDER = "models", "networks", "bases"
 NETWORKS = ("plain", "priors")
 POINT_COLUMNS = ("rung", "system", "distance_angstrom", "region", "reference_ev", "energy_ev", "error_kcal")
@@ -70,7 +70,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
 
 
 def write_tables(path: Path, data: Library, found: Mapping[str, _Trained]) -> None:
-    """Write the tables of members, regions, points and exponents."""
+    """Write the tables of members, regions, shapes, points and exponents."""
     rows: list[ladder_tables.MemberRow] = []
     judged: list[ladder_tables.Judged] = []
     for row, own in ladder_tables.method_rows(data):
@@ -82,6 +82,8 @@ def write_tables(path: Path, data: Library, found: Mapping[str, _Trained]) -> No
     _write(path / MEMBERS_CSV, ladder_tables.MemberRow._fields, [row._asdict() for row in rows])
     regions = [row._asdict() for own in judged for row in ladder_tables.region_rows(own, data.curves)]
     _write(path / REGIONS_CSV, ladder_tables.RegionRow._fields, regions)
+    shapes = [row._asdict() for own in judged for row in ladder_tables.shape_rows(own, data.curves)]
+    _write(path / SHAPES_CSV, ladder_tables.ShapeRow._fields, shapes)
     _write(path / POINTS_CSV, POINT_COLUMNS, [row for own in judged for row in _points(own, data)])
     exponents = [row for name, trained in found.items() for row in _exponents(name, trained.rows)]
     _write(path / EXPONENTS_CSV, EXPONENT_COLUMNS, exponents)

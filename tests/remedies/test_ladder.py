@@ -136,7 +136,9 @@ def test_stage_writes_tables_page_and_models(tmp_path, capsys):
     assert (path / "models" / "pairs.npz").exists()
     costs = {row["rung"]: float(row["seconds"]) for row in table_files.read_rows(path / "costs.csv")}
     assert costs["pairs"] == costs["uccsd"] > 0
-    assert "seconds a molecule" in (path / "report.html").read_text()
+    page = (path / "report.html").read_text()
+    assert "seconds a molecule" in page
+    assert "curves right in shape" in page
     assert "Tables, figure and page" in capsys.readouterr().out
     for name in ("regions.csv", "points.csv"):
         lines = (path / name).read_text().splitlines(keepends=True)
