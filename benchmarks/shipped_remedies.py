@@ -50,8 +50,14 @@ def on_curve(curve, method):
     return np.abs(own - curve.reference_ev) * curve_errors.KCAL
 
 
+def is_open(curve):
+    """More than two electrons outside 1s cores, so that coupled cluster is not exact by construction."""
+    point = curve.points[0]
+    return sum(point.atomic_numbers) - point.charge - 2 * sum(number > 2 for number in point.atomic_numbers) > 2
+
+
 def main():
-    """Print a row for each method: molecules, then mean and largest error on each curve and on all."""
+    """Print a row for each method: molecules, each curve, all, and those with more than two correlated electrons."""
     data = base_rows.with_shipped_energies(library_files.load())
     config = runpy.run_path(str(EXPERIMENT))["get_config"]()
     data = data._replace(sides=tuple(potentials.divide(data, remedies.split_settings(config)).side.tolist()))
@@ -60,11 +66,13 @@ def main():
     for model in list(methods.values())[len(UNLEARNED) :]:
         data = base_rows.complete(data, model.description.base, ROWS)
     print(f"{len(data.indices('train'))} training, {len(data.indices('test'))} held-out molecules, {data.basis}")
-    print("| method | held out |", " | ".join(curve.system for curve in data.curves), "| mean of all, largest |")
+    print("| method | held out |", " | ".join(curve.system for curve in data.curves), "| all | not exact |")
     for name, method in methods.items():
         errors = [on_curve(curve, method) for curve in data.curves]
         cells = [f"{held_out(data, method):.2f}", *(f"{one.mean():.2f} / {one.max():.1f}" for one in errors)]
-        cells.append(f"{np.nanmean([one.mean() for one in errors]):.2f} / {np.nanmax(np.concatenate(errors)):.1f}")
+        inexact = [one for one, curve in zip(errors, data.curves, strict=True) if is_open(curve)]
+        for part in (errors, inexact):
+            cells.append(f"{np.nanmean([one.mean() for one in part]):.2f} / {np.nanmax(np.concatenate(part)):.1f}")
         print(f"| {name} |", " | ".join(cells), "|")
 
 

@@ -13,7 +13,6 @@ SQUARE = (("H",) * 4, np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1.0, 0]]) *
 WATER = (("O", "H", "H"), np.array([[0.0, 0, 0], [0, 1.43, 1.11], [0, -1.43, 1.11]]))
 HYDROXYL = (("O", "H"), np.array([[0.0, 0, 0], [0, 0, 1.85]]))
 
-
 MILLIHARTREE = 1e-3
 
 
@@ -95,3 +94,12 @@ def test_closed_shell_beside_a_broken_bond_adds():
     )
     assert abs(broken.shift_hartree) > 5 * MILLIHARTREE
     assert whole.energy_hartree == pytest.approx(broken.energy_hartree + closed.energy_hartree, abs=2e-6)
+
+
+def test_control_of_a_radical_beside_a_broken_bond_does_not_add():
+    symbols, positions = CHAIN
+    both = ((*symbols, "H"), np.concatenate([positions, [[0.0, 60.0, 0.0]]]))
+    whole = cluster_features.describe_projected(*lowest(both, 2), distinguishable=False)
+    broken = cluster_features.describe_projected(*lowest(CHAIN), distinguishable=False)
+    atom = cluster_features.describe_projected(*lowest((("H",), np.zeros((1, 3))), 2), distinguishable=False)
+    assert abs(whole.energy_hartree - broken.energy_hartree - atom.energy_hartree) > MILLIHARTREE

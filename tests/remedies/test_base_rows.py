@@ -2,6 +2,7 @@
 
 import functools
 
+import h5py
 import numpy as np
 import pytest
 
@@ -91,12 +92,18 @@ def test_answers_that_were_archived_are_not_solved_again(library, tmp_path, monk
             np.testing.assert_allclose(kept, own, rtol=1e-6, atol=1e-6)
 
 
-def test_damaged_archive_is_named(tmp_path):
-    row_archive.save(tmp_path / "rows.hdf5", {"gfn2": {"a": row_archive.Entry(-1.0, np.ones((2, 3)), np.ones((2, 1)))}})
-    content = (tmp_path / "rows.hdf5").read_bytes()
-    (tmp_path / "rows.hdf5").write_bytes(content[: len(content) // 2])
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_damaged_archive_is_named(damage, tmp_path):
+    numbers = np.random.default_rng(0).normal(size=(200, 3))
+    path = tmp_path / "rows.hdf5"
+    row_archive.save(path, {"gfn2": {"a": row_archive.Entry(-1.0, numbers, numbers[:, :1])}})
+    content = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        place = file["gfn2/inputs"].id.get_chunk_info(0).byte_offset
+    content[place + 500] ^= 255
+    path.write_bytes(content if damage == "changed" else content[: len(content) // 2])
     with pytest.raises(InputError, match=r"rows\.hdf5"):
-        row_archive.load(tmp_path / "rows.hdf5")
+        row_archive.load(path)
 
 
 def test_a_molecule_that_does_not_converge_is_named_and_a_curves_point_left_out(library, tmp_path, monkeypatch, capsys):
