@@ -13,7 +13,7 @@ TRAINING_STAGES = ("scaling", "tuning", "convergence")
 _STAGES_WITH_JOBS = (*TRAINING_STAGES, "labels")
 RUNGS = (
     *("plain", "priors", "delta-gfn2", "delta-uhf", "delta-pbe0", "practical", "functional"),
-    *("pairs", "pairs-ap", "pairs-dc", "pairs-dc-ap"),
+    *("pairs", "pairs-dc", "pairs-dc-ap"),
 )
 
 

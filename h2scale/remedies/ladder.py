@@ -63,8 +63,8 @@ def train(rung: Rung, data: Library, grid: Grid, orders: Mapping[int, np.ndarray
         orders: by seed, training molecules in the order in which growing training sets take them up.
     """
     train_side = data.indices("train")
-    scale = _scale([own_rows(data.molecules[place], rung) for place in train_side])
-    task = _task(rung, data, scale)
+    scale = _scale_of(rung, data)
+    task = task_of(rung, data)
     sizes = sorted({min(size, len(train_side)) for size in grid.num_train})
     members = []
     for width in grid.widths:
@@ -158,7 +158,9 @@ def _of_width(
     return members
 
 
-def _task(rung: Rung, data: Library, scale: Scale) -> fitting.Task:
+def task_of(rung: Rung, data: Library) -> fitting.Task:
+    """All that a rung is trained on and chosen by, as arrays."""
+    scale = _scale_of(rung, data)
     base = library.relative(data.molecules, data.atoms, rung.base)
     comparable = rung.base in _COMPARABLE
     of_atoms = [
@@ -193,7 +195,7 @@ def _compiled(form: Form) -> Callable[[Params, Rows], jax.Array]:
     return jax.jit(jax.vmap(corrections.make_correction(form), in_axes=(None, 0)))
 
 
-def _scale(own: Sequence[tuple[np.ndarray, np.ndarray]]) -> Scale:
-    every = np.concatenate([inputs for inputs, _ in own])
+def _scale_of(rung: Rung, data: Library) -> Scale:
+    every = np.concatenate([own_rows(data.molecules[place], rung)[0] for place in data.indices("train")])
     spread = every.std(axis=0)
     return Scale(every.mean(axis=0), np.where(spread > 1e-3, spread, 1.0))

@@ -52,7 +52,7 @@ class Stored:
 
 def save(path: str | Path, stored: Stored) -> None:
     """Write a remedy; equal contents give equal bytes."""
-    leaves = _flatten(stored.params)
+    leaves = flatten(stored.params)
     head = {
         "format": FORMAT,
         "description": dataclasses.asdict(stored.description) | {"form": stored.description.form._asdict()},
@@ -85,13 +85,7 @@ def load(path: str | Path) -> Stored:
     fields["form"] = Form(**fields["form"])
     for name in ("channels", "elements", "tested_elements"):
         fields[name] = tuple(fields[name])
-    params: dict[str, Any] = {}
-    for name, array in zip(head["leaves"], arrays, strict=True):
-        node = params
-        *folders, last = name.split("/")
-        for folder in folders:
-            node = node.setdefault(folder, {})
-        node[last] = array
+    params = unflatten(dict(zip(head["leaves"], arrays, strict=True)))
     return Stored(Description(**fields), params, centre, spread, head["atoms_hartree"])
 
 
@@ -100,12 +94,25 @@ def shipped() -> list[Path]:
     return sorted(SHIPPED.glob("*.npz"))
 
 
-def _flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
+def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, np.ndarray]:
+    """Leaves of nested parameters by their path, `layer/kernel`, in the order of names."""
     found: dict[str, np.ndarray] = {}
     for name in sorted(params):
         value = params[name]
         if isinstance(value, Mapping):
-            found |= _flatten(value, f"{prefix}{name}/")
+            found |= flatten(value, f"{prefix}{name}/")
         else:
             found[f"{prefix}{name}"] = np.asarray(value)
     return found
+
+
+def unflatten(leaves: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Nested parameters of what `flatten` returned."""
+    params: dict[str, Any] = {}
+    for name, leaf in leaves.items():
+        node = params
+        *folders, last = name.split("/")
+        for folder in folders:
+            node = node.setdefault(folder, {})
+        node[last] = leaf
+    return params

@@ -31,7 +31,6 @@ LEARNED: Mapping[str, Rung] = MappingProxyType(
             Rung("practical", "small gated PBE0 correction", "pbe0", (1,), 0.5, True, "no electron, neutral sums"),
             Rung("functional", "learned functional", "local-hybrid", (0, 1), 1.0, False, "no electron, neutral sums"),
             Rung("pairs", "factor on CCSD pairs", "uccsd", (0, 1), 0.5, False, "no, one and two electrons, sums"),
-            Rung("pairs-ap", "factor on projected CCSD pairs", "ap-uccsd", (0, 1), 0.5, False, _FEW),
             Rung("pairs-dc", "factor on DCSD pairs", "dcsd", (0, 1), 0.5, False, _FEW),
             Rung("pairs-dc-ap", "factor on projected DCSD pairs", "ap-dcsd", (0, 1), 0.5, False, _FEW),
         )

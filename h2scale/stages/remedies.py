@@ -12,7 +12,18 @@ from h2scale import config as config_lib
 from h2scale.data import partition, training_sets
 from h2scale.data.splits import SplitSettings
 from h2scale.judge import curve_errors
-from h2scale.remedies import base_rows, bases, costs, fitting, ladder, library_files, potentials, row_archive, shipping
+from h2scale.remedies import (
+    base_rows,
+    bases,
+    costs,
+    fitting,
+    ladder,
+    library_files,
+    member_files,
+    potentials,
+    row_archive,
+    shipping,
+)
 from h2scale.remedies import rungs as rungs_lib
 from h2scale.remedies import tables as ladder_tables
 from h2scale.remedies.library import Library
@@ -24,7 +35,7 @@ from h2scale.study import planning, replicas, training
 MEMBERS_CSV, REGIONS_CSV, POINTS_CSV = "members.csv", "regions.csv", "points.csv"
 EXPONENTS_CSV, COSTS_CSV, SENTENCE_MD = "exponents.csv", "costs.csv", "sentence.md"
 SHAPES_CSV, ROWS_HDF5 = "shapes.csv", "rows.hdf5"
-MODELS_FOLDER, NETWORKS_FOLDER, BASES_FOLDER = "models", "networks", "bases"
+MODELS_FOLDER, NETWORKS_FOLDER, BASES_FOLDER, MEMBERS_FOLDER = "models", "networks", "bases", "members"
 NETWORKS = ("plain", "priors")
 POINT_COLUMNS = ("rung", "system", "distance_angstrom", "region", "reference_ev", "energy_ev", "error_kcal")
 EXPONENT_COLUMNS = ("rung", "metric", "variable", "exponent", "low", "high", "direction", "points")
@@ -56,7 +67,7 @@ def run(config: FrozenConfigDict, folder: str) -> Path:
     with progress.Progress(max(len(_corrections(settings)), 1), len(_corrections(settings)), things="rungs") as bar:
         for rung in _corrections(settings):
             start = time.monotonic()
-            members = ladder.train(rung, data, _grid(settings), orders)
+            members = _members(path, rung, data, _grid(settings), orders)
             found[rung.name] = _judge_corrections(members, data)
             shipping.save_members(path / MODELS_FOLDER, members, data, found[rung.name].rows)
             bar.say(f"{rung.name}: {len(members)} members in {time.monotonic() - start:.0f} s.")
@@ -122,6 +133,19 @@ def _corrections(settings: FrozenConfigDict) -> list[rungs_lib.Rung]:
 
 def _names(settings: FrozenConfigDict) -> tuple[str, ...]:
     return tuple(settings.rungs) or tuple(rungs_lib.LEARNED)
+
+
+def _members(
+    path: Path, rung: rungs_lib.Rung, data: Library, grid: ladder.Grid, orders: Mapping[int, np.ndarray]
+) -> list[ladder.Member]:
+    """A rung's members, from their file or trained and written there."""
+    key = member_files.question(rung, data, grid, orders)
+    file = path / MEMBERS_FOLDER / f"{rung.name}.npz"
+    members = member_files.load(file, rung, key)
+    if not members:
+        members = ladder.train(rung, data, grid, orders)
+        member_files.save(file, members, key)
+    return members
 
 
 def _judge_corrections(members: list[ladder.Member], data: Library) -> _Trained:

@@ -18,7 +18,7 @@ FEW = {  # numbers of electrons: atomic numbers, positions, charge, multiplicity
     "two electrons on three nuclei": ((1, 1, 1), np.array([[0.0, 0, 0], [0, 0, 0.9], [0, 0.8, 0.4]]), 1, 1),
     "two parallel electrons": ((1, 1), H2[1], 0, 3),
 }
-PAIRS = ("pairs", "pairs-ap", "pairs-dc", "pairs-dc-ap")
+PAIRS = ("pairs", "pairs-dc", "pairs-dc-ap")
 EXACT = {
     **dict.fromkeys(PAIRS, tuple(FEW)),
     "delta-uhf": ("no electron", "one electron", "two parallel electrons"),

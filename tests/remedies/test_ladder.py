@@ -14,6 +14,7 @@ from h2scale.remedies import (
     ladder,
     library,
     library_files,
+    member_files,
     potentials,
     rungs,
     tables,
@@ -110,6 +111,30 @@ def test_curves_choose_nothing(shipped):
     assert right.curves_kcal != wrong.curves_kcal
 
 
+def test_members_belong_to_what_they_were_trained_on(shipped, tmp_path):
+    """Members are read back for the same question alone: other labels or rates make another one."""
+    sides = tuple("train" if place < 40 else "validation" for place in range(len(shipped.molecules)))
+    data, rung = shipped._replace(sides=sides), rungs.LEARNED["pairs"]
+    grid = ladder.Grid((0, 2), (10,), (0,), (0.01,), (0.0,), fitting.Schedule(steps=20, evaluations=2))
+    orders = {0: data.indices("train")}
+    key = member_files.question(rung, data, grid, orders)
+    members = ladder.train(rung, data, grid, orders)
+    member_files.save(tmp_path / "pairs.npz", members, key)
+    for one, other in zip(members, member_files.load(tmp_path / "pairs.npz", rung, key), strict=True):
+        np.testing.assert_array_equal(
+            ladder.molecule_errors_ev(one, data), ladder.molecule_errors_ev(other, data), strict=True
+        )
+    first, *rest = data.molecules
+    moved = data._replace(molecules=(first._replace(label=first.label + 0.01), *rest))
+    others = (
+        member_files.question(rung, moved, grid, orders),
+        member_files.question(rung, data, grid._replace(learning_rates=(0.02,)), orders),
+        member_files.question(rung, data, grid, {0: orders[0][::-1]}),
+    )
+    assert len({key, *others}) == 4
+    assert all(member_files.load(tmp_path / "pairs.npz", rung, other) == [] for other in others)
+
+
 def test_error_of_a_base_is_its_own(shipped):
     curves = {curve.system: curve for curve in shipped.curves}
     np.testing.assert_allclose(ladder.base_errors_ev("uccsd", curves["H2"]), 0, atol=1e-4)
@@ -118,7 +143,7 @@ def test_error_of_a_base_is_its_own(shipped):
     np.testing.assert_allclose(held, 0, atol=1e-12)
 
 
-def test_stage_writes_tables_page_and_models(tmp_path, capsys):
+def test_stage_writes_tables_page_and_models_and_continues(tmp_path, capsys, monkeypatch):
     config = config_lib.default()
     config.experiment = config.stage = "remedies"
     config.size = "smoke"
@@ -140,6 +165,10 @@ def test_stage_writes_tables_page_and_models(tmp_path, capsys):
     assert "seconds a molecule" in page
     assert "curves right in shape" in page
     assert "Tables, figure and page" in capsys.readouterr().out
+    before = (path / "members.csv").read_bytes()
+    monkeypatch.setattr(ladder, "train", lambda *_: pytest.fail("the rung was finished and is trained again"))
+    runner.run(config_lib.resolve(config), str(path))
+    assert (path / "members.csv").read_bytes() == before, "members come back from their file as they were"
     for name in ("regions.csv", "points.csv"):
         lines = (path / name).read_text().splitlines(keepends=True)
         (path / name).write_text("".join(line for line in lines if not line.startswith("pairs,")))
