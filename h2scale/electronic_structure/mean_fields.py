@@ -48,16 +48,17 @@ def mean_field(
     field = make_field(molecule, functional, restricted=restricted, convergence=convergence, grid_level=grid_level)
     if fitted:
         field = field.density_fit()
-    if nonlocal_grid_level is not None and hasattr(field, "nlcgrids"):
-        field.nlcgrids.level = nonlocal_grid_level
+    _set_nonlocal_grid(field, nonlocal_grid_level)
     fields.converge(field, density, convergence)
     if follow and molecule.nelectron > 1:
         field, _ = fields.follow(field, _instability, field.copy, convergence)
     return fields.solution(field)
 
 
-def kept_state(molecule: Molecule, functional: str, found: Solution, *, grid_level: int) -> Solution:
-    """Converge an unrestricted solution of a coarse grid on a finer one, without leaving its state.
+def kept_state(
+    molecule: Molecule, functional: str, found: Solution, *, grid_level: int, nonlocal_grid_level: int | None = None
+) -> Solution:
+    """Converge an unrestricted solution of a coarser grid, or of another functional, without leaving its state.
 
     Plain iteration may climb: of H2 and a distant proton to H and H2+. The functional of the found density on the finer
     grid bounds the state's energy from above; where plain iteration ends higher, second-order steps descend from the
@@ -67,6 +68,7 @@ def kept_state(molecule: Molecule, functional: str, found: Solution, *, grid_lev
         ValueError: no convergence, or an energy above the bound all the same.
     """
     field = make_field(molecule, functional, restricted=False, convergence=CONVERGENCE, grid_level=grid_level)
+    _set_nonlocal_grid(field, nonlocal_grid_level)
     bound = field.energy_tot(found.density)
     try:
         fields.converge(field, found.density, CONVERGENCE)
@@ -132,6 +134,11 @@ def make_field(
     field.grids.level = grid_level
     field._numint = stored_basis.StoredBasis()
     return fields.configure(field, convergence)
+
+
+def _set_nonlocal_grid(field: Field, level: int | None) -> None:
+    if level is not None and hasattr(field, "nlcgrids"):
+        field.nlcgrids.level = level
 
 
 def _instability(field: Field) -> fields.Instability | None:

@@ -7,13 +7,15 @@ from types import MappingProxyType
 import numpy as np
 
 from h2scale import electronic_structure, units
-from h2scale.electronic_structure import coupled_cluster, minimal_densities
+from h2scale.electronic_structure import coupled_cluster, mean_fields, minimal_densities
 from h2scale.judge.systems import System
 from h2scale.physics import few_electrons
 
 GRID_LEVEL, NONLOCAL_GRID_LEVEL = 3, 0
 """Of functionals; the second of wB97M-V's nonlocal correlation."""
 _LOWER_HARTREE = 1e-7
+_NEIGHBOUR = "pbe0"
+"""Functional whose density another one may start from."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -118,38 +120,67 @@ def cluster(point: Point, basis: str, density: np.ndarray) -> dict[str, np.ndarr
 
 
 def functional(point: Point, basis: str, name: str, density: np.ndarray) -> dict[str, np.ndarray]:
-    """Lower of the solutions reached from Hartree-Fock's density and from superposed atoms.
+    """Lowest of the solutions reached from Hartree-Fock's density and from superposed atoms.
+
+    Where the first fails or leads higher, PBE0's solution is a start too, whose state is kept: iterations with nonlocal
+    correlation may leave a broken field, as they do in H2 beyond 5 angstrom.
 
     Raises:
-        ValueError: neither converges.
+        ValueError: none converges.
     """
     # One electron over two far atoms: without symmetry its two orbitals, which are degenerate, mix at random.
     molecule = point.molecule(basis, symmetry=point.num_electrons == 1)
-    found, errors = [], []
-    for start in (density, None):
-        try:
-            found.append(
-                electronic_structure.mean_field(
-                    molecule,
-                    name,
-                    restricted=False,
-                    density=start,
-                    grid_level=GRID_LEVEL,
-                    follow=False,
-                    nonlocal_grid_level=NONLOCAL_GRID_LEVEL,
-                )
-            )
-        except ValueError as error:
-            errors.append(error)
-    if not found:
-        raise errors[0]
-    lowest = min(found, key=lambda solution: solution.energy_hartree)
+    first = _solution(molecule, name, density)
+    found = [first, _solution(molecule, name, None)]
+    lowest = _lowest(found)
+    if name != _NEIGHBOUR and lowest is not first:
+        semilocal = _lowest([_solution(molecule, _NEIGHBOUR, density), _solution(molecule, _NEIGHBOUR, None)])
+        lowest = _lowest([*found, _kept(molecule, name, semilocal)])
     minimal = minimal_densities.minimal_density(molecule, lowest)
     return {
         "energy": np.array(lowest.energy_hartree),
         "spin_squared": np.array(lowest.spin_squared),
         **{f"{name}_{part}": np.asarray(value) for part, value in minimal._asdict().items()},
     }
+
+
+def _solution(
+    molecule: electronic_structure.Molecule, name: str, density: np.ndarray | None
+) -> electronic_structure.Solution | ValueError:
+    """A functional's solution from a density, or why there is none."""
+    try:
+        return electronic_structure.mean_field(
+            molecule,
+            name,
+            restricted=False,
+            density=density,
+            grid_level=GRID_LEVEL,
+            follow=False,
+            nonlocal_grid_level=NONLOCAL_GRID_LEVEL,
+        )
+    except ValueError as error:
+        return error
+
+
+def _kept(
+    molecule: electronic_structure.Molecule, name: str, found: electronic_structure.Solution
+) -> electronic_structure.Solution | ValueError:
+    """A functional's solution in the state that another one found, or why there is none."""
+    try:
+        return mean_fields.kept_state(
+            molecule, name, found, grid_level=GRID_LEVEL, nonlocal_grid_level=NONLOCAL_GRID_LEVEL
+        )
+    except ValueError as error:
+        return error
+
+
+def _lowest(found: Sequence[electronic_structure.Solution | ValueError]) -> electronic_structure.Solution:
+    """The first of those that no other is below."""
+    solutions = [one for one in found if not isinstance(one, ValueError)]
+    if not solutions:
+        raise next(one for one in found if isinstance(one, ValueError))
+    lowest = min(one.energy_hartree for one in solutions)
+    return next(one for one in solutions if one.energy_hartree < lowest + _LOWER_HARTREE)
 
 
 def reference(point: Point, basis: str, method: str, density: np.ndarray) -> float:

@@ -18,6 +18,7 @@ SMALL_BASIS = "6-31g"
 REGIONS = ("wall", "well", "middle", "tail")
 _REGION_EDGES = (0.85, 1.3, 2.2)
 """Of the bond length, between the regions."""
+_HELIUM = 2
 _WATER_DEGREES = 104.4776
 _WATER_ANGSTROM, _METHANE_ANGSTROM = 0.9578, 1.0870
 
@@ -52,6 +53,12 @@ class System:
     def is_bare(self) -> bool:
         """No electrons are left: every method gives the repulsion of the nuclei."""
         return self.charge == sum(elements.ATOMIC_NUMBERS[symbol] for symbol in self.symbols)
+
+    @property
+    def correlated_electrons(self) -> int:
+        """Electrons outside 1s cores; for up to two of them coupled cluster of pairs is exact."""
+        numbers = [elements.ATOMIC_NUMBERS[symbol] for symbol in self.symbols]
+        return sum(numbers) - self.charge - 2 * sum(number > _HELIUM for number in numbers)
 
     def positions(self, distance_angstrom: float) -> np.ndarray:
         """(n_atoms, 3), angstrom."""

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from h2scale.report import remedy_numbers as numbers
 from h2scale.report import style
 from h2scale.runtime import tables
 
@@ -21,7 +22,13 @@ _METRICS = (("broken_kcal", "broken bonds"), ("test_kcal", "held-out molecules")
 _VARIABLES = (("num_train", "training molecules"), ("num_params", "parameters"))
 
 
-def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str], seconds: Mapping[str, float]) -> Figure:
+def ladder(
+    regions: tables.Table,
+    members: tables.Table,
+    order: Sequence[str],
+    seconds: Mapping[str, float],
+    compared: Sequence[str],
+) -> Figure:
     """Draw each rung's error on every broken bond, and on held-out molecules, in the order of the ladder.
 
     Args:
@@ -29,6 +36,7 @@ def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str], s
         members: `members.csv`.
         order: rungs and methods from left to right.
         seconds: processor time of a molecule, by rung or method; others show none.
+        compared: curves that the means are over.
     """
     figure, grid = style.panels(1, 1, max(7.5, 0.78 * len(order)), 4.8)
     axes = grid[0, 0]
@@ -41,9 +49,12 @@ def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str], s
         axes.scatter(at[~worse], values[~worse], s=22, color=colour, zorder=3)
         axes.scatter(at[worse], values[worse], s=34, color=SPOILED, marker="X", zorder=4)
         if len(values):
-            axes.scatter([place], [np.mean(values)], s=260, marker="_", color=style.INK, zorder=5)
-        axes.scatter([place + 0.36], [held_out(members, rung)], s=34, marker="D", facecolor="none", edgecolor=style.INK)
-    axes.axhline(2.0, color=style.GREY, linewidth=0.8, linestyle=":")
+            mean = numbers.mean_kcal(regions, rung, compared, "broken")
+            axes.scatter([place], [max(mean, _FLOOR_KCAL)], s=260, marker="_", color=style.INK, zorder=5)
+        axes.scatter(
+            [place + 0.36], [numbers.held_out(members, rung)], s=34, marker="D", facecolor="none", edgecolor=style.INK
+        )
+    axes.axhline(numbers.MEAN_KCAL, color=style.GREY, linewidth=0.8, linestyle=":")
     labels = [f"{rung}\n{seconds[rung]:.1g} s" if rung in seconds else rung for rung in order]
     axes.set_xticks(range(len(order)), labels, rotation=35, ha="right")
     style.log_axis(axes.yaxis)
@@ -55,7 +66,7 @@ def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str], s
             _mark("o", LEARNED, "broken bond, learned"),
             _mark("o", UNLEARNED, "not learned"),
             _mark("X", SPOILED, "worse than base"),
-            _mark("_", style.INK, "mean of bonds"),
+            _mark("_", style.INK, "mean of bonds that nothing is exact for"),
             _mark("D", style.INK, "held out"),
         ],
     )
@@ -63,7 +74,7 @@ def ladder(regions: tables.Table, members: tables.Table, order: Sequence[str], s
 
 
 def exponents(table: tables.Table, order: Sequence[str]) -> Figure:
-    """Draw the exponents of the held-out error beside those of the broken-bond error, with 95 % intervals."""
+    """Draw exponents of the held-out and the broken-bond error; intervals of both variables hold together in 95 %."""
     figure, grid = style.panels(1, 2, 5.4, 0.7 + 0.5 * max(len(order), 3), sharey=True)
     for axes, (variable, title) in zip(grid[0], _VARIABLES, strict=True):
         axes.axvline(0, color=style.INK, linewidth=1)
@@ -128,17 +139,6 @@ def curves(points: tables.Table, order: Sequence[str]) -> Figure:
         axes.set_ylabel("Error (kcal/mol)")
     style.legend_below(figure, [Line2D([], [], color=colour, label=rung) for rung, colour in colours.items()])
     return figure
-
-
-def held_out(members: tables.Table, rung: str) -> float:
-    """Mean error on held-out molecules of a rung's members at the most data and the width that was chosen."""
-    own = tables.select(members, members["rung"] == rung)
-    most = own["num_train"] == own["num_train"].max()
-    widths = np.unique(own["width"][most])
-    if len(widths) == 1:
-        return float(own["test_kcal"][most].mean())
-    means = [own["validation_kcal"][most & (own["width"] == width)].mean() for width in widths]
-    return float(own["test_kcal"][most & (own["width"] == widths[int(np.argmin(means))])].mean())
 
 
 def _intervals(

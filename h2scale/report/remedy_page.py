@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from h2scale.remedies import library, rungs
-from h2scale.report import page, remedy_figures, style
+from h2scale.report import page, remedy_figures, remedy_sentence, style
+from h2scale.report import remedy_numbers as numbers
 from h2scale.runtime import files, tables, workdir
 
 PAGE = "report.html"
@@ -38,20 +39,22 @@ def write(path: Path) -> str:
     found = set(members["rung"].tolist())
     learned = [name for name in rungs.LEARNED if name in found]
     order = [*learned, *(name for name in library.METHODS if name in found)]
+    compared = numbers.compared(regions, order)
     drawn = {
-        "ladder": remedy_figures.ladder(regions, members, order, seconds),
+        "ladder": remedy_figures.ladder(regions, members, order, seconds, compared),
         "exponents": remedy_figures.exponents(exponents, learned),
         "scaling": remedy_figures.scaling(members, learned),
         "curves": remedy_figures.curves(points, [name for name in _SHOWN if name in found]),
     }
     saved = {name: style.save(figure, path / workdir.FIGURES_FOLDER, name) for name, figure in drawn.items()}
-    said = sentence(members, regions, exponents, learned)
+    said = remedy_sentence.sentence(members, regions, exponents, learned)
     body = [
         page.element("h1", _TITLE),
         page.element("p", said, "lead"),
         *(page.picture(saved[name], caption, caption) for name, caption in _FIGURES),
         page.element("h2", "Rungs and methods"),
-        page.sortable(*_summary(members, regions, shapes, order, seconds)),
+        page.element("p", _about(compared)),
+        page.sortable(*_summary(members, regions, shapes, order, seconds, compared)),
         page.element("h2", "Curves by region, kcal/mol"),
         page.sortable(*_by_region(regions)),
     ]
@@ -59,32 +62,12 @@ def write(path: Path) -> str:
     return said
 
 
-def sentence(members: tables.Table, regions: tables.Table, exponents: tables.Table, learned: Sequence[str]) -> str:
-    """The ladder's result in words, from its tables alone."""
-    parts = []
-    for rung in learned:
-        mean, largest = _over_curves(regions, rung)
-        broken = _over_curves(regions, rung, "broken")[0]
-        spoiled = _spoiled(regions, rung)
-        held_out = remedy_figures.held_out(members, rung)
-        if np.isnan(mean):
-            parts.append(f"{rung}: {held_out:.2g} kcal/mol on held-out molecules; it has no number on any curve")
-            continue
-        own = (exponents["rung"] == rung) & (exponents["variable"] == "num_train")
-        trend = dict(zip(exponents["metric"][own].tolist(), exponents["direction"][own].tolist(), strict=True))
-        said = (
-            f"{rung}: {held_out:.2g} kcal/mol on held-out molecules, {broken:.2g} on broken bonds, {mean:.2g} on whole "
-            f"curves (largest {largest:.2g})"
-        )
-        said += f"; with data the one {_word(trend.get('test_kcal'))}, broken bonds {_word(trend.get('broken_kcal'))}"
-        parts.append(said + (f"; worse than its base on {', '.join(spoiled)}" if spoiled else ""))
-    return "At the most data. " + " ".join(f"{part[0].upper()}{part[1:]}." for part in parts)
-
-
-def _word(direction: str | None) -> str:
-    """Word for the way an error goes with data."""
-    words = {"falls": "falls", "rises": "rises", "no trend": "shows no trend"}
-    return words.get(direction or "", "is of unknown trend")
+def _about(compared: Sequence[str]) -> str:
+    return (
+        "Errors in kcal/mol. Means are over curves with more than two correlated electrons, for which nothing here is "
+        f"exact, that all were asked: {', '.join(compared) or 'none'}. The largest error, the shapes and the last "
+        "column are of every curve that a rung was asked."
+    )
 
 
 def _summary(
@@ -93,15 +76,15 @@ def _summary(
     shapes: tables.Table,
     order: Sequence[str],
     seconds: Mapping[str, float],
+    compared: Sequence[str],
 ) -> tuple[list[str], list[list[str | tuple[str, float]]]]:
     rows: list[list[str | tuple[str, float]]] = []
     for rung in order:
-        mean, largest = _over_curves(regions, rung)
-        spoiled = _spoiled(regions, rung)
+        means = [numbers.mean_kcal(regions, rung, compared, part) for part in ("broken", "whole")]
+        spoiled = numbers.spoiled(regions, rung)
         params = int(members["num_params"][members["rung"] == rung].max())
-        held_out = remedy_figures.held_out(members, rung)
-        broken = _over_curves(regions, rung, "broken")[0]
-        cells = [(f"{v:.2f}" if np.isfinite(v) else "–", v) for v in (held_out, broken, mean, largest)]
+        errors = (numbers.held_out(members, rung), *means, numbers.worst(regions, rung)[1])
+        cells = [(f"{v:.2f}" if np.isfinite(v) else "–", v) for v in errors]
         cost = seconds.get(rung, float("nan"))
         cells.append((f"{cost:.2g}" if np.isfinite(cost) else "–", cost))
         own = shapes["right"][shapes["rung"] == rung]
@@ -113,7 +96,7 @@ def _summary(
         "held out",
         "broken bonds",
         "mean of curves",
-        "largest on a curve",
+        "largest on any curve",
         "seconds a molecule",
         "curves right in shape",
         "worse than its base on",
@@ -137,16 +120,3 @@ def _by_region(regions: tables.Table) -> tuple[list[str], list[list[str | tuple[
         texts: list[str | tuple[str, float]] = [str(regions[name][place]) for name in columns]
         rows.append([*texts, *((f"{value:.2f}", value) if np.isfinite(value) else "–" for value in numbers), worse])
     return [*columns, "mean", "largest", "its base", "worse"], rows
-
-
-def _over_curves(regions: tables.Table, rung: str, part: str = "whole") -> tuple[float, float]:
-    """Mean and largest error, kcal/mol; NaN where no curve has a number."""
-    own = (regions["rung"] == rung) & (regions["region"] == part)
-    if not own.any():
-        return float("nan"), float("nan")
-    return float(regions["mean_kcal"][own].mean()), float(regions["largest_kcal"][own].max())
-
-
-def _spoiled(regions: tables.Table, rung: str) -> list[str]:
-    own = (regions["rung"] == rung) & (regions["region"] == "whole") & (regions["worse_than_base"] > 0)
-    return regions["system"][own].tolist()

@@ -160,7 +160,16 @@ TEXT_COLUMNS = frozenset(
     {
         *("replica_id", "model", "arm", "prior", "conditioning", "electrostatics", "rung", "teacher", "protons_status"),
         *("system", "side", "regime", "bracketed", "verdict"),
-        *("region", "reference", "base", "member", "metric", "variable", "direction"),  # of the remedies' ladder
+        *(
+            "region",
+            "reference",
+            "base",
+            "member",
+            "metric",
+            "variable",
+            "direction",
+            "reason",
+        ),  # of the remedies' ladder
     }
 )
 BOOLEAN_COLUMNS = frozenset({"finite"})

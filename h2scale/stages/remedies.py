@@ -16,6 +16,7 @@ from h2scale.remedies import (
     base_rows,
     bases,
     costs,
+    exponents,
     fitting,
     ladder,
     library_files,
@@ -28,7 +29,6 @@ from h2scale.remedies import rungs as rungs_lib
 from h2scale.remedies import tables as ladder_tables
 from h2scale.remedies.library import Library
 from h2scale.runtime import files, progress, tables, workdir
-from h2scale.scaling import slopes
 from h2scale.stages import scaling
 from h2scale.study import planning, replicas, training
 
@@ -38,7 +38,6 @@ SHAPES_CSV, ROWS_HDF5 = "shapes.csv", "rows.hdf5"
 MODELS_FOLDER, NETWORKS_FOLDER, BASES_FOLDER, MEMBERS_FOLDER = "models", "networks", "bases", "members"
 NETWORKS = ("plain", "priors")
 POINT_COLUMNS = ("rung", "system", "distance_angstrom", "region", "reference_ev", "energy_ev", "error_kcal")
-EXPONENT_COLUMNS = ("rung", "metric", "variable", "exponent", "low", "high", "direction", "points")
 
 
 class _Trained(NamedTuple):
@@ -96,8 +95,8 @@ def write_tables(path: Path, data: Library, found: Mapping[str, _Trained]) -> No
     shapes = [row._asdict() for own in judged for row in ladder_tables.shape_rows(own, data.curves)]
     _write(path / SHAPES_CSV, ladder_tables.ShapeRow._fields, shapes)
     _write(path / POINTS_CSV, POINT_COLUMNS, [row for own in judged for row in _points(own, data)])
-    exponents = [row for name, trained in found.items() for row in _exponents(name, trained.rows)]
-    _write(path / EXPONENTS_CSV, EXPONENT_COLUMNS, exponents)
+    fitted = [row._asdict() for name, own in found.items() for row in exponents.exponent_rows(name, own.rows)]
+    _write(path / EXPONENTS_CSV, exponents.ExponentRow._fields, fitted)
 
 
 def split_settings(config: FrozenConfigDict | ConfigDict) -> SplitSettings:
@@ -259,34 +258,6 @@ def _points(judged: ladder_tables.Judged, data: Library) -> list[dict[str, objec
                 }
             )
     return rows
-
-
-def _exponents(name: str, rows: list[ladder_tables.MemberRow]) -> list[dict[str, object]]:
-    """Exponents in data, at the widest, and in parameters, at the most data; every seed is a point of its own."""
-    widest, most = max(row.num_params for row in rows), max(row.num_train for row in rows)
-    made: list[dict[str, object]] = []
-    for metric in ("test_kcal", "broken_kcal"):
-        for variable, kept in (
-            ("num_train", [row for row in rows if row.num_params == widest]),
-            ("num_params", [row for row in rows if row.num_train == most and row.width]),
-        ):
-            at = np.log([float(getattr(row, variable)) for row in kept])
-            error = np.log([max(float(getattr(row, metric)), 1e-9) for row in kept])
-            fit = slopes.fit_slope(at, error, names=(variable,))
-            (slope,) = fit.slopes
-            made.append(
-                {
-                    "rung": name,
-                    "metric": metric,
-                    "variable": variable,
-                    "exponent": slope.estimate,
-                    "low": slope.low,
-                    "high": slope.high,
-                    "direction": slope.direction,
-                    "points": fit.num_points,
-                }
-            )
-    return made
 
 
 def _measure_costs(path: Path, data: Library, found: Mapping[str, _Trained], number: int) -> None:

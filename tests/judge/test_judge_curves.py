@@ -235,3 +235,22 @@ def test_ground_state_is_of_the_irreps_that_are_stated(name):
 def test_control_another_irrep_is_higher():
     (point,) = KNOWN["C"]
     assert lowest(point, "6-31g", ("Au",)) > lowest(point, "6-31g", point.irreps) + 0.1
+
+
+def left_behind(rows):
+    """Points of neutral curves' last distances where an unrestricted method does not end on its own atoms."""
+    last = {name: system.distances_angstrom[-1] for name, system in systems.SYSTEMS.items() if not system.charge}
+    return [
+        (row.system, row.method)
+        for row in rows
+        if row.system in last and abs(row.distance_angstrom - last[row.system]) < 1e-5
+        if row.converged and row.system in ("H2", "H3", "HF", "F2") and abs(row.energy_ev) > 0.2
+    ]
+
+
+def test_no_shipped_field_stays_restricted_where_bonds_are_broken():
+    rows = curves.load_curves(curves.SHIPPED / curves.CURVES)
+    assert left_behind(rows) == []
+    at = systems.SYSTEMS["H2"].distances_angstrom[-1]
+    restricted = next(row for row in rows if row.system == "H2" and row.distance_angstrom == round(at, 6))
+    assert left_behind([restricted._replace(energy_ev=4.6)]), "a field that did not break is not seen"

@@ -156,7 +156,7 @@ def test_stage_writes_tables_page_and_models_and_continues(tmp_path, capsys, mon
     regions = table_files.read_table(path / "regions.csv")
     own = (regions["rung"] == "pairs") & (regions["region"] == "whole")
     assert set(regions["system"][own]) == {curve.system for curve in library_files.load().curves}
-    assert "kcal/mol on held-out molecules" in (path / "sentence.md").read_text()
+    assert "Trained on 14 equilibrium molecules" in (path / "sentence.md").read_text()
     assert (path / "report.html").exists()
     assert (path / "models" / "pairs.npz").exists()
     costs = {row["rung"]: float(row["seconds"]) for row in table_files.read_rows(path / "costs.csv")}
@@ -172,7 +172,7 @@ def test_stage_writes_tables_page_and_models_and_continues(tmp_path, capsys, mon
     for name in ("regions.csv", "points.csv"):
         lines = (path / name).read_text().splitlines(keepends=True)
         (path / name).write_text("".join(line for line in lines if not line.startswith("pairs,")))
-    assert "it has no number on any curve" in remedy_page.write(path), "a rung may have been asked no curve"
+    assert "pairs has no number on any curve" in remedy_page.write(path), "a rung may have been asked no curve"
 
 
 @pytest.mark.parametrize(
