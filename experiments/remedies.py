@@ -21,8 +21,8 @@ def get_config(size: str = "default") -> ConfigDict:
     config.size = size
     config.data.update({"include_h2_equilibrium": False, "validation_fraction": 0.15, "test_fraction": 0.2})
     config.data.max_held_out = 0
-    config.grid.update({"num_features": (8, 16, 32), "learning_rates": (0.01, 0.03), "width_spread": 4.0})
-    config.train.steps = 2000
+    config.grid.update({"num_features": (8, 16, 32), "learning_rates": (0.01, 0.03, 0.1), "width_spread": 4.0})
+    config.train.steps = 3000
     config.model.conditioning = "charge_spin"
     if size == "smoke":
         config.grid.update({"num_features": (4,), "learning_rates": (0.02,)})
