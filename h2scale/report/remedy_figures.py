@@ -49,7 +49,7 @@ def ladder(
         axes.scatter(at[~worse], values[~worse], s=22, color=colour, zorder=3)
         axes.scatter(at[worse], values[worse], s=34, color=SPOILED, marker="X", zorder=4)
         if len(values):
-            mean = numbers.mean_kcal(regions, rung, compared, "broken")
+            mean, _ = numbers.mean_kcal(regions, rung, compared, "broken")
             axes.scatter([place], [max(mean, _FLOOR_KCAL)], s=260, marker="_", color=style.INK, zorder=5)
         axes.scatter(
             [place + 0.36], [numbers.held_out(members, rung)], s=34, marker="D", facecolor="none", edgecolor=style.INK

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from h2scale.judge import systems
+from h2scale.remedies import shipping
 from h2scale.runtime import tables
 
 MEAN_KCAL, LARGEST_KCAL = 2.0, 5.0
@@ -12,18 +13,20 @@ MEAN_KCAL, LARGEST_KCAL = 2.0, 5.0
 _EXACT_PAIRS = 2
 
 
-def compared(regions: tables.Table, order: Sequence[str]) -> list[str]:
-    """Curves with more than two correlated electrons, for which no rung is exact, that all of these were asked."""
-    whole = regions["region"] == "whole"
-    asked = [set(regions["system"][whole & (regions["rung"] == name)].tolist()) for name in order]
-    common = set.intersection(*(own for own in asked if own)) if any(asked) else set()
-    return [name for name, own in systems.SYSTEMS.items() if name in common and own.correlated_electrons > _EXACT_PAIRS]
+def compared(regions: tables.Table) -> list[str]:
+    """Curves that means are over: of trained elements, with more correlated electrons than any rung is exact for."""
+    known = set(regions["system"].tolist())
+    return [
+        name
+        for name, own in systems.SYSTEMS.items()
+        if name in known and own.correlated_electrons > _EXACT_PAIRS and set(own.symbols) <= set(shipping.TRAINED)
+    ]
 
 
-def mean_kcal(regions: tables.Table, rung: str, among: Sequence[str], part: str = "whole") -> float:
-    """Mean over curves of each one's mean error, kcal/mol; NaN where none has a number."""
+def mean_kcal(regions: tables.Table, rung: str, among: Sequence[str], part: str = "whole") -> tuple[float, int]:
+    """Mean over curves of each one's mean error, kcal/mol, and over how many; NaN where none has a number."""
     own = (regions["rung"] == rung) & (regions["region"] == part) & np.isin(regions["system"], list(among))
-    return float(regions["mean_kcal"][own].mean()) if own.any() else float("nan")
+    return (float(regions["mean_kcal"][own].mean()) if own.any() else float("nan")), int(own.sum())
 
 
 def asked(regions: tables.Table, rung: str) -> int:

@@ -39,7 +39,7 @@ def write(path: Path) -> str:
     found = set(members["rung"].tolist())
     learned = [name for name in rungs.LEARNED if name in found]
     order = [*learned, *(name for name in library.METHODS if name in found)]
-    compared = numbers.compared(regions, order)
+    compared = numbers.compared(regions)
     drawn = {
         "ladder": remedy_figures.ladder(regions, members, order, seconds, compared),
         "exponents": remedy_figures.exponents(exponents, learned),
@@ -64,8 +64,8 @@ def write(path: Path) -> str:
 
 def _about(compared: Sequence[str]) -> str:
     return (
-        "Errors in kcal/mol. Means are over curves with more than two correlated electrons, for which nothing here is "
-        f"exact, that all were asked: {', '.join(compared) or 'none'}. The largest error, the shapes and the last "
+        "Errors in kcal/mol. Means are over curves of trained elements with more than two correlated electrons, for "
+        f"which nothing here is exact: {', '.join(compared) or 'none'}. The largest error, the shapes and the last "
         "column are of every curve that a rung was asked."
     )
 
@@ -83,8 +83,11 @@ def _summary(
         means = [numbers.mean_kcal(regions, rung, compared, part) for part in ("broken", "whole")]
         spoiled = numbers.spoiled(regions, rung)
         params = int(members["num_params"][members["rung"] == rung].max())
-        errors = (numbers.held_out(members, rung), *means, numbers.worst(regions, rung)[1])
+        errors = (numbers.held_out(members, rung), *(mean for mean, _ in means), numbers.worst(regions, rung)[1])
         cells = [(f"{v:.2f}" if np.isfinite(v) else "–", v) for v in errors]
+        for place, (mean, number) in enumerate(means, start=1):
+            if 0 < number < len(compared):
+                cells[place] = (f"{mean:.2f} ({number} of {len(compared)})", mean)
         cost = seconds.get(rung, float("nan"))
         cells.append((f"{cost:.2g}" if np.isfinite(cost) else "–", cost))
         own = shapes["right"][shapes["rung"] == rung]
