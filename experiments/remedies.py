@@ -6,7 +6,7 @@ electrons; a small one; a learned density functional; factors on pair energies o
 distinguishable cluster. Beside them what is not learned, from GFN2-xTB to UCCSD(T).
 Needs: pip install 'h2scale[labels]' for delta-gfn2.
 Rates, decays and widths are chosen by left-out equilibrium molecules; the curves choose nothing.
-Result: `experiments/results/remedies/`.
+Result: `experiments/results/remedies/`, without `functional`, whose training has not been timed.
 """
 
 from ml_collections import ConfigDict

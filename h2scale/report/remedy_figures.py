@@ -58,7 +58,7 @@ def ladder(
     labels = [f"{rung}\n{seconds[rung]:.1g} s" if rung in seconds else rung for rung in order]
     axes.set_xticks(range(len(order)), labels, rotation=35, ha="right")
     style.log_axis(axes.yaxis)
-    axes.set_ylabel(f"Mean error beyond the well (kcal/mol; {_FLOOR_KCAL} or less at the floor)")
+    axes.set_ylabel("Error beyond the well (kcal/mol)")
     axes.set_title("Broken bonds by what is built in")
     style.legend_below(
         figure,
@@ -81,9 +81,9 @@ def exponents(table: tables.Table, order: Sequence[str]) -> Figure:
         for shift, (metric, _), colour in zip((0.14, -0.14), _METRICS, (_BROKEN, _HELD_OUT), strict=True):
             _intervals(axes, table, order, metric, variable, shift, colour)
         axes.set_yticks(range(len(order)), order)
-        axes.invert_yaxis()
         axes.set_xlabel("Exponent of the error (negative: it falls)")
         axes.set_title(f"With {title}")
+    grid[0, 0].invert_yaxis()  # both panels: they share it
     style.legend_below(
         figure, [_mark("o", colour, name) for (_, name), colour in zip(_METRICS, (_BROKEN, _HELD_OUT), strict=True)]
     )
@@ -92,8 +92,9 @@ def exponents(table: tables.Table, order: Sequence[str]) -> Figure:
 
 def scaling(members: tables.Table, order: Sequence[str]) -> Figure:
     """Draw held-out and broken-bond error against training molecules, a panel a rung, a colour a size."""
-    figure, grid = style.panels(1, len(order), 3.1, 3.4, sharey=True)
-    for axes, rung in zip(grid[0], order, strict=True):
+    columns = min(5, len(order))
+    figure, grid = style.panels(-(-len(order) // columns), columns, 3.1, 3.2, sharey=True)
+    for axes, rung in zip(grid.ravel(), order, strict=False):
         own = tables.select(members, members["rung"] == rung)
         colours = style.size_colours(own["num_params"].tolist())
         for size, colour in colours.items():
@@ -106,7 +107,10 @@ def scaling(members: tables.Table, order: Sequence[str]) -> Figure:
         style.log_axis(axes.yaxis)
         axes.set_title(rung)
         axes.set_xlabel("Training molecules")
-    grid[0, 0].set_ylabel("Mean error (kcal/mol)")
+    for axes in grid.ravel()[len(order) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("Mean error (kcal/mol)")
     solid = Line2D([], [], color=style.INK, linestyle="-", label="broken bonds")
     dotted = Line2D([], [], color=style.INK, linestyle=":", label="held out")
     style.legend_below(figure, [solid, dotted])

@@ -16,8 +16,8 @@ _SHOWN = ("plain", "practical", "pairs", "pairs-dc-ap", "ap-dcsd", "uccsd(t)")
 _FIGURES = (
     (
         "ladder",
-        "Mean error of rungs and methods on every curve beyond its well; crosses: worse there than the base. Under the "
-        "names: processor time of a molecule of two heavy atoms.",
+        "Mean error of rungs and methods on every curve beyond its well, 0.02 or less at the floor; crosses: worse "
+        "there than the base. Under the names: processor time of a molecule of two heavy atoms.",
     ),
     ("exponents", "Exponents of the error on held-out molecules beside those of the broken-bond error, by rung."),
     ("scaling", "Error against data, solid on broken bonds, dotted on held-out molecules; darker is larger."),
