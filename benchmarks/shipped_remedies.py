@@ -57,6 +57,24 @@ def on_curve(curve, method):
     return np.abs(own - curve.reference_ev) * curve_errors.KCAL
 
 
+def outside(data, base):
+    """Distance of inputs beyond all that training molecules and atoms show, in training's standard deviations.
+
+    Returns the largest of the held-out molecules, and of each curve.
+    """
+    training = [*(data.molecules[place] for place in data.indices("train")), *data.atoms]
+    known = np.concatenate([one.rows[base][0] for one in training])
+    spread = known.std(axis=0)
+
+    def largest(geometries):
+        inputs = np.concatenate([one.rows[base][0] for one in geometries])
+        beyond = np.maximum(known.min(axis=0) - inputs, inputs - known.max(axis=0)).clip(0)
+        return float((beyond / np.where(spread > 1e-3, spread, 1.0)).max(initial=0.0))
+
+    curves = {curve.system: largest(curve.points) for curve in data.curves if base in curve.points[0].rows}
+    return largest([data.molecules[place] for place in data.indices("test")]), curves
+
+
 def main():
     """Print a row for each method: molecules, each curve, all, and those with more than two correlated electrons."""
     data = base_rows.with_shipped_energies(library_files.load())
@@ -86,6 +104,10 @@ def main():
         for part in (errors, inexact):
             cells.append(f"{np.nanmean([one.mean() for one in part]):.2f} / {np.nanmax(np.concatenate(part)):.1f}")
         print(f"| {name} |", " | ".join(cells), "|")
+    for base in dict.fromkeys(method.description.base for method in methods.values() if not isinstance(method, str)):
+        held, curves = outside(data, base)
+        told = ", ".join(f"{system} {distance:.2g}" for system, distance in curves.items())
+        print(f"Inputs of {base} beyond training, in standard deviations: held out {held:.2g}; {told}")
 
 
 if __name__ == "__main__":
