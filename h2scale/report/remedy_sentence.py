@@ -54,7 +54,7 @@ def _goal(members: tables.Table, regions: tables.Table, learned: Sequence[str]) 
 
 def _without_learning(regions: tables.Table) -> str:
     right = [name for name in library.METHODS if numbers.reaches_goal(regions, name)]
-    return f"Of the methods without learning {_listed(right) or 'none'} {'are' if len(right) > 1 else 'is'}, too."
+    return f"Without learning, {_listed(right) or 'none'} {'are' if len(right) > 1 else 'is'}."
 
 
 def _trends(members: tables.Table, exponents: tables.Table, learned: Sequence[str]) -> str:

@@ -55,7 +55,7 @@ def test_sentence_says_who_reaches_the_goal_and_what_data_do(ladder):
     assert re.split(r"(?<=\D)\. ", said) == [
         "Trained on 200 equilibrium molecules, 1 of 2 rungs is within 2 kcal/mol on average and 5 at most on every "
         "curve asked: pairs (0.2 on held-out molecules, at most 4 on a curve)",
-        "Of the methods without learning uccsd is, too",
+        "Without learning, uccsd is",
         "From 30 to 200 molecules the error on held-out molecules falls in pairs and practical; that on broken bonds"
         " is flat (exponent within 0.1 of 0) in practical, is unresolved in pairs",
         "Worse than the base: pairs on H3.",
